@@ -1,0 +1,1 @@
+//! Apify for tokenkeep: a typed client that holds no token

@@ -1,0 +1,1 @@
+//! An HTTPS-only transport: one origin, a credential asked per attempt

@@ -1,0 +1,1 @@
+//! Key providers for tokenkeep: they wrap and unwrap data-encryption keys
