@@ -1,1 +1,44 @@
-fn main() {}
+//! The project's own chores, started as `cargo xtask COMMAND`.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command for people prints")]
+
+mod api_description;
+mod cargo;
+mod examples;
+mod features;
+mod fuzz;
+mod options;
+mod summary;
+mod test;
+mod tools;
+mod workspace;
+
+use std::env;
+use std::process::ExitCode;
+
+const HELP: &str = "\
+The project's own chores.
+
+Usage: cargo xtask COMMAND
+
+Commands:
+  test    Everything that must hold before a change is taken (`cargo xtask test --help`)
+  help    This text";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let (command, rest) = match arguments.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("help", &[][..]),
+    };
+    match command {
+        "test" => test::main(rest),
+        "help" | "--help" | "-h" => {
+            println!("{HELP}");
+            ExitCode::SUCCESS
+        }
+        unknown => {
+            eprintln!("error: no command is named {unknown:?}\n\n{HELP}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! `cargo xtask test`: its parts, in the order in which they run.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use crate::api_description::ApiDescription;
+use crate::cargo;
+use crate::options::{self, Options, Request};
+use crate::summary::{Line, Outcome, seconds, summary};
+use crate::workspace::Workspace;
+use crate::{examples, features, fuzz, tools};
+
+/// One part: its name, what it does in a few words, and the function that does it.
+pub(crate) struct Part {
+    pub(crate) name: &'static str,
+    pub(crate) what: &'static str,
+    run: fn(&Context) -> Result<(), Failure>,
+}
+
+/// In the order in which they run: the quick ones and those that others rest on first.
+pub(crate) const PARTS: &[Part] = &[
+    Part { name: "fmt", what: "formatting, in the fuzz workspace too", run: fmt },
+    Part { name: "clippy", what: "lints over every target with all features, warnings denied", run: clippy },
+    Part {
+        name: "features",
+        what: "each published crate by itself: default features, none, each alone; warnings denied",
+        run: |context| Ok(features::check(&context.workspace)?),
+    },
+    Part { name: "test", what: "unit and integration tests with all features", run: tests },
+    Part { name: "doctest", what: "the code in the documentation", run: doctests },
+    Part { name: "doc", what: "the documentation, warnings denied", run: doc },
+    Part {
+        name: "examples",
+        what: "builds and runs every example",
+        run: |context| Ok(examples::run(&context.workspace)?),
+    },
+    Part { name: "bench", what: "runs every benchmark once, unmeasured", run: bench },
+    Part {
+        name: "fuzz",
+        what: "the fuzz targets compile, warnings denied",
+        run: |context| Ok(fuzz::check(&context.workspace)?),
+    },
+    Part { name: "deny", what: "dependencies: bans, licences, sources", run: deny },
+];
+
+/// Why a part failed, and whether the parts after it are worth running.
+enum Failure {
+    GoOn(String),
+    Stop(String),
+}
+
+impl From<String> for Failure {
+    fn from(why: String) -> Self {
+        Self::GoOn(why)
+    }
+}
+
+struct Context {
+    workspace: Workspace,
+    api_description: ApiDescription,
+}
+
+pub(crate) fn main(arguments: &[String]) -> ExitCode {
+    let options = match options::parse(arguments, PARTS) {
+        Ok(Request::Run(options)) => options,
+        Ok(Request::Help) => {
+            println!("{}", options::help(PARTS));
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(&options) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs the parts that were asked for; true if all of them passed.
+fn run(options: &Options) -> Result<bool, String> {
+    let workspace = Workspace::read()?;
+    // Found out first: nobody should wait for the parts before `test` to learn that a file is missing.
+    let api_description = if options.leaves_out("test").is_some() {
+        ApiDescription::NotNeeded
+    } else {
+        ApiDescription::find(&workspace, options.without_api_description)?
+    };
+    let context = Context { workspace, api_description };
+
+    let begin = Instant::now();
+    let mut stopped_at = None;
+    let mut lines = Vec::new();
+    for part in PARTS {
+        let outcome = match (options.leaves_out(part.name), stopped_at) {
+            (Some(why), _) => Outcome::LeftOut(why),
+            (None, Some(at)) => Outcome::NotRun(at),
+            (None, None) => {
+                println!("\n=== {}: {}", part.name, part.what);
+                let begin = Instant::now();
+                let result = (part.run)(&context);
+                let took = begin.elapsed();
+                match result {
+                    Ok(()) => {
+                        println!("=== {}: ok, {}", part.name, seconds(took));
+                        Outcome::Passed(took)
+                    }
+                    Err(failure) => {
+                        let (Failure::GoOn(why) | Failure::Stop(why)) = &failure;
+                        println!("=== {}: FAILED, {}: {why}", part.name, seconds(took));
+                        if matches!(failure, Failure::Stop(_)) {
+                            stopped_at = Some(part.name);
+                        }
+                        Outcome::Failed(took, why.clone())
+                    }
+                }
+            }
+        };
+        lines.push(Line { part: part.name, outcome });
+    }
+    println!("\n{}", summary(&lines, context.api_description.left_out(), begin.elapsed()));
+    Ok(lines.iter().all(|line| !line.outcome.is_failure()))
+}
+
+fn fmt(context: &Context) -> Result<(), Failure> {
+    let workspace = &context.workspace;
+    let main = cargo::run(workspace.cargo().args(["fmt", "--all", "--check"]));
+    // Without `--all`, which would go through the path dependencies into the main workspace again.
+    let fuzz = cargo::run(workspace.cargo().args(["fmt", "--manifest-path", fuzz::MANIFEST, "--check"]));
+    Ok(main.and(fuzz)?)
+}
+
+fn clippy(context: &Context) -> Result<(), Failure> {
+    let lint = ["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
+    Ok(cargo::run(context.workspace.cargo().args(lint))?)
+}
+
+fn tests(context: &Context) -> Result<(), Failure> {
+    let test = ["test", "--workspace", "--all-features", "--tests", "--no-fail-fast"];
+    if let Some(why) = context.api_description.left_out() {
+        println!("    {why}");
+    }
+    // Built first, so that code that doesn't compile is told apart from a test that fails: what comes after
+    // needs the same code.
+    cargo::run(context.workspace.cargo().args(test).arg("--no-run")).map_err(Failure::Stop)?;
+
+    let mut command = context.workspace.cargo();
+    command.args(test);
+    context.api_description.apply(&mut command);
+    Ok(cargo::run(&mut command)?)
+}
+
+fn doctests(context: &Context) -> Result<(), Failure> {
+    let test = ["test", "--workspace", "--all-features", "--doc", "--no-fail-fast"];
+    Ok(cargo::run(context.workspace.cargo().args(test))?)
+}
+
+fn doc(context: &Context) -> Result<(), Failure> {
+    let mut command = context.workspace.cargo();
+    command.env("RUSTDOCFLAGS", "-D warnings").args(["doc", "--workspace", "--no-deps", "--all-features"]);
+    Ok(cargo::run(&mut command)?)
+}
+
+fn bench(context: &Context) -> Result<(), Failure> {
+    if !context.workspace.package("benches")?.targets.iter().any(|target| target.is("bench")) {
+        return Err(Failure::GoOn("the package `benches` has no benchmark".into()));
+    }
+    // `cargo test`, not `cargo bench`: Criterion then runs each once, and nothing is built with optimizations.
+    let once = ["test", "--package", "benches", "--benches", "--all-features"];
+    Ok(cargo::run(context.workspace.cargo().args(once))?)
+}
+
+fn deny(context: &Context) -> Result<(), Failure> {
+    let mut command = context.workspace.command(tools::cargo_deny(&context.workspace)?);
+    command.args(["--all-features", "check", "bans", "licenses", "sources"]);
+    Ok(cargo::run(&mut command)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::PARTS;
+    use crate::options::API_DESCRIPTION;
+
+    #[test]
+    fn part_names_are_unique_and_can_be_typed() {
+        let mut seen = BTreeSet::from([API_DESCRIPTION]);
+        for part in PARTS {
+            assert!(seen.insert(part.name), "{} is there twice", part.name);
+            assert!(part.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{}", part.name);
+            assert!(!part.name.starts_with('-') && !part.what.is_empty());
+        }
+    }
+}
