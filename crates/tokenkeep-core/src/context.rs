@@ -1,0 +1,108 @@
+//! The facts that a ciphertext is bound to, in their one canonical encoding.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::{ConnectionId, Incarnation, Origin, ProviderName, SecretVersion, VaultId, aad};
+
+/// The facts of one token. Tenant, connection, provider and origin must come from the caller and from code, never from
+/// the record that is being opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenFacts {
+    /// The vault that holds the token.
+    pub vault: VaultId,
+    /// Whose token it is, and which of theirs.
+    pub connection: ConnectionId,
+    /// Which life of that connection.
+    pub incarnation: Incarnation,
+    /// The provider that the token is for.
+    pub provider: ProviderName,
+    /// The one place that the token may be sent to.
+    pub origin: Origin,
+    /// Which token of that incarnation.
+    pub secret_version: SecretVersion,
+}
+
+/// What one of a vault's own keys is for. Each purpose has a key of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum VaultKeyPurpose {
+    /// Keyed fingerprints of tokens.
+    Fingerprint,
+    /// The MAC over a record.
+    RecordMac,
+    /// The MAC that chains the audit trail.
+    AuditMac,
+}
+
+impl VaultKeyPurpose {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Fingerprint, Self::RecordMac, Self::AuditMac];
+
+    /// The name that is bound into the key's envelope and under which a store keeps it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fingerprint => "fingerprint",
+            Self::RecordMac => "record-mac",
+            Self::AuditMac => "audit-mac",
+        }
+    }
+}
+
+/// What a ciphertext is bound to: it opens for an equal context only.
+///
+/// The encoding is a label and then every field, each led by its length as a big-endian `u16`, so that two
+/// contexts never encode alike.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EncryptionContext {
+    encoded: Vec<u8>,
+}
+
+/// What kind of payload a token's envelope holds. Others (an OAuth token pair) get numbers of their own.
+const KIND_API_TOKEN: u8 = 1;
+
+impl EncryptionContext {
+    /// The context of a token.
+    #[must_use]
+    pub fn for_token(facts: &TokenFacts) -> Self {
+        Self::encode(&[
+            b"tokenkeep token",
+            facts.vault.as_bytes(),
+            facts.connection.tenant().as_str().as_bytes(),
+            facts.connection.name().as_str().as_bytes(),
+            facts.incarnation.as_bytes(),
+            facts.provider.as_str().as_bytes(),
+            facts.origin.as_str().as_bytes(),
+            &[KIND_API_TOKEN],
+            &facts.secret_version.get().to_be_bytes(),
+        ])
+    }
+
+    /// The context of one of a vault's own keys.
+    #[must_use]
+    pub fn for_vault_key(vault: VaultId, purpose: VaultKeyPurpose) -> Self {
+        Self::encode(&[b"tokenkeep vault key", vault.as_bytes(), purpose.name().as_bytes()])
+    }
+
+    fn encode(fields: &[&[u8]]) -> Self {
+        let mut encoded = Vec::with_capacity(fields.iter().map(|field| 2 + field.len()).sum());
+        for field in fields {
+            // Every field is bounded by its type far below 65,536 bytes.
+            encoded.extend_from_slice(&(field.len() as u16).to_be_bytes());
+            encoded.extend_from_slice(field);
+        }
+        debug_assert!(encoded.len() <= aad::MAX_CONTEXT);
+        Self { encoded }
+    }
+
+    pub(crate) fn encoded(&self) -> &[u8] {
+        &self.encoded
+    }
+}
+
+impl fmt::Debug for EncryptionContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EncryptionContext").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,137 @@
+//! The one error that crosses the seams between the crates.
+
+use alloc::boxed::Box;
+use core::error::Error as StdError;
+use core::fmt;
+
+use crate::{
+    BadKekId, BadName, BadOrigin, CustomerAction, DecodeError, ErrorKind, Fault, OpenError,
+    RandomUnavailable, SealError, TokenRejected,
+};
+
+/// What went wrong, whose fault it is and what to do.
+///
+/// It is made of a kind, a fixed text and at most one error below it. There is no way to put a value of the user's
+/// into it: the text is `&'static str`, and backends give their own errors as the source.
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    detail: Option<&'static str>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// An error of this kind.
+    #[must_use]
+    pub fn new(kind: ErrorKind) -> Self {
+        Self { kind, detail: None, source: None }
+    }
+
+    /// The same with a fixed text that says more than its kind does.
+    #[must_use]
+    pub fn because(mut self, detail: &'static str) -> Self {
+        self.detail = Some(detail);
+        self
+    }
+
+    /// The same with its cause. The cause must hold no secret: it is shown in error chains.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// What went wrong.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// Whose fault it is.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        self.kind.fault()
+    }
+
+    /// Whether the same call may work later with nothing else changed.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        self.kind.is_retryable()
+    }
+
+    /// What the customer can do about it; `None` where it is not the customer's to mend.
+    #[must_use]
+    pub fn customer_action(&self) -> Option<CustomerAction> {
+        self.kind.customer_action()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.message())?;
+        match self.detail {
+            Some(detail) => write!(f, ": {detail}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_ref().map(|source| &**source as _)
+    }
+}
+
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Self {
+        Self::new(kind)
+    }
+}
+
+macro_rules! from_typed {
+    ($($typed:ty => $kind:ident),+ $(,)?) => {$(
+        impl From<$typed> for Error {
+            fn from(error: $typed) -> Self {
+                Self::new(ErrorKind::$kind).with_source(error)
+            }
+        }
+    )+};
+}
+
+from_typed! {
+    TokenRejected => InvalidToken,
+    BadName => InvalidName,
+    BadOrigin => InvalidName,
+    BadKekId => Tampered,
+    RandomUnavailable => RandomUnavailable,
+}
+
+impl From<DecodeError> for Error {
+    fn from(error: DecodeError) -> Self {
+        let kind = match error {
+            DecodeError::UnknownVersion | DecodeError::UnknownSuite => ErrorKind::StoreUnusable,
+            _ => ErrorKind::Tampered,
+        };
+        Self::new(kind).with_source(error)
+    }
+}
+
+impl From<SealError> for Error {
+    fn from(error: SealError) -> Self {
+        match error {
+            SealError::Random(random) => random.into(),
+            SealError::PayloadTooLong => Self::new(ErrorKind::Misuse).with_source(error),
+            SealError::WrappedDekLength => Self::new(ErrorKind::KeysUnavailable).with_source(error),
+        }
+    }
+}
+
+impl From<OpenError> for Error {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Decode(decode) => decode.into(),
+            OpenError::Rejected => Self::new(ErrorKind::Tampered).with_source(error),
+            OpenError::OtherKek => Self::new(ErrorKind::KeysWrong).with_source(error),
+        }
+    }
+}

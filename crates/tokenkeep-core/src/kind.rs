@@ -1,0 +1,199 @@
+//! One list of what can go wrong, shared by every crate's errors.
+
+use core::fmt;
+
+/// What went wrong, as far as a program needs to tell things apart.
+///
+/// Every error of tokenkeep's crates can say its kind, and the kind says whose fault it is ([`fault`](Self::fault)),
+/// whether the same call may work later ([`is_retryable`](Self::is_retryable)) and what the customer can do
+/// ([`customer_action`](Self::customer_action)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The text given as a token can't be one: empty, white space, a URL, too long.
+    InvalidToken,
+    /// A tenant, connection or provider name or an origin is not allowed.
+    InvalidName,
+    /// The call does not fit what was configured: another provider's connection, an origin not bound to the token.
+    Misuse,
+    /// The provider does not accept the token.
+    TokenRefused,
+    /// The provider accepts the token, but not for this.
+    ScopeTooSmall,
+    /// The provider has no such thing.
+    NotFound,
+    /// The provider asks for fewer calls.
+    RateLimited,
+    /// The provider did not answer, or answered with a fault of its own.
+    ProviderUnavailable,
+    /// The provider's answer is not what its API promises: not JSON, too large, an unexpected status.
+    ProviderMisbehaved,
+    /// The connection holds a live token already.
+    AlreadyConnected,
+    /// There is no such connection, or it was disconnected.
+    NotConnected,
+    /// The provider refused the token once; it is not used until that is cleared up.
+    Paused,
+    /// The provider refused the token for good.
+    Revoked,
+    /// The connection changed while this call was at work.
+    Conflict,
+    /// The database did not answer.
+    StoreUnavailable,
+    /// The database can't be used by this version: a newer schema, a missing table, another vault.
+    StoreUnusable,
+    /// What the database holds was altered, or is older than what was seen before.
+    Tampered,
+    /// The key provider did not answer.
+    KeysUnavailable,
+    /// The keys at hand are not those that this vault was sealed with.
+    KeysWrong,
+    /// The key was destroyed: what was sealed under it is gone for good.
+    KeyDestroyed,
+    /// The keys are kept in a way that protects nothing: readable by others, or beside the database.
+    KeysInsecure,
+    /// The operating system gave no random bytes.
+    RandomUnavailable,
+    /// A fault of tokenkeep's own.
+    Internal,
+}
+
+/// Whose fault an error is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The program that calls tokenkeep.
+    Caller,
+    /// The customer whose token it is.
+    Customer,
+    /// The provider's API or the way to it.
+    Provider,
+    /// Whoever runs the application: its database, its keys, its host.
+    Operator,
+    /// tokenkeep itself.
+    Tokenkeep,
+}
+
+/// What the customer can do, for an application to show. [`Display`](fmt::Display) gives plain English.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CustomerAction {
+    /// Paste the token again.
+    EnterTokenAgain,
+    /// Connect: there is no token.
+    Connect,
+    /// Make a new token at the provider and put it in the old one's place.
+    ReplaceToken,
+    /// Give the token the permissions that were asked for, or make one that has them.
+    WidenScope,
+    /// Disconnect first, or replace the token.
+    ReplaceInstead,
+    /// Nothing but waiting.
+    TryAgainLater,
+}
+
+impl ErrorKind {
+    /// Whose fault it is.
+    #[must_use]
+    pub fn fault(self) -> Fault {
+        match self {
+            Self::InvalidToken | Self::TokenRefused | Self::ScopeTooSmall | Self::Paused | Self::Revoked => {
+                Fault::Customer
+            }
+            Self::InvalidName
+            | Self::Misuse
+            | Self::NotFound
+            | Self::AlreadyConnected
+            | Self::NotConnected
+            | Self::Conflict => Fault::Caller,
+            Self::RateLimited | Self::ProviderUnavailable | Self::ProviderMisbehaved => Fault::Provider,
+            Self::StoreUnavailable
+            | Self::StoreUnusable
+            | Self::Tampered
+            | Self::KeysUnavailable
+            | Self::KeysWrong
+            | Self::KeyDestroyed
+            | Self::KeysInsecure
+            | Self::RandomUnavailable => Fault::Operator,
+            Self::Internal => Fault::Tokenkeep,
+        }
+    }
+
+    /// Whether the same call may work later with nothing else changed.
+    #[must_use]
+    pub fn is_retryable(self) -> bool {
+        matches!(
+            self,
+            Self::RateLimited
+                | Self::ProviderUnavailable
+                | Self::Conflict
+                | Self::StoreUnavailable
+                | Self::KeysUnavailable
+                | Self::RandomUnavailable
+        )
+    }
+
+    /// What went wrong and what to do, in plain English for a developer or an operator.
+    #[must_use]
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::InvalidToken => "the text given as a token can't be one",
+            Self::InvalidName => "a tenant, connection or provider name or an origin is not allowed",
+            Self::Misuse => "the call does not fit what the connection is bound to",
+            Self::TokenRefused => "the provider does not accept the token",
+            Self::ScopeTooSmall => "the provider accepts the token, but not for this",
+            Self::NotFound => "the provider has no such thing",
+            Self::RateLimited => "the provider asks for fewer calls; try again later",
+            Self::ProviderUnavailable => {
+                "the provider did not answer or had a fault of its own; try again later"
+            }
+            Self::ProviderMisbehaved => "the provider's answer is not what its API promises",
+            Self::AlreadyConnected => "the connection holds a live token already; replace it instead",
+            Self::NotConnected => "the connection is not connected",
+            Self::Paused => "the provider refused the token once; recheck the connection",
+            Self::Revoked => "the provider refused the token for good; it must be replaced",
+            Self::Conflict => "the connection changed while this call was at work; try again",
+            Self::StoreUnavailable => "the database did not answer; try again later",
+            Self::StoreUnusable => "the database can't be used as it is",
+            Self::Tampered => "what the database holds was altered or put back; run verify and look into it",
+            Self::KeysUnavailable => "the key provider did not answer; try again later",
+            Self::KeysWrong => "the keys at hand are not those that this vault was sealed with",
+            Self::KeyDestroyed => "the key was destroyed; what was sealed under it is gone",
+            Self::KeysInsecure => "the keys are kept in a way that protects nothing",
+            Self::RandomUnavailable => "the operating system gave no random bytes; try again",
+            Self::Internal => "a fault in tokenkeep; please report it",
+        }
+    }
+
+    /// What the customer can do about it; `None` where it is not the customer's to mend.
+    #[must_use]
+    pub fn customer_action(self) -> Option<CustomerAction> {
+        match self {
+            Self::InvalidToken => Some(CustomerAction::EnterTokenAgain),
+            Self::TokenRefused | Self::Revoked => Some(CustomerAction::ReplaceToken),
+            Self::ScopeTooSmall => Some(CustomerAction::WidenScope),
+            Self::AlreadyConnected => Some(CustomerAction::ReplaceInstead),
+            Self::NotConnected => Some(CustomerAction::Connect),
+            Self::Paused
+            | Self::RateLimited
+            | Self::ProviderUnavailable
+            | Self::Conflict
+            | Self::StoreUnavailable
+            | Self::KeysUnavailable => Some(CustomerAction::TryAgainLater),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for CustomerAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::EnterTokenAgain => "Copy the token again and paste it whole.",
+            Self::Connect => "Connect your account first.",
+            Self::ReplaceToken => "Make a new token at the provider and enter it here.",
+            Self::WidenScope => "Give the token the permissions that were asked for.",
+            Self::ReplaceInstead => "Replace the token, or disconnect first.",
+            Self::TryAgainLater => "Please try again in a few minutes.",
+        })
+    }
+}

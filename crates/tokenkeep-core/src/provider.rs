@@ -1,0 +1,137 @@
+//! An API that tokens are for.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use core::fmt;
+
+use async_trait::async_trait;
+
+use crate::{Credential, Error, ErrorKind, Origin, ProviderName};
+
+/// What an error answer of a provider means for a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Meaning {
+    /// The token is not accepted: wrong, revoked, expired.
+    TokenRefused,
+    /// The token is accepted, but not for this.
+    ScopeTooSmall,
+    /// There is no such thing.
+    NotFound,
+    /// Too many calls.
+    RateLimited,
+    /// A fault of the provider's own that may pass.
+    Unavailable,
+    /// Anything else.
+    Unexpected,
+}
+
+impl Meaning {
+    /// What an HTTP status means where a provider says nothing more precise.
+    #[must_use]
+    pub fn of_status(status: u16) -> Self {
+        match status {
+            401 => Self::TokenRefused,
+            403 => Self::ScopeTooSmall,
+            404 => Self::NotFound,
+            429 => Self::RateLimited,
+            500..=599 => Self::Unavailable,
+            _ => Self::Unexpected,
+        }
+    }
+
+    /// The kind of error that it becomes.
+    #[must_use]
+    pub fn kind(self) -> ErrorKind {
+        match self {
+            Self::TokenRefused => ErrorKind::TokenRefused,
+            Self::ScopeTooSmall => ErrorKind::ScopeTooSmall,
+            Self::NotFound => ErrorKind::NotFound,
+            Self::RateLimited => ErrorKind::RateLimited,
+            Self::Unavailable => ErrorKind::ProviderUnavailable,
+            Self::Unexpected => ErrorKind::ProviderMisbehaved,
+        }
+    }
+}
+
+/// The fixed facts of a provider: its name, its origin, how a token is sent and what its errors mean.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct ProviderSpec {
+    /// Its short name, bound into every envelope.
+    pub name: ProviderName,
+    /// The one place that its tokens are sent to, bound into every envelope.
+    pub origin: Origin,
+    /// The header that a token is sent in, in lower case: `authorization`.
+    pub header: &'static str,
+    /// What stands before the token in that header: `Bearer `, with its space; may be empty.
+    pub prefix: &'static str,
+    /// What an error answer means: its HTTP status and up to 64 KiB of its body.
+    pub meaning: fn(u16, &[u8]) -> Meaning,
+}
+
+impl ProviderSpec {
+    /// A provider that takes `Authorization: Bearer` and whose errors mean what their status says.
+    #[must_use]
+    pub fn new(name: ProviderName, origin: Origin) -> Self {
+        Self {
+            name,
+            origin,
+            header: "authorization",
+            prefix: "Bearer ",
+            meaning: |status, _| Meaning::of_status(status),
+        }
+    }
+
+    /// Tokens are sent in this header (lower case) behind this prefix.
+    #[must_use]
+    pub fn with_header(mut self, header: &'static str, prefix: &'static str) -> Self {
+        self.header = header;
+        self.prefix = prefix;
+        self
+    }
+
+    /// Error answers mean what this function says of their status and body.
+    #[must_use]
+    pub fn with_meaning(mut self, meaning: fn(u16, &[u8]) -> Meaning) -> Self {
+        self.meaning = meaning;
+        self
+    }
+}
+
+impl fmt::Debug for ProviderSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProviderSpec")
+            .field("name", &self.name)
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whose token it is, in the provider's words. Neither field is a secret; both are stored with the connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The provider's identifier of the account: what tells whether a new token is of the same account.
+    pub id: String,
+    /// A name that a person recognises the account by.
+    pub name: String,
+}
+
+/// An API that tokens are for: its facts, and how a token is checked and whose it is.
+///
+/// A transport sends the token; a provider never sees it, it hands the [`Credential`] on.
+#[async_trait]
+pub trait Provider: Send + Sync + fmt::Debug {
+    /// Its fixed facts. The same at every call.
+    fn spec(&self) -> &ProviderSpec;
+
+    /// Asks the provider whether it accepts the token, and whose it is.
+    ///
+    /// # Errors
+    /// An [`Error`] whose kind is `TokenRefused`, `ScopeTooSmall`, `RateLimited`, `ProviderUnavailable` or
+    /// `ProviderMisbehaved`, or that with which the credential was refused.
+    ///
+    /// # Cancellation
+    /// Safe: a dropped call changed nothing.
+    async fn check(&self, credential: &Credential) -> Result<Account, Error>;
+}

@@ -1,0 +1,122 @@
+//! Sealing and opening.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use zeroize::Zeroizing;
+
+use crate::aad::Aad;
+use crate::suite::{KEY, NONCE, OVERHEAD};
+use crate::{
+    ApiToken, Dek, EncryptionContext, Envelope, Kek, MAX_PAYLOAD, OpenError, RandomUnavailable, SealError,
+    WrapRequest, WrappedDek, fill_random,
+};
+
+/// A seal in two steps, for key providers that must be waited for: draw, have the DEK wrapped, finish.
+///
+/// Sealing a new token, and resealing the same one, are the same thing: a fresh DEK and a fresh payload.
+pub struct SealDraft<'a> {
+    context: &'a EncryptionContext,
+    dek: Dek,
+    nonce: [u8; NONCE],
+    wrap_nonce: [u8; NONCE],
+}
+
+impl<'a> SealDraft<'a> {
+    /// Draws a DEK, a payload nonce and a wrap nonce: 80 bytes, in one draw.
+    ///
+    /// # Errors
+    /// [`RandomUnavailable`] when the system gives no random bytes.
+    pub fn new(context: &'a EncryptionContext) -> Result<Self, RandomUnavailable> {
+        let mut drawn = Zeroizing::new([0; KEY + 2 * NONCE]);
+        fill_random(&mut *drawn)?;
+        let (key, nonces) = drawn.split_first_chunk::<KEY>().ok_or(RandomUnavailable)?;
+        let (nonce, wrap_nonce) = nonces.split_first_chunk::<NONCE>().ok_or(RandomUnavailable)?;
+        let wrap_nonce = wrap_nonce.try_into().map_err(|_| RandomUnavailable)?;
+        Ok(Self { context, dek: Dek::from_bytes(key), nonce: *nonce, wrap_nonce })
+    }
+
+    /// What a key provider needs to wrap the DEK.
+    #[must_use]
+    pub fn wrap_request(&self) -> WrapRequest<'_> {
+        WrapRequest::with_nonce(&self.dek, self.context, self.wrap_nonce)
+    }
+
+    /// Encrypts the payload and puts the envelope together. The draft is used up, so that its nonce meets one payload.
+    ///
+    /// # Errors
+    /// [`SealError::PayloadTooLong`] for a payload over [`MAX_PAYLOAD`] bytes.
+    pub fn finish(self, payload: &[u8], wrapped: &WrappedDek) -> Result<Envelope, SealError> {
+        if payload.len() > MAX_PAYLOAD {
+            return Err(SealError::PayloadTooLong);
+        }
+        let mut bytes = Envelope::start(wrapped, &self.nonce, payload.len());
+        let start = bytes.len();
+        // Within the capacity that `start` reserved: the plaintext is never left behind in a block that grew.
+        bytes.extend_from_slice(payload);
+        let aad = Aad::of_payload(self.context);
+        let trailer = self.dek.suite().encrypt(&self.nonce, aad.as_bytes(), &mut bytes[start..]);
+        bytes.extend_from_slice(&trailer);
+        Envelope::decode(bytes).map_err(|_| SealError::WrappedDekLength)
+    }
+}
+
+impl fmt::Debug for SealDraft<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SealDraft").finish_non_exhaustive()
+    }
+}
+
+/// Recovers a payload with its unwrapped DEK. The returned bytes wipe themselves.
+///
+/// # Errors
+/// [`OpenError::Rejected`] when key, context or bytes are not those that were sealed.
+pub fn open_payload(
+    envelope: &Envelope,
+    dek: &Dek,
+    context: &EncryptionContext,
+) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+    let (nonce, rest) = envelope.sealed_payload().split_first_chunk::<NONCE>().ok_or(OpenError::Rejected)?;
+    let (ciphertext, trailer) = rest.split_last_chunk::<OVERHEAD>().ok_or(OpenError::Rejected)?;
+    let mut payload = Zeroizing::new(ciphertext.to_vec());
+    let aad = Aad::of_payload(context);
+    if dek.suite().decrypt(nonce, aad.as_bytes(), &mut payload, trailer) {
+        Ok(payload)
+    } else {
+        Err(OpenError::Rejected)
+    }
+}
+
+/// Seals a token under a KEK of this process.
+///
+/// # Errors
+/// [`SealError::Random`] when the system gives no random bytes.
+pub fn seal_token(kek: &Kek, context: &EncryptionContext, token: &ApiToken) -> Result<Envelope, SealError> {
+    let draft = SealDraft::new(context)?;
+    let wrapped = draft.wrap_request().wrap_with(kek);
+    draft.finish(token.expose_secret().as_bytes(), &wrapped)
+}
+
+/// Opens a token under a KEK of this process.
+///
+/// # Errors
+/// [`OpenError::OtherKek`] when the envelope names another KEK; [`OpenError::Rejected`] when key, context or bytes are
+/// not those that were sealed.
+pub fn open_token(
+    kek: &Kek,
+    context: &EncryptionContext,
+    envelope: &Envelope,
+) -> Result<ApiToken, OpenError> {
+    let dek = envelope.unwrap_request(context).unwrap_with(kek)?;
+    ApiToken::open(envelope, &dek, context)
+}
+
+impl ApiToken {
+    /// Recovers a token with its unwrapped DEK.
+    ///
+    /// # Errors
+    /// [`OpenError::Rejected`] when key, context or bytes are not those that were sealed, or the payload is no token.
+    pub fn open(envelope: &Envelope, dek: &Dek, context: &EncryptionContext) -> Result<Self, OpenError> {
+        Self::from_payload(open_payload(envelope, dek, context)?).ok_or(OpenError::Rejected)
+    }
+}
