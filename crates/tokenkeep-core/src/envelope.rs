@@ -62,16 +62,14 @@ impl Envelope {
         Ok(Self { bytes, kek, wrapped_start, wrapped_end })
     }
 
-    /// Header and nonce, with room for `payload_length` bytes and the trailer: one allocation for the whole envelope.
-    pub(crate) fn start(wrapped: &WrappedDek, nonce: &[u8; NONCE], payload_length: usize) -> Vec<u8> {
+    /// All before the nonce, with room for `rest` bytes more: one allocation for the whole envelope.
+    pub(crate) fn start(wrapped: &WrappedDek, rest: usize) -> Vec<u8> {
         let (id, dek) = (wrapped.kek().as_bytes(), wrapped.as_bytes());
-        let mut bytes =
-            Vec::with_capacity(2 + 1 + id.len() + 2 + dek.len() + NONCE + payload_length + OVERHEAD);
+        let mut bytes = Vec::with_capacity(2 + 1 + id.len() + 2 + dek.len() + rest);
         bytes.extend_from_slice(&[VERSION, SUITE, id.len() as u8]);
         bytes.extend_from_slice(id);
         bytes.extend_from_slice(&(dek.len() as u16).to_be_bytes());
         bytes.extend_from_slice(dek);
-        bytes.extend_from_slice(nonce);
         bytes
     }
 
@@ -126,10 +124,8 @@ impl Envelope {
     #[must_use]
     pub fn with_wrapped_dek(&self, wrapped: &WrappedDek) -> Self {
         let sealed = self.sealed_payload();
-        let (nonce, rest) =
-            sealed.split_first_chunk::<NONCE>().expect("decoding checked that a nonce is there");
-        let mut bytes = Self::start(wrapped, nonce, rest.len() - OVERHEAD);
-        bytes.extend_from_slice(rest);
+        let mut bytes = Self::start(wrapped, sealed.len());
+        bytes.extend_from_slice(sealed);
         let wrapped_end = bytes.len() - sealed.len();
         Self {
             bytes,

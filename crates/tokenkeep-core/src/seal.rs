@@ -50,7 +50,8 @@ impl<'a> SealDraft<'a> {
         if payload.len() > MAX_PAYLOAD {
             return Err(SealError::PayloadTooLong);
         }
-        let mut bytes = Envelope::start(wrapped, &self.nonce, payload.len());
+        let mut bytes = Envelope::start(wrapped, NONCE + payload.len() + OVERHEAD);
+        bytes.extend_from_slice(&self.nonce);
         let start = bytes.len();
         // Within the capacity that `start` reserved: the plaintext is never left behind in a block that grew.
         bytes.extend_from_slice(payload);

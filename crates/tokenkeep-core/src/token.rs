@@ -70,6 +70,12 @@ impl ApiToken {
         Some(Self(SecretString::from(Box::<str>::from(text))))
     }
 
+    /// A second copy, for the one place that gives out a token it keeps. Not public: a copy is made by name alone.
+    #[cfg(feature = "async")]
+    pub(crate) fn duplicate(&self) -> Self {
+        Self(SecretString::from(Box::<str>::from(self.expose_secret())))
+    }
+
     /// The token itself. Copy it nowhere: not into a log, an error, a `String` that lives on.
     #[must_use]
     pub fn expose_secret(&self) -> &str {

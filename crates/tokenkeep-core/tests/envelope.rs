@@ -53,15 +53,15 @@ fn every_flipped_bit_truncation_and_extension_is_refused() {
 fn each_fact_is_bound() {
     let kek = Kek::generate().unwrap();
     let envelope = seal_token(&kek, &EncryptionContext::for_token(&facts()), &token()).unwrap();
-    let others: Vec<(&str, Box<dyn Fn(&mut TokenFacts)>)> = vec![
-        ("vault", Box::new(|f| f.vault = VaultId::from_bytes([9; 16]))),
-        ("tenant", Box::new(|f| f.connection = ConnectionId::new("customer-18", "apify").unwrap())),
-        ("connection", Box::new(|f| f.connection = ConnectionId::new("customer-17", "apify2").unwrap())),
-        ("shifted names", Box::new(|f| f.connection = ConnectionId::new("customer-17a", "pify").unwrap())),
-        ("incarnation", Box::new(|f| f.incarnation = Incarnation::from_bytes([3; 16]))),
-        ("provider", Box::new(|f| f.provider = "other".parse().unwrap())),
-        ("origin", Box::new(|f| f.origin = Origin::parse("https://api.apify.com:8443").unwrap())),
-        ("version", Box::new(|f| f.secret_version = f.secret_version.next())),
+    let others: [(&str, &dyn Fn(&mut TokenFacts)); 8] = [
+        ("vault", &|f| f.vault = VaultId::from_bytes([9; 16])),
+        ("tenant", &|f| f.connection = ConnectionId::new("customer-18", "apify").unwrap()),
+        ("connection", &|f| f.connection = ConnectionId::new("customer-17", "apify2").unwrap()),
+        ("shifted names", &|f| f.connection = ConnectionId::new("customer-17a", "pify").unwrap()),
+        ("incarnation", &|f| f.incarnation = Incarnation::from_bytes([3; 16])),
+        ("provider", &|f| f.provider = "other".parse().unwrap()),
+        ("origin", &|f| f.origin = Origin::parse("https://api.apify.com:8443").unwrap()),
+        ("version", &|f| f.secret_version = f.secret_version.next()),
     ];
     for (name, change) in others {
         let mut other = facts();
