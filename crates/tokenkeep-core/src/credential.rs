@@ -6,21 +6,25 @@ use core::fmt;
 
 use async_trait::async_trait;
 
-use crate::{ApiToken, Error, ErrorKind, Incarnation, Meaning, Origin, SecretVersion};
+use crate::{
+    ApiToken, Error, ErrorKind, Incarnation, Meaning, Origin, ProviderName, ProviderSpec, SecretVersion,
+};
 
-/// What a token is asked for.
+/// What a token is asked for: by whom it will be sent, and where. A source refuses what the token is not bound to.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Use<'a> {
-    /// Where it will be sent. A source refuses an origin that the token is not bound to.
+    /// The provider that the sender knows.
+    pub provider: &'a ProviderName,
+    /// Where the token will be sent.
     pub origin: &'a Origin,
 }
 
 impl<'a> Use<'a> {
-    /// A use that sends the token to `origin`.
+    /// A use at this provider.
     #[must_use]
-    pub fn at(origin: &'a Origin) -> Self {
-        Self { origin }
+    pub fn at(spec: &'a ProviderSpec) -> Self {
+        Self { provider: &spec.name, origin: &spec.origin }
     }
 }
 

@@ -53,7 +53,8 @@ fn every_flipped_bit_truncation_and_extension_is_refused() {
 fn each_fact_is_bound() {
     let kek = Kek::generate().unwrap();
     let envelope = seal_token(&kek, &EncryptionContext::for_token(&facts()), &token()).unwrap();
-    let others: [(&str, &dyn Fn(&mut TokenFacts)); 8] = [
+    type Edit<'a> = &'a dyn Fn(&mut TokenFacts);
+    let others: [(&str, Edit<'_>); 8] = [
         ("vault", &|f| f.vault = VaultId::from_bytes([9; 16])),
         ("tenant", &|f| f.connection = ConnectionId::new("customer-18", "apify").unwrap()),
         ("connection", &|f| f.connection = ConnectionId::new("customer-17", "apify2").unwrap()),
