@@ -20,7 +20,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<(), String> {
             return Err(format!("{TARGETS}/{file} is no [[bin]] in {MANIFEST}"));
         }
     }
-    println!("    {} fuzz targets", files.len());
+    println!("    fuzz targets: {}", files.len());
     let mut command = workspace.cargo();
     // Without the default feature libFuzzer isn't compiled, which only a program that is linked needs.
     command.args(["clippy", "--manifest-path", MANIFEST, "--no-default-features"]);

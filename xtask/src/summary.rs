@@ -27,7 +27,7 @@ impl Outcome {
 /// `note` is said aloud below the table.
 pub(crate) fn summary(lines: &[Line], note: Option<&str>, took: Duration) -> String {
     let mut text = String::from("=== Summary\n");
-    let mut count = |line: &Line| {
+    for line in lines {
         let (time, word) = match &line.outcome {
             Outcome::Passed(took) => (seconds(*took), "ok".into()),
             Outcome::Failed(took, why) => (seconds(*took), format!("FAILED: {why}")),
@@ -35,8 +35,7 @@ pub(crate) fn summary(lines: &[Line], note: Option<&str>, took: Duration) -> Str
             Outcome::NotRun(at) => (String::new(), format!("NOT RUN, as {at} failed")),
         };
         let _ = writeln!(text, "  {:<10} {time:>9}  {word}", line.part);
-    };
-    lines.iter().for_each(&mut count);
+    }
     if let Some(note) = note {
         let _ = writeln!(text, "  Note: {note}");
     }
