@@ -1,1 +1,50 @@
-//! Test against tokenkeep: a stand-in for the Apify API over real TLS, and a leak scanner
+//! What tests of tokenkeep, and of applications that embed it, need: [`ApifyStandIn`], a stand-in for the Apify
+//! API on the loopback interface with real TLS, and [`LeakScanner`], which finds secrets in bytes, files and
+//! folders.
+//!
+//! The stand-in is not Apify. It answers a handful of read operations in the form that Apify's public API
+//! description gives, with made-up data, and it misbehaves when told to ([`Fault`]).
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> std::io::Result<()> {
+//! use tokenkeep_testkit::{Access, ApifyStandIn, LeakScanner, fake_token};
+//!
+//! let apify = ApifyStandIn::start().await?;
+//! let token = fake_token();
+//! apify.grant(&token, Access::full("FakeUser000000001", "jane-doe"));
+//! // ... point the code under test at apify.origin(), trusting only apify.ca_der() ...
+//! assert!(apify.requests().is_empty());
+//!
+//! let scanner = LeakScanner::new().token("jane's token", &token);
+//! assert!(scanner.scan_bytes("log", b"connected jane-doe").is_empty());
+//! assert_eq!(scanner.scan_bytes("log", format!("sent {token}").as_bytes()).len(), 1);
+//! # Ok(())
+//! # }
+//! ```
+
+mod access;
+mod accounts;
+mod answers;
+mod captured_log;
+mod fake;
+mod faults;
+mod leak;
+mod query;
+mod recorded;
+mod routes;
+mod run;
+mod stand_in;
+mod state;
+mod tasks;
+mod tls;
+mod views;
+
+pub use access::{Access, Scope};
+pub use captured_log::CapturedLog;
+pub use fake::fake_token;
+pub use faults::Fault;
+pub use leak::{Leak, LeakEncoding, LeakScanner};
+pub use recorded::RecordedRequest;
+pub use run::Run;
+pub use stand_in::ApifyStandIn;
