@@ -1,1 +1,22 @@
-//! What a tokenkeep vault asks of a database, in sealed bytes only, and an in-memory reference
+//! What a tokenkeep vault asks of a database.
+//!
+//! [`TokenStore`] is the seam. It is given sealed bytes only: there is no way to hand it a token. Every change states
+//! the revision that it expects and commits in one transaction with its audit entry. [`MemoryStore`] is the reference;
+//! [`conformance`] tells whoever writes a backend whether it keeps the contract.
+
+mod audit;
+pub mod conformance;
+mod mac;
+mod memory;
+mod record;
+mod store;
+mod time;
+mod vault_record;
+
+pub use audit::{Action, AuditDraft, AuditEntry, AuditHead, SHARDS, shard_of};
+pub use mac::{AuditChain, RecordMac};
+pub use memory::MemoryStore;
+pub use record::{Purge, Record, Sealed, Status};
+pub use store::{Change, Expected, RecordChange, Scan, Scrub, TokenStore};
+pub use time::Timestamp;
+pub use vault_record::VaultRecord;

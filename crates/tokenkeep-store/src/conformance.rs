@@ -1,0 +1,1 @@
+//! Whether a backend keeps the contract of [`TokenStore`](crate::TokenStore).

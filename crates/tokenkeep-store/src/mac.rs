@@ -1,0 +1,179 @@
+//! The MACs over records and audit entries: HMAC-SHA-256 over a canonical encoding.
+
+use std::fmt;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use crate::{AuditDraft, AuditEntry, AuditHead, Record};
+
+/// Feeds fields to a MAC so that two different sequences of fields never look alike: each is led by its length, and an
+/// absent one is not an empty one.
+struct Fields(Hmac<Sha256>);
+
+impl Fields {
+    fn start(key: &[u8; 32], label: &[u8]) -> Self {
+        let mac = Hmac::new_from_slice(key).expect("HMAC takes a key of any length");
+        let mut fields = Self(mac);
+        fields.bytes(label);
+        fields
+    }
+
+    fn bytes(&mut self, field: &[u8]) {
+        self.0.update(&(field.len() as u64).to_be_bytes());
+        self.0.update(field);
+    }
+
+    fn text(&mut self, field: &str) {
+        self.bytes(field.as_bytes());
+    }
+
+    fn number(&mut self, field: u64) {
+        self.bytes(&field.to_be_bytes());
+    }
+
+    fn time(&mut self, field: crate::Timestamp) {
+        self.bytes(&field.as_millis().to_be_bytes());
+    }
+
+    fn optional<T>(&mut self, field: Option<T>, put: impl FnOnce(&mut Self, T)) {
+        self.number(u64::from(field.is_some()));
+        if let Some(field) = field {
+            put(self, field);
+        }
+    }
+
+    fn finish(self) -> [u8; 32] {
+        self.0.finalize().into_bytes().into()
+    }
+
+    fn fits(self, mac: &[u8; 32]) -> bool {
+        self.0.verify(mac.into()).is_ok()
+    }
+}
+
+/// Makes and checks the MAC of records. Its key is the vault's; it wipes itself.
+pub struct RecordMac(Zeroizing<[u8; 32]>);
+
+impl RecordMac {
+    /// With this key.
+    #[must_use]
+    pub fn new(key: Zeroizing<[u8; 32]>) -> Self {
+        Self(key)
+    }
+
+    /// Sets the record's MAC to fit all its other fields.
+    pub fn set(&self, record: &mut Record) {
+        record.mac = self.fields(record).finish();
+    }
+
+    /// Whether the record is as the vault wrote it. Says nothing about its age: an older version of it fits as well.
+    #[must_use]
+    pub fn fits(&self, record: &Record) -> bool {
+        self.fields(record).fits(&record.mac)
+    }
+
+    fn fields(&self, record: &Record) -> Fields {
+        // Taken apart whole, so that a new field can't be forgotten.
+        let Record {
+            id,
+            provider,
+            origin,
+            incarnation,
+            secret_version,
+            revision,
+            status,
+            sealed,
+            account,
+            connected_at,
+            token_set_at,
+            updated_at,
+            expires_at,
+            purge,
+            mac: _,
+        } = record;
+        let mut fields = Fields::start(&self.0, b"tokenkeep record");
+        fields.text(id.tenant().as_str());
+        fields.text(id.name().as_str());
+        fields.text(provider.as_str());
+        fields.text(origin.as_str());
+        fields.bytes(incarnation.as_bytes());
+        fields.number(secret_version.get());
+        fields.number(revision.get());
+        fields.text(status.name());
+        fields.optional(sealed.as_ref(), |fields, sealed| {
+            fields.bytes(&sealed.envelope);
+            fields.bytes(sealed.kek.as_bytes());
+            fields.bytes(&sealed.fingerprint);
+        });
+        fields.optional(account.as_ref(), |fields, account| {
+            fields.text(&account.id);
+            fields.text(&account.name);
+        });
+        fields.time(*connected_at);
+        fields.time(*token_set_at);
+        fields.time(*updated_at);
+        fields.optional(*expires_at, Fields::time);
+        fields.text(purge.name());
+        fields
+    }
+}
+
+impl fmt::Debug for RecordMac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RecordMac([hidden])")
+    }
+}
+
+/// Chains audit entries. A store is handed it with each commit, because an entry's MAC covers the one before it, which
+/// is known only once the chain's head is locked.
+pub struct AuditChain(Zeroizing<[u8; 32]>);
+
+impl AuditChain {
+    /// With this key.
+    #[must_use]
+    pub fn new(key: Zeroizing<[u8; 32]>) -> Self {
+        Self(key)
+    }
+
+    /// The entry that follows `head`.
+    #[must_use]
+    pub fn append(&self, head: &AuditHead, draft: AuditDraft) -> AuditEntry {
+        let sequence = head.sequence + 1;
+        let mac = self.fields(head, sequence, &draft).finish();
+        AuditEntry { shard: head.shard, sequence, draft, mac }
+    }
+
+    /// Whether the entry is the one that was written behind `head`.
+    #[must_use]
+    pub fn follows(&self, head: &AuditHead, entry: &AuditEntry) -> bool {
+        entry.shard == head.shard
+            && entry.sequence == head.sequence + 1
+            && self.fields(head, entry.sequence, &entry.draft).fits(&entry.mac)
+    }
+
+    fn fields(&self, head: &AuditHead, sequence: u64, draft: &AuditDraft) -> Fields {
+        let AuditDraft { at, action, id, incarnation, secret_version, revision, count, subject } = draft;
+        let mut fields = Fields::start(&self.0, b"tokenkeep audit entry");
+        fields.number(u64::from(head.shard));
+        fields.number(sequence);
+        fields.bytes(&head.mac);
+        fields.time(*at);
+        fields.text(action.name());
+        fields.text(id.tenant().as_str());
+        fields.text(id.name().as_str());
+        fields.bytes(incarnation.as_bytes());
+        fields.number(secret_version.get());
+        fields.number(revision.get());
+        fields.number(*count);
+        fields.optional(subject.as_deref(), Fields::text);
+        fields
+    }
+}
+
+impl fmt::Debug for AuditChain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AuditChain([hidden])")
+    }
+}

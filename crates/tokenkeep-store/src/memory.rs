@@ -1,0 +1,147 @@
+//! The reference: a store without a database, for tests and for the shape of the contract.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+use std::sync::{Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use tokenkeep_core::{ConnectionId, Error, ErrorKind, KekId};
+
+use crate::{
+    AuditChain, AuditEntry, AuditHead, Change, Expected, Purge, Record, RecordChange, SHARDS, Scan, Scrub,
+    TokenStore, VaultRecord, shard_of,
+};
+
+/// Keeps everything in memory, and nothing when it is dropped.
+#[derive(Debug)]
+pub struct MemoryStore(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    vault: Option<VaultRecord>,
+    records: BTreeMap<ConnectionId, Record>,
+    closed: BTreeSet<KekId>,
+    /// One chain for each shard.
+    trail: Vec<Vec<AuditEntry>>,
+}
+
+impl MemoryStore {
+    /// An empty one.
+    #[must_use]
+    pub fn new() -> Self {
+        let trail = vec![Vec::new(); usize::from(SHARDS)];
+        Self(Mutex::new(State { vault: None, records: BTreeMap::new(), closed: BTreeSet::new(), trail }))
+    }
+
+    /// The lock is never held over an await, and a panic under it leaves no half-made change: see `commit`.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl State {
+    fn head(&self, shard: u16) -> AuditHead {
+        self.trail
+            .get(usize::from(shard))
+            .and_then(|chain| chain.last())
+            .map_or(AuditHead::empty(shard), AuditEntry::head)
+    }
+
+    fn is_closed(&self, record: &Record) -> bool {
+        record.sealed.as_ref().is_some_and(|sealed| self.closed.contains(&sealed.kek))
+    }
+}
+
+fn matches(scan: &Scan, record: &Record) -> bool {
+    match scan {
+        Scan::All => true,
+        Scan::Tenant(tenant) => record.id.tenant() == tenant,
+        Scan::UnderKek(kek) => record.sealed.as_ref().is_some_and(|sealed| sealed.kek == *kek),
+        Scan::PurgePending => record.purge == Purge::Pending,
+    }
+}
+
+#[async_trait]
+impl TokenStore for MemoryStore {
+    async fn vault(&self) -> Result<Option<VaultRecord>, Error> {
+        Ok(self.state().vault.clone())
+    }
+
+    async fn init_vault(&self, vault: &VaultRecord) -> Result<VaultRecord, Error> {
+        Ok(self.state().vault.get_or_insert_with(|| vault.clone()).clone())
+    }
+
+    async fn record(&self, id: &ConnectionId) -> Result<Option<Record>, Error> {
+        Ok(self.state().records.get(id).cloned())
+    }
+
+    async fn scan(
+        &self,
+        scan: &Scan,
+        after: Option<&ConnectionId>,
+        limit: u32,
+    ) -> Result<Vec<Record>, Error> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let state = self.state();
+        let found = state.records.range((from, Bound::Unbounded)).map(|(_, record)| record);
+        Ok(found.filter(|record| matches(scan, record)).take(limit as usize).cloned().collect())
+    }
+
+    async fn commit(&self, changes: &[Change], chain: &AuditChain) -> Result<(), Error> {
+        let mut state = self.state();
+        // A second change of one record must see the first, so all are made on a side and taken over at the end.
+        let mut records = BTreeMap::new();
+        let mut entries: Vec<AuditEntry> = Vec::with_capacity(changes.len());
+        for change in changes {
+            if let Some(RecordChange { record, expected }) = &change.record {
+                let before = records.get(&record.id).or_else(|| state.records.get(&record.id));
+                let met = match (expected, before) {
+                    (Expected::Absent, None) => true,
+                    (Expected::Revision(revision), Some(before)) => before.revision == *revision,
+                    _ => false,
+                };
+                if !met || state.is_closed(record) {
+                    return Err(ErrorKind::Conflict.into());
+                }
+                records.insert(record.id.clone(), record.clone());
+            }
+            let shard = shard_of(change.entry.id.tenant());
+            let before = entries.iter().rev().find(|entry| entry.shard == shard);
+            let head = before.map_or_else(|| state.head(shard), AuditEntry::head);
+            entries.push(chain.append(&head, change.entry.clone()));
+        }
+        state.records.append(&mut records);
+        for entry in entries {
+            state.trail[usize::from(entry.shard)].push(entry);
+        }
+        Ok(())
+    }
+
+    async fn close_kek(&self, kek: &KekId) -> Result<(), Error> {
+        self.state().closed.insert(*kek);
+        Ok(())
+    }
+
+    async fn audit_heads(&self) -> Result<Vec<AuditHead>, Error> {
+        let state = self.state();
+        Ok((0..SHARDS).map(|shard| state.head(shard)).collect())
+    }
+
+    async fn audit_entries(&self, shard: u16, after: u64, limit: u32) -> Result<Vec<AuditEntry>, Error> {
+        let state = self.state();
+        let chain = state.trail.get(usize::from(shard)).map_or(&[][..], Vec::as_slice);
+        let after = usize::try_from(after).unwrap_or(usize::MAX);
+        Ok(chain.iter().skip(after).take(limit as usize).cloned().collect())
+    }
+
+    async fn scrub(&self) -> Result<Scrub, Error> {
+        // Freed memory is not wiped: it holds sealed bytes alone, and this store promises nothing about it.
+        Ok(Scrub::Impossible)
+    }
+}

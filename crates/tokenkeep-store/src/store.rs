@@ -1,0 +1,142 @@
+//! The seam between a vault and its database.
+
+use std::fmt;
+use std::path::Path;
+
+use async_trait::async_trait;
+use tokenkeep_core::{ConnectionId, Error, KekId, Revision, TenantId};
+
+use crate::{AuditChain, AuditDraft, AuditEntry, AuditHead, Record, VaultRecord};
+
+/// What a change expects to find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// No record of that id, not even a tombstone.
+    Absent,
+    /// A record with this revision.
+    Revision(Revision),
+}
+
+/// A record to write, and what must be in its place for that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordChange {
+    /// The record, whole, with its MAC.
+    pub record: Record,
+    /// What must be in its place.
+    pub expected: Expected,
+}
+
+/// One step of a commit: an audit entry, and the change of a record that it stands for, if it stands for one.
+///
+/// It is plain data: a backend that shares the application's database can commit it inside the application's own
+/// transaction, and nothing in the process has changed before that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The record; `None` for a use.
+    pub record: Option<RecordChange>,
+    /// The entry.
+    pub entry: AuditDraft,
+}
+
+/// Which records a scan gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Scan {
+    /// All, tombstones too.
+    All,
+    /// All of a tenant's, tombstones too.
+    Tenant(TenantId),
+    /// Those whose envelope is under this KEK.
+    UnderKek(KekId),
+    /// Tombstones whose purge is pending.
+    PurgePending,
+}
+
+/// How far the bytes of removed rows are gone from the database's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Scrub {
+    /// They are in none of the database's files any more. What the disk itself keeps is another matter.
+    Done,
+    /// Something still holds them (a reader, another instance); a later scrub may get them.
+    Pending,
+    /// This database gives no way to do it.
+    Impossible,
+}
+
+/// What a vault asks of a database, in sealed bytes only.
+///
+/// # The contract
+/// - A commit happens wholly or not at all: every change in it, each with its entry. An acknowledged commit is durable.
+/// - It locks the records first and then the heads of the shards, each in ascending order, so that commits can't deadlock.
+/// - A change whose expectation is not met makes the whole commit fail with `Conflict`.
+/// - A record under a closed KEK ([`close_kek`](Self::close_kek)) makes the whole commit fail with `Conflict`.
+/// - Reads see every commit that was acknowledged before they began, from any instance.
+/// - A store keeps what it is given as it is: it neither makes nor checks MACs of records.
+/// - What it can't make sense of (a row edited by hand) is `Tampered`; a schema of another version is `StoreUnusable`; what
+///   may work later is `StoreUnavailable`.
+///
+/// A dropped call happened wholly or not at all; a caller that doesn't know which reads the record again.
+#[async_trait]
+pub trait TokenStore: Send + Sync + fmt::Debug {
+    /// What the vault in this database keeps about itself; `None` before there is one.
+    ///
+    /// # Errors
+    /// As said at the trait.
+    async fn vault(&self) -> Result<Option<VaultRecord>, Error>;
+
+    /// Makes the vault, if there is none, and returns the one that there is then: of two that race, one wins.
+    ///
+    /// # Errors
+    /// As said at the trait.
+    async fn init_vault(&self, vault: &VaultRecord) -> Result<VaultRecord, Error>;
+
+    /// The record of this id; a tombstone is one.
+    ///
+    /// # Errors
+    /// As said at the trait.
+    async fn record(&self, id: &ConnectionId) -> Result<Option<Record>, Error>;
+
+    /// Up to `limit` records in ascending order of tenant and name (by bytes), from behind `after`. What changes
+    /// meanwhile may or may not be seen; what doesn't is seen exactly once.
+    ///
+    /// # Errors
+    /// As said at the trait.
+    async fn scan(&self, scan: &Scan, after: Option<&ConnectionId>, limit: u32)
+    -> Result<Vec<Record>, Error>;
+
+    /// Makes all the changes in one transaction, and chains their entries with `chain`.
+    ///
+    /// # Errors
+    /// `Conflict`, and as said at the trait.
+    async fn commit(&self, changes: &[Change], chain: &AuditChain) -> Result<(), Error>;
+
+    /// From now on no record under this KEK is committed. Repeating it is no error.
+    ///
+    /// # Errors
+    /// As said at the trait.
+    async fn close_kek(&self, kek: &KekId) -> Result<(), Error>;
+
+    /// The heads of all shards, in order, all of one moment.
+    ///
+    /// # Errors
+    /// As said at the trait.
+    async fn audit_heads(&self) -> Result<Vec<AuditHead>, Error>;
+
+    /// Up to `limit` entries of a shard, in order, from behind this place.
+    ///
+    /// # Errors
+    /// As said at the trait.
+    async fn audit_entries(&self, shard: u16, after: u64, limit: u32) -> Result<Vec<AuditEntry>, Error>;
+
+    /// Removes what is left of deleted bytes from the database's files.
+    ///
+    /// # Errors
+    /// As said at the trait.
+    async fn scrub(&self) -> Result<Scrub, Error>;
+
+    /// The file that the database is in, if it is in one: a vault refuses keys that are kept beside it.
+    fn database_file(&self) -> Option<&Path> {
+        None
+    }
+}
