@@ -1,1 +1,57 @@
-//! An HTTPS-only transport: one origin, a credential asked per attempt
+//! An HTTPS-only transport for API tokens.
+//!
+//! A [`Transport`] belongs to one provider and reaches one [`Origin`](tokenkeep_core::Origin). It holds no token: every
+//! call asks a [`Credential`](tokenkeep_core::Credential) for one, sends it once and forgets it.
+//!
+//! ```no_run
+//! use tokenkeep_core::{ApiToken, Credential, Origin, ProviderSpec};
+//! use tokenkeep_https::Transport;
+//!
+//! # async fn example(token: ApiToken) -> Result<(), tokenkeep_core::Error> {
+//! let spec = ProviderSpec::new("example".parse()?, Origin::parse("https://api.example.com")?);
+//! let transport = Transport::new(spec)?; // once per process
+//!
+//! // A vault gives credentials; this one is of a token that no vault keeps.
+//! let credential = Credential::fixed(transport.spec().origin.clone(), token.into());
+//! let answer = transport
+//!     .get("/v1/reports")
+//!     .segment("2026-08") // encoded; can't step out of its place
+//!     .query("limit", 10)
+//!     .credential(&credential)
+//!     .send()
+//!     .await?;
+//! println!("{} bytes", answer.body().len());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it keeps to
+//!
+//! - TLS 1.2 or 1.3 with a verified certificate, HTTP/1.1 or HTTP/2. The public roots are compiled in, so it works in
+//!   an image without CA files; [`TransportBuilder::extra_root_der`] adds a private one. It uses aws-lc-rs for itself
+//!   and leaves the process's default TLS provider alone.
+//! - No redirect is followed. No proxy is taken from the environment. There are no cookies and no compression.
+//! - One call is one attempt: nothing here, and nothing below, sends a request twice.
+//! - A call whose path, origin or credential is refused opens no socket.
+//! - Time and sizes have limits: [`TransportBuilder::timeout`], [`TransportBuilder::max_body`].
+//! - The header with the token is built in a buffer that wipes itself. Copies in hyper's write buffers and in the TLS
+//!   library live on until the connection reuses or closes them; an allocator that zeroes on free wipes those.
+//! - Nothing that the other side says is in an error or a log line, and neither is a query value.
+//!
+//! # Errors
+//!
+//! Calls fail with the [`Error`](tokenkeep_core::Error) of tokenkeep-core; its kind says what went wrong.
+//! [`CallFailure::of`] gets the HTTP status and `Retry-After` out of it.
+
+mod answer;
+mod call;
+mod failure;
+mod target;
+mod tls;
+mod transport;
+
+pub use answer::Answer;
+pub use call::Call;
+pub use failure::CallFailure;
+pub use http::Method;
+pub use transport::{Transport, TransportBuilder};

@@ -1,0 +1,106 @@
+//! An answer, read within its limits.
+
+use std::fmt;
+
+use serde::de::DeserializeOwned;
+use tokenkeep_core::{Error, Meaning};
+
+use crate::CallFailure;
+
+/// As much of an error's body as a provider's `meaning` is shown, in bytes.
+const MAX_ERROR_BODY: usize = 64 * 1024;
+
+/// A provider's answer to a call that it accepted: a status from 200 to 299, and a body.
+pub struct Answer {
+    status: u16,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    /// The HTTP status, 200 to 299.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// The body, read as JSON.
+    ///
+    /// # Errors
+    /// `ProviderMisbehaved` when it is not JSON, or not of this shape. The error says where in the body, not what is
+    /// there.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        // serde_json's own error repeats values of the body.
+        serde_json::from_slice(&self.body)
+            .map_err(|error| CallFailure::not_as_promised(self.status, error.line(), error.column()).into())
+    }
+
+    /// Takes a success whole; of an error, its meaning alone.
+    pub(crate) async fn read(
+        mut response: reqwest::Response,
+        max_body: usize,
+        meaning: fn(u16, &[u8]) -> Meaning,
+    ) -> Result<Self, CallFailure> {
+        let status = response.status().as_u16();
+        match status {
+            200..=299 => {
+                let body = read_whole(&mut response, max_body).await?;
+                Ok(Self { status, body })
+            }
+            400.. => {
+                let retry_after = retry_after(&response);
+                let body = read_start(&mut response, MAX_ERROR_BODY).await;
+                Err(CallFailure::refused(status, meaning(status, &body), retry_after))
+            }
+            _ => Err(CallFailure::redirected(status)),
+        }
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("status", &self.status)
+            .field("body_length", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+async fn read_whole(response: &mut reqwest::Response, limit: usize) -> Result<Vec<u8>, CallFailure> {
+    let status = response.status().as_u16();
+    let announced = usize::try_from(response.content_length().unwrap_or(0)).unwrap_or(usize::MAX);
+    if announced > limit {
+        return Err(CallFailure::too_large(status, limit));
+    }
+    let mut body = Vec::with_capacity(announced);
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if chunk.len() > limit - body.len() => {
+                return Err(CallFailure::too_large(status, limit));
+            }
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => return Ok(body),
+            Err(error) => return Err(CallFailure::broken_off(status, &error)),
+        }
+    }
+}
+
+/// What comes before the limit or the end, however it ends: the status is known already.
+async fn read_start(response: &mut reqwest::Response, limit: usize) -> Vec<u8> {
+    let mut body = Vec::new();
+    while body.len() < limit {
+        let Ok(Some(chunk)) = response.chunk().await else { break };
+        body.extend_from_slice(&chunk[..chunk.len().min(limit - body.len())]);
+    }
+    body
+}
+
+fn retry_after(response: &reqwest::Response) -> Option<std::time::Duration> {
+    let value = response.headers().get(http::header::RETRY_AFTER)?.to_str().ok()?;
+    value.trim().parse().ok().map(std::time::Duration::from_secs)
+}

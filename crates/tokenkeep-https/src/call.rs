@@ -1,0 +1,137 @@
+//! One call, one attempt.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method};
+use tokenkeep_core::{ApiToken, Credential, Error, ErrorKind, Outcome, Use};
+use zeroize::Zeroizing;
+
+use crate::target::Target;
+use crate::transport::Shared;
+use crate::{Answer, CallFailure};
+
+/// A call that is being put together. [`send`](Self::send) makes it.
+#[must_use = "a call is made when it is sent"]
+pub struct Call {
+    shared: Arc<Shared>,
+    method: Method,
+    target: Target,
+    credential: Option<Credential>,
+}
+
+impl Call {
+    pub(crate) fn new(shared: Arc<Shared>, method: Method, path: &str) -> Self {
+        Self { shared, method, target: Target::new(path), credential: None }
+    }
+
+    /// Adds a segment to the path, percent-encoded.
+    ///
+    /// It stays one segment: an empty one, `.`, `..`, and one with a slash, a backslash, a percent sign or a control
+    /// character make [`send`](Self::send) refuse the call.
+    pub fn segment(mut self, segment: &str) -> Self {
+        self.target.push_segment(segment);
+        self
+    }
+
+    /// Adds a query parameter, name and value percent-encoded. Never for a secret: URLs end in logs.
+    pub fn query(mut self, name: &str, value: impl fmt::Display) -> Self {
+        self.target.push_query(name, &value.to_string());
+        self
+    }
+
+    /// Sends the token of this credential. Without one, the call goes out without a token.
+    pub fn credential(mut self, credential: &Credential) -> Self {
+        self.credential = Some(credential.clone());
+        self
+    }
+
+    /// Makes the call, once, and reads the answer within the transport's limits.
+    ///
+    /// The credential is asked for its token after every check that needs none, and told what came of it before this
+    /// returns. When that can't be recorded, a success stays a success and is logged as a warning; a failure says so.
+    ///
+    /// # Errors
+    /// - `Misuse` for a path, segment or query that can't be sent; nothing was sent.
+    /// - What the credential refuses with; nothing was sent.
+    /// - For a status of 400 and above, the kind that the provider's spec gives it.
+    /// - `ProviderUnavailable` when there is no answer, or not a whole one in time.
+    /// - `ProviderMisbehaved` for a redirect, a body over the limit, or a server that can't prove who it is.
+    ///
+    /// [`CallFailure::of`] says more about the last three.
+    ///
+    /// # Cancellation
+    /// Safe: a dropped call closes its connection or stream and wipes its token. The provider may have got the request;
+    /// what came of it is not reported.
+    pub async fn send(self) -> Result<Answer, Error> {
+        let url = self.target.url(&self.shared.spec.origin)?;
+        let mut request = reqwest::Request::new(self.method.clone(), url);
+        let Some(credential) = &self.credential else {
+            return Ok(self.exchange(request).await?);
+        };
+
+        let issued = credential.issue(Use::at(&self.shared.spec)).await?;
+        let (incarnation, secret_version) = (issued.incarnation, issued.secret_version);
+        let value = header_value(self.shared.spec.prefix, issued.token)?;
+        request.headers_mut().insert(self.shared.header.clone(), value);
+
+        let result = self.exchange(request).await;
+        let outcome = result.as_ref().map_or_else(CallFailure::outcome, |_| Outcome::Accepted);
+        let reported = credential.report(incarnation, secret_version, outcome).await;
+        let Err(why) = reported else { return Ok(result?) };
+        tracing::warn!(
+            provider = self.shared.spec.name.as_str(),
+            ?outcome,
+            kind = ?why.kind(),
+            "what came of a call could not be recorded"
+        );
+        Ok(result.map_err(|failure| failure.unreported(why))?)
+    }
+
+    async fn exchange(&self, request: reqwest::Request) -> Result<Answer, CallFailure> {
+        let start = Instant::now();
+        let result = match self.shared.client.execute(request).await {
+            Ok(response) => Answer::read(response, self.shared.max_body, self.shared.spec.meaning).await,
+            Err(error) => Err(CallFailure::no_answer(&error)),
+        };
+        tracing::debug!(
+            provider = self.shared.spec.name.as_str(),
+            host = self.shared.spec.origin.host(),
+            method = self.method.as_str(),
+            path = self.target.path(),
+            status = match &result {
+                Ok(answer) => Some(answer.status()),
+                Err(failure) => failure.status(),
+            },
+            failure = result.as_ref().err().map(tracing::field::display),
+            elapsed = ?start.elapsed(),
+            "call"
+        );
+        result
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("method", &self.method)
+            .field("origin", &self.shared.spec.origin)
+            .field("path", &self.target.path())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The header's value, in one block that wipes itself once the last user of the request lets go of it.
+fn header_value(prefix: &str, token: ApiToken) -> Result<HeaderValue, Error> {
+    let secret = token.expose_secret().as_bytes();
+    // Sized first: a block that grows leaves its old self behind.
+    let mut value = Zeroizing::new(Vec::with_capacity(prefix.len() + secret.len()));
+    value.extend_from_slice(prefix.as_bytes());
+    value.extend_from_slice(secret);
+    let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(value))
+        .map_err(|_| Error::new(ErrorKind::Internal).because("a token can't stand in a header"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}

@@ -1,0 +1,237 @@
+//! Why a call failed, in words of our own: what the other side says is in no error.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+use std::{fmt, io};
+
+use rustls::CertificateError;
+use tokenkeep_core::{Error, ErrorKind, Meaning, Outcome};
+
+/// What happened on the way to a provider and back: the cause of the [`Error`] that a call fails with.
+///
+/// It holds numbers and fixed texts, nothing that the other side sent. Its own source is there when the vault could
+/// not record what came of the call.
+#[derive(Debug)]
+pub struct CallFailure {
+    what: What,
+    unreported: Option<Error>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum What {
+    Refused { status: u16, meaning: Meaning, retry_after: Option<Duration> },
+    Redirected { status: u16 },
+    TooLarge { status: u16, limit: usize },
+    BrokenOff { status: u16, timed_out: bool },
+    NotAsPromised { status: u16, line: usize, column: usize },
+    NoAnswer,
+    TimedOut,
+    NoName,
+    NoConnection(io::ErrorKind),
+    BadCertificate(&'static str),
+    NoTls,
+}
+
+impl CallFailure {
+    /// The failure that this error comes from; `None` when no call was made, or it is about something else.
+    #[must_use]
+    pub fn of(error: &Error) -> Option<&Self> {
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            if let Some(failure) = error.downcast_ref() {
+                return Some(failure);
+            }
+            cause = error.source();
+        }
+        None
+    }
+
+    /// The HTTP status; `None` when there was no answer.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        match self.what {
+            What::Refused { status, .. }
+            | What::Redirected { status }
+            | What::TooLarge { status, .. }
+            | What::BrokenOff { status, .. }
+            | What::NotAsPromised { status, .. } => Some(status),
+            _ => None,
+        }
+    }
+
+    /// How long the provider asks to wait, when it says so in seconds.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self.what {
+            What::Refused { retry_after, .. } => retry_after,
+            _ => None,
+        }
+    }
+
+    pub(crate) fn refused(status: u16, meaning: Meaning, retry_after: Option<Duration>) -> Self {
+        What::Refused { status, meaning, retry_after }.into()
+    }
+
+    pub(crate) fn redirected(status: u16) -> Self {
+        What::Redirected { status }.into()
+    }
+
+    pub(crate) fn too_large(status: u16, limit: usize) -> Self {
+        What::TooLarge { status, limit }.into()
+    }
+
+    pub(crate) fn broken_off(status: u16, error: &reqwest::Error) -> Self {
+        What::BrokenOff { status, timed_out: error.is_timeout() }.into()
+    }
+
+    pub(crate) fn not_as_promised(status: u16, line: usize, column: usize) -> Self {
+        What::NotAsPromised { status, line, column }.into()
+    }
+
+    /// No answer. Only what is known to hold no text of the other side's is taken from the error: HTTP/2 lets a server
+    /// put a text of its own into one.
+    pub(crate) fn no_answer(error: &reqwest::Error) -> Self {
+        let what = if error.is_timeout() {
+            What::TimedOut
+        } else if error.is_dns() {
+            What::NoName
+        } else if !error.is_connect() {
+            What::NoAnswer
+        } else if let Some(error) = find(error, |cause| cause.downcast_ref::<rustls::Error>()) {
+            match error {
+                rustls::Error::InvalidCertificate(why) => What::BadCertificate(certificate_text(why)),
+                _ => What::NoTls,
+            }
+        } else {
+            let plain = |cause: &'_ io::Error| cause.get_ref().is_none().then(|| cause.kind());
+            let kind = find(error, |cause| cause.downcast_ref::<io::Error>().and_then(plain));
+            What::NoConnection(kind.unwrap_or(io::ErrorKind::Other))
+        };
+        what.into()
+    }
+
+    pub(crate) fn unreported(mut self, why: Error) -> Self {
+        self.unreported = Some(why);
+        self
+    }
+
+    /// What the credential's source is told.
+    pub(crate) fn outcome(&self) -> Outcome<'static> {
+        match self.what {
+            What::Refused { meaning, .. } => Outcome::Refused(meaning),
+            What::Redirected { .. } => Outcome::Refused(Meaning::Unexpected),
+            // The status says that the token was accepted, whatever became of the body.
+            What::TooLarge { .. } | What::BrokenOff { .. } | What::NotAsPromised { .. } => Outcome::Accepted,
+            What::NoAnswer
+            | What::TimedOut
+            | What::NoName
+            | What::NoConnection(_)
+            | What::BadCertificate(_)
+            | What::NoTls => Outcome::Unanswered,
+        }
+    }
+
+    fn kind(&self) -> ErrorKind {
+        match self.what {
+            What::Refused { meaning, .. } => meaning.kind(),
+            What::Redirected { .. }
+            | What::TooLarge { .. }
+            | What::NotAsPromised { .. }
+            | What::BadCertificate(_)
+            | What::NoTls => ErrorKind::ProviderMisbehaved,
+            What::BrokenOff { .. }
+            | What::NoAnswer
+            | What::TimedOut
+            | What::NoName
+            | What::NoConnection(_) => ErrorKind::ProviderUnavailable,
+        }
+    }
+}
+
+impl From<What> for CallFailure {
+    fn from(what: What) -> Self {
+        Self { what, unreported: None }
+    }
+}
+
+impl From<CallFailure> for Error {
+    fn from(failure: CallFailure) -> Self {
+        Self::new(failure.kind()).with_source(failure)
+    }
+}
+
+impl fmt::Display for CallFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.what {
+            What::Refused { status, retry_after: None, .. } => {
+                write!(f, "it answered with HTTP status {status}")
+            }
+            What::Refused { status, retry_after: Some(wait), .. } => {
+                write!(f, "it answered with HTTP status {status} and asks to wait {} s", wait.as_secs())
+            }
+            What::Redirected { status } => {
+                write!(f, "it answered with HTTP status {status}; redirects are never followed")
+            }
+            What::TooLarge { status, limit } => {
+                write!(f, "it answered with HTTP status {status} and over {limit} bytes")
+            }
+            What::BrokenOff { status, timed_out: false } => {
+                write!(f, "it answered with HTTP status {status} and broke off")
+            }
+            What::BrokenOff { status, timed_out: true } => {
+                write!(f, "it answered with HTTP status {status} and was not done in time")
+            }
+            What::NotAsPromised { status, line, column } => write!(
+                f,
+                "it answered with HTTP status {status} and not with the expected JSON (line {line}, column {column})"
+            ),
+            What::NoAnswer => f.write_str("the connection ended before an answer came"),
+            What::TimedOut => f.write_str("no answer came in time"),
+            What::NoName => f.write_str("its host name could not be resolved"),
+            What::NoConnection(why) => write!(f, "no connection could be made: {why}"),
+            What::BadCertificate(why) => write!(f, "nothing was sent: its certificate {why}"),
+            What::NoTls => f.write_str("nothing was sent: it does not speak TLS as it should"),
+        }?;
+        if self.unreported.is_some() {
+            f.write_str("; and what came of the call could not be recorded")?;
+        }
+        Ok(())
+    }
+}
+
+impl StdError for CallFailure {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.unreported.as_ref().map(|error| error as _)
+    }
+}
+
+fn certificate_text(why: &CertificateError) -> &'static str {
+    match why {
+        CertificateError::UnknownIssuer => "is of an issuer that is not trusted here",
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "has expired",
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "is not valid yet",
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "is for another host"
+        }
+        CertificateError::Revoked => "was revoked",
+        _ => "is not acceptable",
+    }
+}
+
+/// The first cause that `pick` takes. An `io::Error` hides the error that it wraps from `source`.
+fn find<'a, T>(
+    error: &'a (dyn StdError + 'static),
+    pick: impl Fn(&'a (dyn StdError + 'static)) -> Option<T>,
+) -> Option<T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = pick(error) {
+            return Some(found);
+        }
+        next = match error.downcast_ref::<io::Error>() {
+            Some(error) => error.get_ref().map(|inner| inner as _),
+            None => error.source(),
+        };
+    }
+    None
+}

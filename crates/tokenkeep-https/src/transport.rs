@@ -1,0 +1,150 @@
+//! The transport and how it is set up.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Method};
+use tokenkeep_core::{Error, ErrorKind, ProviderSpec};
+
+use crate::{Call, tls};
+
+const TIMEOUT: Duration = Duration::from_secs(30);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const MAX_BODY: usize = 8 * 1024 * 1024;
+
+/// The way to one provider: its origin, and a pool of connections to it.
+///
+/// Make one per process and provider; that takes a few milliseconds. Clones are cheap and share everything.
+/// It runs on tokio, with I/O and time enabled.
+#[derive(Clone)]
+pub struct Transport(Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub(crate) client: reqwest::Client,
+    pub(crate) spec: ProviderSpec,
+    pub(crate) header: HeaderName,
+    /// In bytes.
+    pub(crate) max_body: usize,
+}
+
+impl Transport {
+    /// A transport with the usual limits.
+    ///
+    /// # Errors
+    /// As [`TransportBuilder::build`].
+    pub fn new(spec: ProviderSpec) -> Result<Self, Error> {
+        Self::builder(spec).build()
+    }
+
+    /// Limits and roots of one's own.
+    #[must_use]
+    pub fn builder(spec: ProviderSpec) -> TransportBuilder {
+        TransportBuilder {
+            spec,
+            extra_roots: Vec::new(),
+            timeout: TIMEOUT,
+            connect_timeout: CONNECT_TIMEOUT,
+            max_body: MAX_BODY,
+        }
+    }
+
+    /// The provider that it is for.
+    #[must_use]
+    pub fn spec(&self) -> &ProviderSpec {
+        &self.0.spec
+    }
+
+    /// A `GET` of this path. See [`request`](Self::request).
+    pub fn get(&self, path: &str) -> Call {
+        self.request(Method::GET, path)
+    }
+
+    /// A call of this path with this method.
+    ///
+    /// The path starts with a slash and is sent as it stands. A call is refused before anything is sent when its path
+    /// has empty or dot segments, a slash at its end, or characters that would have to be encoded; such parts, and
+    /// everything that is not a literal of the program, are given with [`Call::segment`] and [`Call::query`].
+    pub fn request(&self, method: Method, path: &str) -> Call {
+        Call::new(Arc::clone(&self.0), method, path)
+    }
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transport").field("spec", &self.0.spec).finish_non_exhaustive()
+    }
+}
+
+/// Limits and roots for a [`Transport`].
+#[derive(Clone)]
+pub struct TransportBuilder {
+    spec: ProviderSpec,
+    extra_roots: Vec<Vec<u8>>,
+    timeout: Duration,
+    connect_timeout: Duration,
+    max_body: usize,
+}
+
+impl TransportBuilder {
+    /// Trusts this authority too, a certificate in DER: of a private CA, or of a test's. May be given more than once.
+    #[must_use]
+    pub fn extra_root_der(mut self, der: &[u8]) -> Self {
+        self.extra_roots.push(der.to_vec());
+        self
+    }
+
+    /// How long a call may take, from the moment it has its token to the last byte of the answer. 30 s unless given.
+    #[must_use]
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = limit;
+        self
+    }
+
+    /// How long of that a connection, with its TLS handshake, may take. 10 s unless given.
+    #[must_use]
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.connect_timeout = limit;
+        self
+    }
+
+    /// The longest body of an answer that is taken, in bytes. 8 MiB unless given.
+    #[must_use]
+    pub fn max_body(mut self, bytes: usize) -> Self {
+        self.max_body = bytes;
+        self
+    }
+
+    /// The transport. Opens no connection.
+    ///
+    /// # Errors
+    /// `Misuse` when an extra root is no certificate, or the provider's header or prefix can't be sent. `Internal`
+    /// when the HTTP client can't be set up.
+    pub fn build(self) -> Result<Transport, Error> {
+        let misuse = |why| Error::new(ErrorKind::Misuse).because(why);
+        let header = HeaderName::from_lowercase(self.spec.header.as_bytes())
+            .map_err(|_| misuse("the provider's header is no header name in lower case"))?;
+        HeaderValue::from_str(self.spec.prefix)
+            .map_err(|_| misuse("the provider's prefix can't stand in a header"))?;
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls::config(&self.extra_roots)?)
+            .https_only(true)
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .no_proxy()
+            // Else reqwest repeats what the other side refused at protocol level, with the old header.
+            .retry(reqwest::retry::never())
+            .timeout(self.timeout)
+            .connect_timeout(self.connect_timeout)
+            .user_agent(concat!("tokenkeep/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|_| Error::new(ErrorKind::Internal).because("the HTTP client can't be set up"))?;
+        Ok(Transport(Arc::new(Shared { client, spec: self.spec, header, max_body: self.max_body })))
+    }
+}
+
+impl fmt::Debug for TransportBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TransportBuilder").field("spec", &self.spec).finish_non_exhaustive()
+    }
+}
