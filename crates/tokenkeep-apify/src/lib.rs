@@ -1,1 +1,56 @@
-//! Apify for tokenkeep: a typed client that holds no token
+//! [Apify](https://apify.com) for tokenkeep: a typed client that holds no token.
+//!
+//! Make one [`Apify`] per process. It is the [`Provider`](tokenkeep_core::Provider) that a vault connects to, and
+//! [`Apify::with`] makes a client of a connection's credential: it asks for the token at each call and forgets it.
+//!
+//! ```no_run
+//! use tokenkeep_apify::{Apify, RunStatus};
+//! # async fn example(credential: tokenkeep_core::Credential) -> Result<(), tokenkeep_core::Error> {
+//! let apify = Apify::new()?;
+//! let client = apify.with(credential); // a vault's: connection.credential()
+//!
+//! println!("connected as {}", client.me().await?.username);
+//! let failed = client.runs().list().status(RunStatus::Failed).newest_first().limit(10).await?;
+//! println!("{} failed runs, the last of them:", failed.total);
+//! for run in &failed.items {
+//!     println!("{} {}", run.id, run.started_at.as_deref().unwrap_or("not started"));
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Errors
+//!
+//! Calls fail with the [`Error`](tokenkeep_core::Error) of tokenkeep-core; `tokenkeep_https::CallFailure::of` gets the
+//! HTTP status and `Retry-After` out of it. Nothing that Apify says in an answer is in one. What Apify's errors mean:
+//!
+//! | answer | kind |
+//! | --- | --- |
+//! | 401 `invalid-token` or `user-or-token-not-found` | `TokenRefused` |
+//! | any other 401, one that is not in Apify's form too | `ProviderMisbehaved`: it is not about the token |
+//! | 403 `insufficient-permissions` and the like | `ScopeTooSmall` |
+//! | any other 403 | `ProviderMisbehaved` |
+//! | 404, `record-or-token-not-found` too | `NotFound` |
+//! | 429 | `RateLimited` |
+//! | 500 and above | `ProviderUnavailable` |
+//! | anything else | `ProviderMisbehaved` |
+//!
+//! `token-not-provided` is not about the token: the header was sent, so something on the way took it off. A 404
+//! `record-or-token-not-found` does not tell which of the two is missing; a call to [`ApifyClient::me`] does.
+//!
+//! What is said here of Apify rests on its published API description and SDKs.
+
+mod actor;
+mod apify;
+mod client;
+mod list;
+mod meaning;
+mod run;
+mod token_shape;
+
+pub use actor::{Actor, Actors};
+pub use apify::{Apify, ApifyBuilder};
+pub use client::{ApifyClient, Me};
+pub use list::{List, Page};
+pub use run::{Run, RunStatus, Runs};
+pub use token_shape::TokenShape;

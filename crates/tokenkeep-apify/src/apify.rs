@@ -1,0 +1,122 @@
+//! Apify as a provider.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokenkeep_core::{Account, Credential, Error, ErrorKind, Origin, Provider, ProviderName, ProviderSpec};
+use tokenkeep_https::Transport;
+
+use crate::ApifyClient;
+use crate::meaning::meaning;
+
+const NAME: &str = "apify";
+const ORIGIN: &str = "https://api.apify.com";
+
+/// Apify: the provider, and where clients come from. Make one per process; clones are cheap and share its connections.
+#[derive(Debug, Clone)]
+pub struct Apify {
+    transport: Transport,
+}
+
+impl Apify {
+    /// Apify at `https://api.apify.com`.
+    ///
+    /// # Errors
+    /// As [`ApifyBuilder::build`].
+    pub fn new() -> Result<Self, Error> {
+        Self::builder().build()
+    }
+
+    /// Apify elsewhere, or with limits of one's own.
+    #[must_use]
+    pub fn builder() -> ApifyBuilder {
+        ApifyBuilder { origin: None, extra_roots: Vec::new(), timeout: None }
+    }
+
+    /// The provider to connect a vault's connection to.
+    #[must_use]
+    pub fn provider(&self) -> &dyn Provider {
+        self
+    }
+
+    /// A client that uses this credential.
+    #[must_use]
+    pub fn with(&self, credential: Credential) -> ApifyClient {
+        ApifyClient::new(self.transport.clone(), credential)
+    }
+}
+
+#[async_trait]
+impl Provider for Apify {
+    fn spec(&self) -> &ProviderSpec {
+        self.transport.spec()
+    }
+
+    /// Asks `GET /v2/users/me`.
+    ///
+    /// Whether a token with a narrow scope may ask that is an assumption. Where Apify says 403, the kind is
+    /// `ScopeTooSmall`: the token works, but it can't be told whose it is.
+    async fn check(&self, credential: &Credential) -> Result<Account, Error> {
+        match self.with(credential.clone()).me().await {
+            Ok(me) => Ok(Account { id: me.id, name: me.username }),
+            // Who asks is always there; this is not the API that it should be.
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Err(Error::new(ErrorKind::ProviderMisbehaved)
+                    .because("it knows no /v2/users/me")
+                    .with_source(error))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Sets up an [`Apify`].
+#[derive(Debug, Clone)]
+pub struct ApifyBuilder {
+    origin: Option<Origin>,
+    extra_roots: Vec<Vec<u8>>,
+    timeout: Option<Duration>,
+}
+
+impl ApifyBuilder {
+    /// The API is here, as a test's stand-in is. Tokens connected at one origin are never sent to another.
+    #[must_use]
+    pub fn origin(mut self, origin: Origin) -> Self {
+        self.origin = Some(origin);
+        self
+    }
+
+    /// Trusts this authority too, a certificate in DER. May be given more than once.
+    #[must_use]
+    pub fn extra_root_der(mut self, der: &[u8]) -> Self {
+        self.extra_roots.push(der.to_vec());
+        self
+    }
+
+    /// How long a call may take; see [`TransportBuilder::timeout`](tokenkeep_https::TransportBuilder::timeout).
+    #[must_use]
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = Some(limit);
+        self
+    }
+
+    /// The provider. Opens no connection.
+    ///
+    /// # Errors
+    /// As [`TransportBuilder::build`](tokenkeep_https::TransportBuilder::build).
+    pub fn build(self) -> Result<Apify, Error> {
+        let origin = match self.origin {
+            Some(origin) => origin,
+            None => Origin::parse(ORIGIN)?,
+        };
+        let spec = ProviderSpec::new(ProviderName::new(NAME)?, origin).with_meaning(meaning);
+        let mut transport = Transport::builder(spec);
+        for root in &self.extra_roots {
+            transport = transport.extra_root_der(root);
+        }
+        if let Some(limit) = self.timeout {
+            transport = transport.timeout(limit);
+        }
+        Ok(Apify { transport: transport.build()? })
+    }
+}

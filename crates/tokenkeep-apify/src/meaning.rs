@@ -1,0 +1,83 @@
+//! What Apify's errors mean for a token.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use tokenkeep_core::Meaning;
+
+/// The one judge of Apify's error answers. A token is blamed only where Apify itself says that it is bad: a 401 of some
+/// gateway, or of a fault of Apify's own, must not disconnect a customer.
+pub(crate) fn meaning(status: u16, body: &[u8]) -> Meaning {
+    let error_type = error_type(body);
+    match (status, error_type.as_deref()) {
+        (401, Some("invalid-token" | "user-or-token-not-found")) => Meaning::TokenRefused,
+        (
+            403,
+            Some(
+                "insufficient-permissions"
+                | "insufficient-permissions-to-change-field"
+                | "elevated-permissions-needed"
+                | "missing-actor-rights",
+            ),
+        ) => Meaning::ScopeTooSmall,
+        (401 | 403, _) => Meaning::Unexpected,
+        _ => Meaning::of_status(status),
+    }
+}
+
+/// `error.type` of `{"error": {"type": …}}`.
+fn error_type(body: &[u8]) -> Option<Cow<'_, str>> {
+    #[derive(Deserialize)]
+    struct Answer<'a> {
+        #[serde(borrow)]
+        error: Detail<'a>,
+    }
+    #[derive(Deserialize)]
+    struct Detail<'a> {
+        #[serde(borrow, rename = "type")]
+        error_type: Cow<'a, str>,
+    }
+    serde_json::from_slice::<Answer<'_>>(body).ok().map(|answer| answer.error.error_type)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_blamed_for_what_is_its_fault_alone() {
+        let typed =
+            |error_type: &str| format!(r#"{{"error": {{"type": "{error_type}", "message": "Some text."}}}}"#);
+        for (status, body, expected) in [
+            (401, typed("user-or-token-not-found"), Meaning::TokenRefused),
+            (401, typed("invalid-token"), Meaning::TokenRefused),
+            (401, typed("invalid\\u002dtoken"), Meaning::TokenRefused),
+            (401, typed("token-not-provided"), Meaning::Unexpected),
+            (401, typed("something-new"), Meaning::Unexpected),
+            (401, typed("Invalid-Token"), Meaning::Unexpected),
+            (401, typed("rate-limit-exceeded"), Meaning::Unexpected),
+            (401, "<html>Unauthorized: invalid-token</html>".to_owned(), Meaning::Unexpected),
+            (401, String::new(), Meaning::Unexpected),
+            (401, r#"{"error": "invalid-token"}"#.to_owned(), Meaning::Unexpected),
+            (401, r#"{"type": "invalid-token"}"#.to_owned(), Meaning::Unexpected),
+            (401, r#"{"error": {"type": ["invalid-token"]}}"#.to_owned(), Meaning::Unexpected),
+            (401, r#"{"error": {"type": "invalid-token""#.to_owned(), Meaning::Unexpected),
+            (400, typed("invalid-token"), Meaning::Unexpected),
+            (500, typed("invalid-token"), Meaning::Unavailable),
+            (403, typed("insufficient-permissions"), Meaning::ScopeTooSmall),
+            (403, typed("insufficient-permissions-to-change-field"), Meaning::ScopeTooSmall),
+            (403, typed("user-or-token-not-found"), Meaning::Unexpected),
+            (403, "<html>Forbidden</html>".to_owned(), Meaning::Unexpected),
+            (404, typed("record-not-found"), Meaning::NotFound),
+            (404, typed("record-or-token-not-found"), Meaning::NotFound),
+            (404, String::new(), Meaning::NotFound),
+            (429, typed("rate-limit-exceeded"), Meaning::RateLimited),
+            (429, String::new(), Meaning::RateLimited),
+            (500, String::new(), Meaning::Unavailable),
+            (503, "<html>".to_owned(), Meaning::Unavailable),
+            (418, typed("teapot"), Meaning::Unexpected),
+        ] {
+            assert_eq!(meaning(status, body.as_bytes()), expected, "{status} {body}");
+        }
+    }
+}
