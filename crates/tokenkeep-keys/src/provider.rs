@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokenkeep_core::{Dek, Error, KekId, UnwrapRequest, WrapRequest, WrappedDek};
@@ -90,3 +91,39 @@ pub trait KeyProvider: Send + Sync + fmt::Debug {
         None
     }
 }
+
+macro_rules! forward {
+    ($pointer:ident) => {
+        // None may be forgotten: a default would hide the provider's own batch call or its key file.
+        #[deny(clippy::missing_trait_methods)]
+        #[async_trait]
+        impl<T: KeyProvider + ?Sized> KeyProvider for $pointer<T> {
+            async fn wrap_dek(&self, request: &WrapRequest<'_>) -> Result<WrappedDek, Error> {
+                (**self).wrap_dek(request).await
+            }
+
+            async fn unwrap_dek(&self, request: &UnwrapRequest<'_>) -> Result<Dek, Error> {
+                (**self).unwrap_dek(request).await
+            }
+
+            async fn wrap_deks(&self, requests: &[WrapRequest<'_>]) -> Vec<Result<WrappedDek, Error>> {
+                (**self).wrap_deks(requests).await
+            }
+
+            async fn unwrap_deks(&self, requests: &[UnwrapRequest<'_>]) -> Vec<Result<Dek, Error>> {
+                (**self).unwrap_deks(requests).await
+            }
+
+            async fn keks(&self) -> Result<Vec<KekStatus>, Error> {
+                (**self).keks().await
+            }
+
+            fn key_file(&self) -> Option<&Path> {
+                (**self).key_file()
+            }
+        }
+    };
+}
+
+forward!(Arc);
+forward!(Box);
