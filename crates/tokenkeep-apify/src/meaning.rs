@@ -1,7 +1,5 @@
 //! What Apify's errors mean for a token.
 
-use std::borrow::Cow;
-
 use serde::Deserialize;
 use tokenkeep_core::Meaning;
 
@@ -26,18 +24,17 @@ pub(crate) fn meaning(status: u16, body: &[u8]) -> Meaning {
 }
 
 /// `error.type` of `{"error": {"type": …}}`.
-fn error_type(body: &[u8]) -> Option<Cow<'_, str>> {
+fn error_type(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
-    struct Answer<'a> {
-        #[serde(borrow)]
-        error: Detail<'a>,
+    struct Answer {
+        error: Detail,
     }
     #[derive(Deserialize)]
-    struct Detail<'a> {
-        #[serde(borrow, rename = "type")]
-        error_type: Cow<'a, str>,
+    struct Detail {
+        #[serde(rename = "type")]
+        error_type: String,
     }
-    serde_json::from_slice::<Answer<'_>>(body).ok().map(|answer| answer.error.error_type)
+    serde_json::from_slice::<Answer>(body).ok().map(|answer| answer.error.error_type)
 }
 
 #[cfg(test)]

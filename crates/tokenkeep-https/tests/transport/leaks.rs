@@ -1,0 +1,61 @@
+//! What errors, logs and `{:?}` show.
+
+use std::time::Duration;
+
+use tokenkeep_testkit::{CapturedLog, Fault, LeakScanner};
+use tracing_subscriber::fmt;
+
+use crate::support::{Scene, everything_in};
+
+const QUERY_VALUE: &str = "query-value-that-nobody-may-see";
+
+#[tokio::test]
+async fn neither_token_nor_query_value_is_shown() {
+    let log = CapturedLog::new();
+    let writer = log.clone();
+    let subscriber = fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let scene = Scene::new().await;
+    let scanner = LeakScanner::new().token("token", &scene.token).secret(
+        "query",
+        QUERY_VALUE.as_bytes(),
+        QUERY_VALUE.len(),
+    );
+    let transport = scene.builder().timeout(Duration::from_millis(500)).build().unwrap();
+    let mut shown = format!("{transport:?} {:?} {:?}", scene.builder(), scene.credential());
+
+    for fault in [
+        Fault::EchoAuthorization,
+        Fault::status(401, QUERY_VALUE),
+        Fault::NotJson,
+        Fault::Endless,
+        Fault::Huge(1 << 30),
+        Fault::CloseWithoutAnswer,
+        Fault::Silence,
+        Fault::Redirect(format!("https://localhost/?token={QUERY_VALUE}")),
+    ] {
+        scene.stand_in.answer_next(fault.clone());
+        let call = transport.get("/v2/acts").query("name", QUERY_VALUE).credential(&scene.credential());
+        shown += &format!("{call:?}");
+        match call.send().await {
+            Ok(answer) => {
+                shown += &format!("{answer:?}");
+                shown += &everything_in(&answer.json::<u8>().unwrap_err());
+            }
+            Err(error) => shown += &everything_in(&error),
+        }
+    }
+    assert_eq!(scene.stand_in.requests().len(), 8);
+    assert!(shown.contains("HTTP status 500"), "the echo's error is among them");
+    assert!(scanner.scan_bytes("shown", shown.as_bytes()).is_empty());
+
+    let log = log.bytes();
+    let text = String::from_utf8_lossy(&log);
+    assert!(text.contains("status=500") && text.contains("path=\"/v2/acts\""), "calls are logged");
+    assert!(text.contains("TRACE"), "so are the libraries below, at the finest level");
+    assert!(scanner.scan_bytes("log", &log).is_empty());
+}

@@ -1,0 +1,8 @@
+//! The transport against a stand-in for a provider: real TLS on the loopback interface, and everything it does wrong.
+
+mod answers;
+mod leaks;
+mod places;
+mod proxies;
+mod reports;
+mod support;

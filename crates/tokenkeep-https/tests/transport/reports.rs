@@ -1,0 +1,79 @@
+//! What the credential's source is told. That incarnation and version are those of the token sent, the spy checks.
+
+use std::error::Error as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokenkeep_core::{Error, ErrorKind, Meaning};
+use tokenkeep_https::{CallFailure, Transport};
+use tokenkeep_testkit::Fault;
+
+use crate::support::{Scene, Spy};
+
+#[tokio::test]
+async fn each_attempt_asks_once_and_tells_once() {
+    let scene = Scene::new().await;
+    let transport = scene.transport();
+    scene.me(&transport).await.unwrap();
+    assert_eq!((scene.spy.issued(), scene.spy.told()), (1, vec!["Accepted".to_owned()]));
+
+    scene.stand_in.revoke(&scene.token);
+    let error = scene.me(&transport).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TokenRefused);
+    assert_eq!((scene.spy.issued(), scene.spy.told()), (2, vec!["Refused(TokenRefused)".to_owned()]));
+
+    scene.stand_in.answer_next(Fault::status(503, "made-up"));
+    scene.me(&transport).await.unwrap_err();
+    assert_eq!((scene.spy.issued(), scene.spy.told()), (3, vec!["Refused(Unavailable)".to_owned()]));
+}
+
+#[tokio::test]
+async fn the_spec_alone_says_what_an_error_means() {
+    let scene = Scene::new().await;
+    let spec = scene.spec().with_meaning(|status, body| {
+        assert!((status, std::str::from_utf8(body).unwrap().contains("made-up-type")) == (401, true));
+        Meaning::RateLimited
+    });
+    let transport = Transport::builder(spec).extra_root_der(&scene.stand_in.ca_der()).build().unwrap();
+    scene.stand_in.answer_next(Fault::status(401, "made-up-type"));
+    let error = scene.me(&transport).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::RateLimited);
+    assert_eq!(scene.spy.told(), ["Refused(RateLimited)"]);
+}
+
+#[tokio::test]
+async fn what_can_t_be_recorded_changes_no_answer_but_is_not_lost() {
+    let mut scene = Scene::new().await;
+    scene.spy = Arc::new(Spy::failing_to_record(&scene.token));
+    let transport = scene.transport();
+    assert_eq!(scene.me(&transport).await.unwrap().status(), 200);
+
+    scene.stand_in.revoke(&scene.token);
+    let error = scene.me(&transport).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TokenRefused);
+    let failure = CallFailure::of(&error).unwrap();
+    assert_eq!(failure.status(), Some(401));
+    assert!(failure.to_string().ends_with("could not be recorded"));
+    let why = failure.source().unwrap().downcast_ref::<Error>().unwrap();
+    assert_eq!(why.kind(), ErrorKind::StoreUnavailable);
+}
+
+#[tokio::test]
+async fn a_dropped_call_tells_nothing_and_spoils_nothing() {
+    let scene = Scene::new().await;
+    let transport = scene.transport();
+    scene.me(&transport).await.unwrap();
+    scene.spy.told();
+    for _ in 0..20 {
+        scene.stand_in.answer_next(Fault::Silence);
+        let call = scene.me(&transport);
+        assert!(tokio::time::timeout(Duration::from_millis(20), call).await.is_err());
+    }
+    assert!(scene.spy.told().is_empty());
+    scene.stand_in.answer_always(None);
+    while scene.stand_in.requests().len() < 21 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    scene.me(&transport).await.unwrap();
+    assert_eq!(scene.spy.told(), ["Accepted"]);
+}

@@ -1,0 +1,155 @@
+//! What the tests share.
+
+use std::error::Error as StdError;
+use std::fmt::Write as _;
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokenkeep_core::{
+    ApiToken, Credential, CredentialSource, Error, ErrorKind, Incarnation, IssuedToken, Origin, Outcome,
+    ProviderSpec, SecretVersion, Use,
+};
+use tokenkeep_https::{Transport, TransportBuilder};
+use tokenkeep_testkit::{Access, ApifyStandIn, fake_token};
+
+pub(crate) const INCARNATION: Incarnation = Incarnation::from_bytes([7; 16]);
+pub(crate) const VERSION: SecretVersion = SecretVersion::from_u64(5);
+
+/// A stand-in, a token that it takes, and a credential that tells what it was asked and told.
+pub(crate) struct Scene {
+    pub(crate) stand_in: ApifyStandIn,
+    pub(crate) token: String,
+    pub(crate) spy: Arc<Spy>,
+}
+
+impl Scene {
+    pub(crate) async fn new() -> Self {
+        let (stand_in, token) = (ApifyStandIn::start().await.unwrap(), fake_token());
+        stand_in.grant(&token, Access::full("FakeUser000000001", "jane-doe"));
+        let spy = Arc::new(Spy::new(&token));
+        Self { stand_in, token, spy }
+    }
+
+    pub(crate) fn spec(&self) -> ProviderSpec {
+        spec(&self.stand_in.origin())
+    }
+
+    /// Trusts the stand-in, and gives up after five seconds.
+    pub(crate) fn builder(&self) -> TransportBuilder {
+        Transport::builder(self.spec())
+            .extra_root_der(&self.stand_in.ca_der())
+            .timeout(Duration::from_secs(5))
+    }
+
+    pub(crate) fn transport(&self) -> Transport {
+        self.builder().build().unwrap()
+    }
+
+    pub(crate) fn credential(&self) -> Credential {
+        self.spy.credential()
+    }
+
+    /// `GET /v2/users/me` with the token.
+    pub(crate) async fn me(&self, transport: &Transport) -> Result<tokenkeep_https::Answer, Error> {
+        transport.get("/v2/users/me").credential(&self.credential()).send().await
+    }
+}
+
+pub(crate) fn spec(origin: &str) -> ProviderSpec {
+    ProviderSpec::new("example".parse().unwrap(), Origin::parse(origin).unwrap())
+}
+
+/// A listener whose backlog shows whether anyone connected.
+pub(crate) struct Backlog(TcpListener);
+
+impl Backlog {
+    pub(crate) fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        Self(listener)
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.0.local_addr().unwrap().port()
+    }
+
+    /// How many connected since this was last asked. The kernel counts them in before `connect` returns.
+    pub(crate) fn connections(&self) -> usize {
+        std::iter::from_fn(|| self.0.accept().ok()).count()
+    }
+}
+
+/// A credential source that counts and remembers, and that can fail to record.
+pub(crate) struct Spy {
+    token: String,
+    issued: AtomicUsize,
+    told: Mutex<Vec<String>>,
+    fails_to_record: bool,
+}
+
+impl Spy {
+    pub(crate) fn new(token: &str) -> Self {
+        Self {
+            token: token.to_owned(),
+            issued: AtomicUsize::new(0),
+            told: Mutex::default(),
+            fails_to_record: false,
+        }
+    }
+
+    pub(crate) fn failing_to_record(token: &str) -> Self {
+        Self { fails_to_record: true, ..Self::new(token) }
+    }
+
+    pub(crate) fn credential(self: &Arc<Self>) -> Credential {
+        Credential::new(Handle(Arc::clone(self)))
+    }
+
+    pub(crate) fn issued(&self) -> usize {
+        self.issued.load(Ordering::SeqCst)
+    }
+
+    /// The outcomes reported, as text, since this was last asked.
+    pub(crate) fn told(&self) -> Vec<String> {
+        std::mem::take(&mut *self.told.lock().unwrap())
+    }
+}
+
+struct Handle(Arc<Spy>);
+
+#[async_trait]
+impl CredentialSource for Handle {
+    async fn issue(&self, _: Use<'_>) -> Result<IssuedToken, Error> {
+        self.0.issued.fetch_add(1, Ordering::SeqCst);
+        let token = ApiToken::new(self.0.token.clone())?;
+        Ok(IssuedToken { token, incarnation: INCARNATION, secret_version: VERSION })
+    }
+
+    async fn report(
+        &self,
+        incarnation: Incarnation,
+        secret_version: SecretVersion,
+        outcome: Outcome<'_>,
+    ) -> Result<(), Error> {
+        assert_eq!((incarnation, secret_version), (INCARNATION, VERSION));
+        self.0.told.lock().unwrap().push(format!("{outcome:?}"));
+        if self.0.fails_to_record {
+            return Err(Error::new(ErrorKind::StoreUnavailable).because("a test asked for it"));
+        }
+        Ok(())
+    }
+}
+
+/// Everything that anyone could print of an error.
+pub(crate) fn everything_in(error: &Error) -> String {
+    let mut text = String::new();
+    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(error) = next {
+        write!(text, "{error}\n{error:?}\n{error:#?}\n").unwrap();
+        next = error.source();
+    }
+    text
+}
