@@ -2,6 +2,7 @@
 
 mod answers;
 mod leaks;
+mod nack;
 mod places;
 mod proxies;
 mod reports;
