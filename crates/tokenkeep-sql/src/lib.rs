@@ -1,1 +1,30 @@
-//! SQLite storage for tokenkeep
+//! Databases for a tokenkeep vault, on sqlx: [`SqliteStore`], the embedded default.
+//!
+//! The store is given sealed bytes only and keeps them as they are. It needs the tokio runtime.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use tokenkeep_sql::SqliteStore;
+//! use tokenkeep_store::TokenStore;
+//!
+//! # let folder = tempfile::tempdir()?;
+//! let store = SqliteStore::open(folder.path().join("tokens.db")).await?;
+//! assert!(store.vault().await?.is_none());
+//! store.close().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Beside other users of SQLite
+//! All tables are named `tokenkeep_…`, the list of applied migrations too, so that an application may keep its own
+//! tables in the same file. sqlx 0.9 holds `libsqlite3-sys` below 0.38: an application that uses `rusqlite` 0.40 or
+//! later does not resolve with this crate.
+
+#[cfg(feature = "sqlite")]
+mod columns;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteStore;

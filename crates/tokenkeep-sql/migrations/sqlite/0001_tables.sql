@@ -1,0 +1,72 @@
+-- Text is compared by bytes (BINARY, the default). Times are milliseconds since 1970-01-01 UTC.
+
+CREATE TABLE tokenkeep_vault (
+    only_one INTEGER NOT NULL PRIMARY KEY CHECK (only_one = 1),
+    id BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE tokenkeep_vault_key (
+    place INTEGER NOT NULL PRIMARY KEY,
+    purpose TEXT NOT NULL UNIQUE,
+    envelope BLOB NOT NULL
+) STRICT;
+
+-- Fingerprint (32 bytes), envelope, and zeroes up to a size class. No row is ever deleted or changes its size, so
+-- SQLite overwrites it in place and never moves it: where it moves a cell, it leaves a copy that secure_delete misses.
+CREATE TABLE tokenkeep_sealed (
+    slot INTEGER NOT NULL PRIMARY KEY,
+    bytes BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE tokenkeep_connection (
+    tenant TEXT NOT NULL,
+    name TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    incarnation BLOB NOT NULL,
+    secret_version INTEGER NOT NULL,
+    revision INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    kek BLOB,
+    envelope_length INTEGER,
+    slot INTEGER, -- a tombstone keeps its slot, full of zeroes
+    account_id TEXT,
+    account_name TEXT,
+    connected_at INTEGER NOT NULL,
+    token_set_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    expires_at INTEGER,
+    purge TEXT NOT NULL,
+    mac BLOB NOT NULL,
+    PRIMARY KEY (tenant, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX tokenkeep_connection_kek ON tokenkeep_connection (kek, tenant, name) WHERE kek IS NOT NULL;
+
+CREATE INDEX tokenkeep_connection_purge ON tokenkeep_connection (tenant, name) WHERE purge = 'pending';
+
+CREATE TABLE tokenkeep_closed_kek (
+    kek BLOB NOT NULL PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE tokenkeep_audit (
+    shard INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    action TEXT NOT NULL,
+    tenant TEXT NOT NULL,
+    name TEXT NOT NULL,
+    incarnation BLOB NOT NULL,
+    secret_version INTEGER NOT NULL,
+    revision INTEGER NOT NULL,
+    times INTEGER NOT NULL,
+    subject TEXT,
+    mac BLOB NOT NULL,
+    PRIMARY KEY (shard, sequence)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE tokenkeep_audit_head (
+    shard INTEGER NOT NULL PRIMARY KEY,
+    sequence INTEGER NOT NULL,
+    mac BLOB NOT NULL
+) STRICT;

@@ -1,0 +1,156 @@
+//! The store in an SQLite file.
+
+mod commit;
+mod failure;
+mod file;
+mod open;
+mod rows;
+mod sealed;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+use sqlx::{Sqlite, Transaction};
+use tokenkeep_core::{ConnectionId, Error, KekId};
+use tokenkeep_store::{
+    AuditChain, AuditEntry, AuditHead, Change, Record, SHARDS, Scan, Scrub, TokenStore, VaultRecord,
+};
+
+use failure::failure;
+use rows::{AUDIT_ENTRIES, AUDIT_HEADS, VAULT, select_records};
+
+/// A vault's database in one SQLite file. Cheap to clone; clones share their connections.
+///
+/// Several stores, in one process or in several on one host, may be open on one file; the file must not lie on a
+/// network file system. A commit waits up to 5 seconds for another process's, then fails with `StoreUnavailable`.
+///
+/// What [`scrub`](TokenStore::scrub) promises holds for what this store wrote: `secure_delete` is set on its own
+/// connections, and sealed bytes are overwritten in place. An account's id and name are not sealed bytes: what a
+/// removed one leaves in a page may stay there.
+#[derive(Clone)]
+pub struct SqliteStore {
+    /// One connection: this process's commits queue here, in order, instead of sleeping on SQLite's lock.
+    writer: SqlitePool,
+    readers: SqlitePool,
+    scrubbing: Arc<SqliteConnectOptions>,
+    file: Arc<Path>,
+}
+
+impl SqliteStore {
+    /// Opens the database in this file and brings its tables up to date. If the file is missing it is made, with mode
+    /// 0600, and so are missing folders above it, with mode 0700. A file that is there keeps its mode; SQLite gives
+    /// the same one to the files that it makes beside it.
+    ///
+    /// # Errors
+    /// `StoreUnusable` when the file can't be made, is no SQLite database, or was written by a newer tokenkeep; it is
+    /// left as it was. `StoreUnavailable` when another process holds it.
+    ///
+    /// # Cancellation
+    /// A dropped call may leave an empty file, or the tables in it. Repeating it is safe.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        open::open(path.as_ref()).await
+    }
+
+    /// Closes all connections, once the calls that use them are done; later calls fail with `Misuse`. Clones are closed
+    /// with it. A store that is dropped instead closes by itself, a moment later.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
+    /// The lock on the whole database is taken at once, which keeps the contract's order of locks.
+    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, Error> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(failure)
+    }
+}
+
+#[async_trait]
+impl TokenStore for SqliteStore {
+    async fn vault(&self) -> Result<Option<VaultRecord>, Error> {
+        let rows = sqlx::query(VAULT).fetch_all(&self.readers).await.map_err(failure)?;
+        rows::vault(&rows)
+    }
+
+    async fn init_vault(&self, vault: &VaultRecord) -> Result<VaultRecord, Error> {
+        let mut transaction = self.begin().await?;
+        let rows = sqlx::query(VAULT).fetch_all(&mut *transaction).await.map_err(failure)?;
+        if let Some(present) = rows::vault(&rows)? {
+            return Ok(present);
+        }
+        commit::put_vault(&mut transaction, vault).await?;
+        transaction.commit().await.map_err(failure)?;
+        Ok(vault.clone())
+    }
+
+    async fn record(&self, id: &ConnectionId) -> Result<Option<Record>, Error> {
+        let query = sqlx::query(select_records!("WHERE c.tenant = $1 AND c.name = $2"))
+            .bind(id.tenant().as_str())
+            .bind(id.name().as_str());
+        let row = query.fetch_optional(&self.readers).await.map_err(failure)?;
+        row.as_ref().map(rows::record).transpose()
+    }
+
+    async fn scan(
+        &self,
+        scan: &Scan,
+        after: Option<&ConnectionId>,
+        limit: u32,
+    ) -> Result<Vec<Record>, Error> {
+        let Some(query) = rows::scan(scan, after, limit)? else {
+            return Ok(Vec::new());
+        };
+        let rows = query.fetch_all(&self.readers).await.map_err(failure)?;
+        rows.iter().map(rows::record).collect()
+    }
+
+    async fn commit(&self, changes: &[Change], chain: &AuditChain) -> Result<(), Error> {
+        let mut transaction = self.begin().await?;
+        // What is dropped before its commit is rolled back by sqlx, on error and on cancellation.
+        commit::apply(&mut transaction, changes, chain).await?;
+        transaction.commit().await.map_err(failure)
+    }
+
+    async fn close_kek(&self, kek: &KekId) -> Result<(), Error> {
+        let mut transaction = self.begin().await?;
+        sqlx::query("INSERT INTO tokenkeep_closed_kek (kek) VALUES ($1) ON CONFLICT DO NOTHING")
+            .bind(kek.as_bytes())
+            .execute(&mut *transaction)
+            .await
+            .map_err(failure)?;
+        transaction.commit().await.map_err(failure)
+    }
+
+    async fn audit_heads(&self) -> Result<Vec<AuditHead>, Error> {
+        let rows = sqlx::query(AUDIT_HEADS).fetch_all(&self.readers).await.map_err(failure)?;
+        let mut heads: Vec<AuditHead> = (0..SHARDS).map(AuditHead::empty).collect();
+        for row in &rows {
+            let head = rows::audit_head(row)?;
+            heads[usize::from(head.shard)] = head;
+        }
+        Ok(heads)
+    }
+
+    async fn audit_entries(&self, shard: u16, after: u64, limit: u32) -> Result<Vec<AuditEntry>, Error> {
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
+        let query = sqlx::query(AUDIT_ENTRIES).bind(i64::from(shard)).bind(after).bind(limit);
+        let rows = query.fetch_all(&self.readers).await.map_err(failure)?;
+        rows.iter().map(rows::audit_entry).collect()
+    }
+
+    async fn scrub(&self) -> Result<Scrub, Error> {
+        open::checkpoint(&self.scrubbing).await
+    }
+
+    fn database_file(&self) -> Option<&Path> {
+        Some(&self.file)
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").field("file", &self.file).finish_non_exhaustive()
+    }
+}

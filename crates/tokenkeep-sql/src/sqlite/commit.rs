@@ -1,0 +1,206 @@
+//! What is written, inside a transaction that holds the lock on the database.
+
+use std::collections::BTreeMap;
+
+use sqlx::query::Query;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{Row, Sqlite, SqliteConnection};
+use tokenkeep_core::{Error, ErrorKind, KekId};
+use tokenkeep_store::{
+    AuditChain, AuditEntry, AuditHead, Change, Expected, Record, RecordChange, VaultRecord, shard_of,
+};
+
+use super::failure::failure;
+use super::rows;
+use super::sealed::{self, Slot};
+use crate::columns::{tampered, to_signed};
+
+pub(crate) async fn apply(
+    db: &mut SqliteConnection,
+    changes: &[Change],
+    chain: &AuditChain,
+) -> Result<(), Error> {
+    let mut heads: BTreeMap<u16, AuditHead> = BTreeMap::new();
+    for Change { record, entry } in changes {
+        if let Some(RecordChange { record, expected }) = record {
+            put_record(db, record, *expected).await?;
+        }
+        let shard = shard_of(entry.id.tenant());
+        let head = match heads.get(&shard) {
+            Some(head) => *head,
+            None => head_of(db, shard).await?,
+        };
+        let entry = chain.append(&head, entry.clone());
+        put_entry(db, &entry).await?;
+        heads.insert(shard, entry.head());
+    }
+    for head in heads.values() {
+        put_head(db, head).await?;
+    }
+    Ok(())
+}
+
+async fn put_record(db: &mut SqliteConnection, record: &Record, expected: Expected) -> Result<(), Error> {
+    if let Some(sealed) = &record.sealed {
+        refuse_closed(db, &sealed.kek).await?;
+    }
+    let present = find(db, record, expected).await?;
+    let slot = sealed::put(db, present, record.sealed.as_ref()).await?;
+    let query = match expected {
+        Expected::Absent => bind_record(INSERT_RECORD, record, slot)?,
+        Expected::Revision(revision) => {
+            bind_record(UPDATE_RECORD, record, slot)?.bind(to_signed(revision.get())?)
+        }
+    };
+    let done = query.execute(db).await.map_err(failure)?;
+    if done.rows_affected() == 1 { Ok(()) } else { Err(ErrorKind::Conflict.into()) }
+}
+
+async fn refuse_closed(db: &mut SqliteConnection, kek: &KekId) -> Result<(), Error> {
+    let closed = sqlx::query("SELECT kek FROM tokenkeep_closed_kek WHERE kek = $1")
+        .bind(kek.as_bytes())
+        .fetch_optional(db)
+        .await
+        .map_err(failure)?;
+    if closed.is_none() { Ok(()) } else { Err(ErrorKind::Conflict.into()) }
+}
+
+/// The slot of the record that is to be replaced, if it is what is expected.
+async fn find(db: &mut SqliteConnection, record: &Record, expected: Expected) -> Result<Option<Slot>, Error> {
+    let found = sqlx::query(
+        "SELECT c.revision, c.slot, length(s.bytes) AS capacity \
+         FROM tokenkeep_connection c LEFT JOIN tokenkeep_sealed s ON s.slot = c.slot \
+         WHERE c.tenant = $1 AND c.name = $2",
+    )
+    .bind(record.id.tenant().as_str())
+    .bind(record.id.name().as_str())
+    .fetch_optional(db)
+    .await
+    .map_err(failure)?;
+    let altered = |_| tampered("a record's slot in the database is not what it was");
+    match (found, expected) {
+        (None, Expected::Absent) => Ok(None),
+        (Some(row), Expected::Revision(revision)) => {
+            if row.try_get::<i64, _>("revision").map_err(altered)? != to_signed(revision.get())? {
+                return Err(ErrorKind::Conflict.into());
+            }
+            let number: Option<i64> = row.try_get("slot").map_err(altered)?;
+            let capacity: Option<i64> = row.try_get("capacity").map_err(altered)?;
+            Ok(number.zip(capacity).map(|(number, capacity)| Slot {
+                number,
+                // A length is never negative.
+                capacity: usize::try_from(capacity).unwrap_or(0),
+            }))
+        }
+        _ => Err(ErrorKind::Conflict.into()),
+    }
+}
+
+const INSERT_RECORD: &str = "INSERT INTO tokenkeep_connection (tenant, name, provider, origin, incarnation, \
+    secret_version, revision, status, kek, envelope_length, slot, account_id, account_name, connected_at, \
+    token_set_at, updated_at, expires_at, purge, mac) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) \
+    ON CONFLICT DO NOTHING";
+
+const UPDATE_RECORD: &str = "UPDATE tokenkeep_connection SET provider = $3, origin = $4, incarnation = $5, \
+    secret_version = $6, revision = $7, status = $8, kek = $9, envelope_length = $10, slot = $11, account_id = $12, \
+    account_name = $13, connected_at = $14, token_set_at = $15, updated_at = $16, expires_at = $17, purge = $18, \
+    mac = $19 WHERE tenant = $1 AND name = $2 AND revision = $20";
+
+fn bind_record<'q>(
+    sql: &'static str,
+    record: &'q Record,
+    slot: Option<i64>,
+) -> Result<Query<'q, Sqlite, SqliteArguments>, Error> {
+    let sealed = record.sealed.as_ref();
+    let length = sealed.map(|sealed| to_signed(sealed.envelope.len() as u64)).transpose()?;
+    Ok(sqlx::query(sql)
+        .bind(record.id.tenant().as_str())
+        .bind(record.id.name().as_str())
+        .bind(record.provider.as_str())
+        .bind(record.origin.as_str())
+        .bind(&record.incarnation.as_bytes()[..])
+        .bind(to_signed(record.secret_version.get())?)
+        .bind(to_signed(record.revision.get())?)
+        .bind(record.status.name())
+        .bind(sealed.map(|sealed| sealed.kek.as_bytes()))
+        .bind(length)
+        .bind(slot)
+        .bind(record.account.as_ref().map(|account| account.id.as_str()))
+        .bind(record.account.as_ref().map(|account| account.name.as_str()))
+        .bind(record.connected_at.as_millis())
+        .bind(record.token_set_at.as_millis())
+        .bind(record.updated_at.as_millis())
+        .bind(record.expires_at.map(|at| at.as_millis()))
+        .bind(record.purge.name())
+        .bind(&record.mac[..]))
+}
+
+async fn head_of(db: &mut SqliteConnection, shard: u16) -> Result<AuditHead, Error> {
+    let row = sqlx::query("SELECT shard, sequence, mac FROM tokenkeep_audit_head WHERE shard = $1")
+        .bind(i64::from(shard))
+        .fetch_optional(db)
+        .await
+        .map_err(failure)?;
+    row.as_ref().map_or(Ok(AuditHead::empty(shard)), rows::audit_head)
+}
+
+async fn put_entry(db: &mut SqliteConnection, entry: &AuditEntry) -> Result<(), Error> {
+    let AuditEntry { shard, sequence, draft, mac } = entry;
+    let done = sqlx::query(
+        "INSERT INTO tokenkeep_audit (shard, sequence, at, action, tenant, name, incarnation, secret_version, \
+         revision, times, subject, mac) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(i64::from(*shard))
+    .bind(to_signed(*sequence)?)
+    .bind(draft.at.as_millis())
+    .bind(draft.action.name())
+    .bind(draft.id.tenant().as_str())
+    .bind(draft.id.name().as_str())
+    .bind(&draft.incarnation.as_bytes()[..])
+    .bind(to_signed(draft.secret_version.get())?)
+    .bind(to_signed(draft.revision.get())?)
+    .bind(to_signed(draft.count)?)
+    .bind(draft.subject.as_deref())
+    .bind(&mac[..])
+    .execute(db)
+    .await
+    .map_err(failure)?;
+    if done.rows_affected() == 1 {
+        Ok(())
+    } else {
+        Err(tampered("the audit trail in the database goes on behind its head"))
+    }
+}
+
+async fn put_head(db: &mut SqliteConnection, head: &AuditHead) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO tokenkeep_audit_head (shard, sequence, mac) VALUES ($1, $2, $3) \
+         ON CONFLICT (shard) DO UPDATE SET sequence = excluded.sequence, mac = excluded.mac",
+    )
+    .bind(i64::from(head.shard))
+    .bind(to_signed(head.sequence)?)
+    .bind(&head.mac[..])
+    .execute(db)
+    .await
+    .map_err(failure)?;
+    Ok(())
+}
+
+pub(crate) async fn put_vault(db: &mut SqliteConnection, vault: &VaultRecord) -> Result<(), Error> {
+    sqlx::query("INSERT INTO tokenkeep_vault (only_one, id) VALUES (1, $1)")
+        .bind(&vault.id.as_bytes()[..])
+        .execute(&mut *db)
+        .await
+        .map_err(failure)?;
+    for (purpose, envelope) in &vault.keys {
+        sqlx::query("INSERT INTO tokenkeep_vault_key (purpose, envelope) VALUES ($1, $2)")
+            .bind(purpose.name())
+            .bind(&envelope[..])
+            .execute(&mut *db)
+            .await
+            .map_err(failure)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! Opening the database: its file, its tables, its connections.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqliteConnection};
+use tokenkeep_core::{Error, ErrorKind};
+use tokenkeep_store::Scrub;
+
+use super::failure::{NEWER, failure, migration_failure};
+use super::{SqliteStore, file};
+
+/// How long a commit waits for another process's.
+const BUSY: Duration = Duration::from_secs(5);
+/// How long a scrub waits for readers. It holds up every commit meanwhile.
+const SCRUB_BUSY: Duration = Duration::from_millis(250);
+/// How long a call waits for its turn on this process's own connections.
+const TURN: Duration = Duration::from_secs(15);
+const READERS: u32 = 4;
+
+/// Not sqlx's own name: an application that shares the file has migrations too.
+const MIGRATIONS_TABLE: &str = "tokenkeep_migration";
+
+pub(crate) async fn open(path: &Path) -> Result<SqliteStore, Error> {
+    let path = path.to_owned();
+    let file = tokio::task::spawn_blocking(move || file::prepare(&path))
+        .await
+        .map_err(|error| Error::new(ErrorKind::Internal).with_source(error))??;
+    let options = options(&file);
+
+    let mut first = options.connect().await.map_err(failure)?;
+    let prepared = prepare(&mut first).await;
+    // Closed only once the pools have theirs: closing the last connection would write the log back for nothing.
+    let pools = match prepared {
+        Ok(()) => (pool(1, &options).await, pool(READERS, &options).await),
+        Err(error) => {
+            let _ = first.close().await;
+            return Err(error);
+        }
+    };
+    let _ = first.close().await;
+    Ok(SqliteStore {
+        writer: pools.0?,
+        readers: pools.1?,
+        scrubbing: Arc::new(options.busy_timeout(SCRUB_BUSY)),
+        file: file.into(),
+    })
+}
+
+fn options(file: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(file)
+        .busy_timeout(BUSY)
+        .foreign_keys(true)
+        // An acknowledged commit is on the disk; on Apple's systems that takes fullfsync.
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("fullfsync", "ON")
+        .pragma("secure_delete", "ON")
+        .pragma("temp_store", "MEMORY")
+        .pragma("trusted_schema", "OFF")
+        .disable_statement_logging()
+}
+
+async fn pool(connections: u32, options: &SqliteConnectOptions) -> Result<sqlx::SqlitePool, Error> {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(TURN)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options.clone())
+        .await
+        .map_err(failure)
+}
+
+async fn prepare(connection: &mut SqliteConnection) -> Result<(), Error> {
+    refuse_newer(connection).await?;
+    let mode: String =
+        sqlx::query_scalar("PRAGMA journal_mode = WAL").fetch_one(&mut *connection).await.map_err(failure)?;
+    if mode != "wal" {
+        return Err(
+            Error::new(ErrorKind::StoreUnusable).because("its file system can't hold a write-ahead log")
+        );
+    }
+    // All migrations in one transaction that locks first: of two that open a new file at once, one waits.
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failure)?;
+    migrator().run(&mut *transaction).await.map_err(migration_failure)?;
+    transaction.commit().await.map_err(failure)
+}
+
+/// Looks before anything is written, be it the journal's mode.
+async fn refuse_newer(connection: &mut SqliteConnection) -> Result<(), Error> {
+    let tables: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'tokenkeep_migration'",
+    )
+    .fetch_one(&mut *connection)
+    .await
+    .map_err(failure)?;
+    if tables == 0 {
+        return Ok(());
+    }
+    let applied: Vec<i64> = sqlx::query_scalar("SELECT version FROM tokenkeep_migration")
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(failure)?;
+    let migrator = migrator();
+    if applied.into_iter().all(|version| migrator.version_exists(version)) {
+        Ok(())
+    } else {
+        Err(Error::new(ErrorKind::StoreUnusable).because(NEWER))
+    }
+}
+
+/// Made by hand and not by sqlx's macro, which would compile SQLite a second time, into the compiler.
+fn migrator() -> Migrator {
+    let tables = include_str!("../../migrations/sqlite/0001_tables.sql").into_sql_str();
+    let migrations = vec![Migration::new(1, "tables".into(), MigrationType::Simple, tables, false)];
+    let mut migrator = Migrator::with_migrations(migrations);
+    migrator.dangerous_set_table_name(MIGRATIONS_TABLE);
+    migrator
+}
+
+/// Writes the log back into the database and empties it. On a connection of its own, which is less patient.
+pub(crate) async fn checkpoint(options: &SqliteConnectOptions) -> Result<Scrub, Error> {
+    let mut connection = options.connect().await.map_err(failure)?;
+    let busy: Result<i64, _> =
+        sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut connection).await;
+    let _ = connection.close().await;
+    Ok(if busy.map_err(failure)? == 0 { Scrub::Done } else { Scrub::Pending })
+}

@@ -1,0 +1,191 @@
+//! Queries, and what their rows say.
+
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{Decode, Row, Sqlite, Type};
+use tokenkeep_core::{Account, ConnectionId, Error, Incarnation, Revision, SecretVersion, VaultId};
+use tokenkeep_store::{
+    Action, AuditDraft, AuditEntry, AuditHead, Purge, Record, SHARDS, Scan, Sealed, Status, Timestamp,
+    VaultRecord,
+};
+
+use super::sealed;
+use crate::columns::{array, kek_id, parsed, purpose, tampered, to_unsigned};
+
+pub(crate) const VAULT: &str = "SELECT v.id, k.purpose, k.envelope \
+    FROM tokenkeep_vault v LEFT JOIN tokenkeep_vault_key k ON TRUE ORDER BY k.place";
+
+pub(crate) const AUDIT_HEADS: &str = "SELECT shard, sequence, mac FROM tokenkeep_audit_head";
+
+pub(crate) const AUDIT_ENTRIES: &str = "SELECT shard, sequence, at, action, tenant, name, incarnation, \
+    secret_version, revision, times, subject, mac \
+    FROM tokenkeep_audit WHERE shard = $1 AND sequence > $2 ORDER BY sequence LIMIT $3";
+
+/// Records with their sealed bytes.
+macro_rules! select_records {
+    ($rest:literal) => {
+        concat!(
+            "SELECT c.tenant, c.name, c.provider, c.origin, c.incarnation, c.secret_version, c.revision, c.status, \
+             c.kek, c.envelope_length, s.bytes, c.account_id, c.account_name, c.connected_at, c.token_set_at, \
+             c.updated_at, c.expires_at, c.purge, c.mac \
+             FROM tokenkeep_connection c \
+             LEFT JOIN tokenkeep_sealed s ON s.slot = c.slot AND c.envelope_length IS NOT NULL ",
+            $rest
+        )
+    };
+}
+pub(crate) use select_records;
+
+type ScanQuery<'q> = Query<'q, Sqlite, SqliteArguments>;
+
+/// The query of a scan; `None` when there can be nothing behind `after`.
+pub(crate) fn scan<'q>(
+    scan: &'q Scan,
+    after: Option<&'q ConnectionId>,
+    limit: u32,
+) -> Result<Option<ScanQuery<'q>>, Error> {
+    // No name is empty, so the empty text is before all of them.
+    let (tenant, name) = after.map_or(("", ""), |id| (id.tenant().as_str(), id.name().as_str()));
+    Ok(Some(match scan {
+        Scan::All => sqlx::query(select_records!(
+            "WHERE (c.tenant, c.name) > ($1, $2) ORDER BY c.tenant, c.name LIMIT $3"
+        ))
+        .bind(tenant)
+        .bind(name)
+        .bind(limit),
+        Scan::Tenant(of) => {
+            let name = match tenant.cmp(of.as_str()) {
+                std::cmp::Ordering::Less => "",
+                std::cmp::Ordering::Equal => name,
+                std::cmp::Ordering::Greater => return Ok(None),
+            };
+            sqlx::query(select_records!("WHERE c.tenant = $1 AND c.name > $2 ORDER BY c.name LIMIT $3"))
+                .bind(of.as_str())
+                .bind(name)
+                .bind(limit)
+        }
+        Scan::UnderKek(kek) => sqlx::query(select_records!(
+            "WHERE c.kek = $4 AND (c.tenant, c.name) > ($1, $2) ORDER BY c.tenant, c.name LIMIT $3"
+        ))
+        .bind(tenant)
+        .bind(name)
+        .bind(limit)
+        .bind(kek.as_bytes()),
+        Scan::PurgePending => sqlx::query(select_records!(
+            "WHERE c.purge = 'pending' AND (c.tenant, c.name) > ($1, $2) ORDER BY c.tenant, c.name LIMIT $3"
+        ))
+        .bind(tenant)
+        .bind(name)
+        .bind(limit),
+        _ => return Err(Error::new(tokenkeep_core::ErrorKind::Internal).because("an unknown kind of scan")),
+    }))
+}
+
+/// A column's value. sqlx's error is not kept: it may say what was found.
+fn get<'r, T: Decode<'r, Sqlite> + Type<Sqlite>>(
+    row: &'r SqliteRow,
+    column: &'static str,
+) -> Result<T, Error> {
+    row.try_get(column).map_err(|_| tampered("a column in the database holds what can't be in it"))
+}
+
+fn counter(row: &SqliteRow, column: &'static str) -> Result<u64, Error> {
+    to_unsigned(get(row, column)?)
+}
+
+fn time(row: &SqliteRow, column: &'static str) -> Result<Timestamp, Error> {
+    get(row, column).map(Timestamp::from_millis)
+}
+
+fn id(row: &SqliteRow) -> Result<ConnectionId, Error> {
+    ConnectionId::new(get::<&str>(row, "tenant")?, get::<&str>(row, "name")?)
+        .map_err(|_| tampered("a connection's name in the database is not allowed"))
+}
+
+fn incarnation(row: &SqliteRow) -> Result<Incarnation, Error> {
+    let bytes = array(get(row, "incarnation")?, "an incarnation in the database has no right length")?;
+    Ok(Incarnation::from_bytes(bytes))
+}
+
+fn mac(row: &SqliteRow) -> Result<[u8; 32], Error> {
+    array(get(row, "mac")?, "a MAC in the database has no right length")
+}
+
+pub(crate) fn record(row: &SqliteRow) -> Result<Record, Error> {
+    let status = Status::from_name(get(row, "status")?);
+    let purge = Purge::from_name(get(row, "purge")?);
+    let account =
+        match (get::<Option<String>>(row, "account_id")?, get::<Option<String>>(row, "account_name")?) {
+            (Some(id), Some(name)) => Some(Account { id, name }),
+            (None, None) => None,
+            _ => return Err(tampered("an account in the database is half there")),
+        };
+    Ok(Record {
+        id: id(row)?,
+        provider: parsed(get(row, "provider")?, "a provider's name in the database is not allowed")?,
+        origin: parsed(get(row, "origin")?, "an origin in the database is not allowed")?,
+        incarnation: incarnation(row)?,
+        secret_version: SecretVersion::from_u64(counter(row, "secret_version")?),
+        revision: Revision::from_u64(counter(row, "revision")?),
+        status: status.ok_or_else(|| tampered("a status in the database is unknown"))?,
+        sealed: sealed_part(row)?,
+        account,
+        connected_at: time(row, "connected_at")?,
+        token_set_at: time(row, "token_set_at")?,
+        updated_at: time(row, "updated_at")?,
+        expires_at: get::<Option<i64>>(row, "expires_at")?.map(Timestamp::from_millis),
+        purge: purge.ok_or_else(|| tampered("a purge's state in the database is unknown"))?,
+        mac: mac(row)?,
+    })
+}
+
+fn sealed_part(row: &SqliteRow) -> Result<Option<Sealed>, Error> {
+    let kek: Option<&[u8]> = get(row, "kek")?;
+    let length: Option<i64> = get(row, "envelope_length")?;
+    let bytes: Option<&[u8]> = get(row, "bytes")?;
+    match (kek, length, bytes) {
+        (None, None, None) => Ok(None),
+        (Some(kek), Some(length), Some(bytes)) => {
+            let (fingerprint, envelope) = sealed::split(bytes, to_unsigned(length)?)?;
+            Ok(Some(Sealed { envelope, kek: kek_id(kek)?, fingerprint }))
+        }
+        _ => Err(tampered("sealed bytes in the database are half there")),
+    }
+}
+
+fn shard(row: &SqliteRow) -> Result<u16, Error> {
+    let shard = u16::try_from(get::<i64>(row, "shard")?).ok().filter(|shard| *shard < SHARDS);
+    shard.ok_or_else(|| tampered("an audit shard in the database is unknown"))
+}
+
+pub(crate) fn audit_head(row: &SqliteRow) -> Result<AuditHead, Error> {
+    Ok(AuditHead { shard: shard(row)?, sequence: counter(row, "sequence")?, mac: mac(row)? })
+}
+
+pub(crate) fn audit_entry(row: &SqliteRow) -> Result<AuditEntry, Error> {
+    let action = Action::from_name(get(row, "action")?);
+    let draft = AuditDraft {
+        at: time(row, "at")?,
+        action: action.ok_or_else(|| tampered("an audited action in the database is unknown"))?,
+        id: id(row)?,
+        incarnation: incarnation(row)?,
+        secret_version: SecretVersion::from_u64(counter(row, "secret_version")?),
+        revision: Revision::from_u64(counter(row, "revision")?),
+        count: counter(row, "times")?,
+        subject: get(row, "subject")?,
+    };
+    Ok(AuditEntry { shard: shard(row)?, sequence: counter(row, "sequence")?, draft, mac: mac(row)? })
+}
+
+pub(crate) fn vault(rows: &[SqliteRow]) -> Result<Option<VaultRecord>, Error> {
+    let Some(first) = rows.first() else { return Ok(None) };
+    let id = VaultId::from_bytes(array(get(first, "id")?, "the vault's id has no right length")?);
+    let mut keys = Vec::with_capacity(rows.len());
+    for row in rows {
+        // A vault without keys is one row without a key.
+        if let Some(name) = get::<Option<&str>>(row, "purpose")? {
+            keys.push((purpose(name)?, get(row, "envelope")?));
+        }
+    }
+    Ok(Some(VaultRecord { id, keys }))
+}
