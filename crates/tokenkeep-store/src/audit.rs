@@ -31,6 +31,8 @@ pub enum Action {
     Used,
     /// It was given out `count` more times in the minute of the last [`Used`](Self::Used) entry.
     UsedAgain,
+    /// A use made something at the provider: `subject` is its identifier.
+    Created,
     /// The provider refused the token; it is not used until that is cleared up.
     Paused,
     /// The provider accepts the token again.
@@ -43,14 +45,14 @@ pub enum Action {
 
 stored_as_text! { Action:
     Connected = "connected", Replaced = "replaced", Disconnected = "disconnected", Purged = "purged", Used = "used",
-    UsedAgain = "used-again", Paused = "paused", Resumed = "resumed", Revoked = "revoked", Rewrapped = "rewrapped",
+    UsedAgain = "used-again", Created = "created", Paused = "paused", Resumed = "resumed", Revoked = "revoked", Rewrapped = "rewrapped",
 }
 
 impl Action {
     /// Whether the entry stands for a change of the record, which then has the entry's revision.
     #[must_use]
     pub fn changes_record(self) -> bool {
-        !matches!(self, Self::Used | Self::UsedAgain)
+        !matches!(self, Self::Used | Self::UsedAgain | Self::Created)
     }
 }
 

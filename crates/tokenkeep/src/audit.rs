@@ -1,0 +1,53 @@
+//! Reading the audit trail.
+
+use std::sync::Arc;
+
+use tokenkeep_core::{Error, TenantId};
+use tokenkeep_store::{AuditEntry, shard_of};
+
+use crate::inner::Inner;
+
+/// How many entries are read at a time.
+const PAGE: u32 = 256;
+
+/// The audit trail of a vault: what was done with each connection, in order.
+#[derive(Debug, Clone)]
+pub struct AuditTrail {
+    vault: Arc<Inner>,
+}
+
+impl AuditTrail {
+    pub(crate) fn new(vault: Arc<Inner>) -> Self {
+        Self { vault }
+    }
+
+    /// Up to `limit` of a tenant's entries, oldest first, from behind the place `after` (0 for the start). Places are
+    /// counted over all tenants that share a chain, so they have gaps. [`Vault::verify`](crate::Vault::verify) tells
+    /// whether the trail is whole; this only reads it.
+    ///
+    /// # Errors
+    /// `InvalidName`; `Tampered` when an entry can't be read; `StoreUnavailable`.
+    pub async fn of_tenant(
+        &self,
+        tenant: impl AsRef<str>,
+        mut after: u64,
+        limit: usize,
+    ) -> Result<Vec<AuditEntry>, Error> {
+        let tenant = TenantId::new(tenant)?;
+        let shard = shard_of(&tenant);
+        let mut found = Vec::new();
+        loop {
+            let page = self.vault.store.audit_entries(shard, after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(found) };
+            after = last.sequence;
+            for entry in page {
+                if found.len() == limit {
+                    return Ok(found);
+                }
+                if *entry.draft.id.tenant() == tenant {
+                    found.push(entry);
+                }
+            }
+        }
+    }
+}

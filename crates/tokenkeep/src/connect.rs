@@ -1,0 +1,136 @@
+//! Connecting a token, and replacing it.
+
+use std::sync::Arc;
+
+use tokenkeep_core::{
+    Account, ApiToken, ConnectionId, Credential, Error, ErrorKind, Incarnation, Provider, SecretVersion,
+};
+use tokenkeep_store::{Action, AuditChain, Change, Purge, Record, Status, Timestamp};
+
+use crate::inner::{Inner, TokenPlace};
+
+/// A token that its provider accepted, sealed and ready to be committed. Nothing has changed anywhere yet.
+#[derive(Debug)]
+#[must_use = "nothing is kept until it is committed"]
+pub struct PreparedChange {
+    vault: Arc<Inner>,
+    change: Change,
+    account: Account,
+}
+
+impl PreparedChange {
+    /// Whose token it is, as the provider says.
+    #[must_use]
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// The change as plain data, for a store that commits it inside the application's own transaction.
+    #[must_use]
+    pub fn change(&self) -> &Change {
+        &self.change
+    }
+
+    /// What chains the change's audit entry.
+    #[must_use]
+    pub fn chain(&self) -> &AuditChain {
+        &self.vault.keys.chain
+    }
+
+    /// Commits it to the vault's own store.
+    ///
+    /// # Errors
+    /// `Conflict` when the connection changed since it was prepared; `StoreUnavailable`.
+    ///
+    /// # Cancellation
+    /// Safe: committed wholly or not at all.
+    pub async fn commit(self) -> Result<Account, Error> {
+        self.vault.commit(std::slice::from_ref(&self.change)).await?;
+        tracing::debug!(action = self.change.entry.action.name(), "token committed");
+        Ok(self.account)
+    }
+}
+
+pub(crate) async fn prepare_connect(
+    vault: &Arc<Inner>,
+    id: &ConnectionId,
+    provider: &dyn Provider,
+    token: ApiToken,
+) -> Result<PreparedChange, Error> {
+    let before = vault.load(id).await?;
+    if before.as_ref().is_some_and(|record| record.status != Status::Disconnected) {
+        return Err(ErrorKind::AlreadyConnected.into());
+    }
+    let (token, account) = check(provider, token).await?;
+    let spec = provider.spec();
+    let place = TokenPlace {
+        provider: &spec.name,
+        origin: &spec.origin,
+        incarnation: Incarnation::random()?,
+        secret_version: SecretVersion::FIRST,
+    };
+    let sealed = vault.seal(id, &place, &token).await?;
+    let now = vault.now();
+    let record = Record {
+        id: id.clone(),
+        provider: spec.name.clone(),
+        origin: spec.origin.clone(),
+        incarnation: place.incarnation,
+        secret_version: place.secret_version,
+        revision: tokenkeep_core::Revision::FIRST,
+        status: Status::Active,
+        sealed: Some(sealed),
+        account: Some(account.clone()),
+        connected_at: now,
+        token_set_at: now,
+        updated_at: Timestamp::from_millis(0),
+        expires_at: None,
+        purge: Purge::NotDue,
+        mac: [0; 32],
+    };
+    let change = vault.change(before.as_ref(), record, Action::Connected);
+    Ok(PreparedChange { vault: Arc::clone(vault), change, account })
+}
+
+pub(crate) async fn prepare_replace(
+    vault: &Arc<Inner>,
+    id: &ConnectionId,
+    provider: &dyn Provider,
+    token: ApiToken,
+) -> Result<PreparedChange, Error> {
+    let before = vault.load(id).await?.filter(|record| record.status != Status::Disconnected);
+    let before = before.ok_or(ErrorKind::NotConnected)?;
+    same_provider(&before, provider)?;
+    let (token, account) = check(provider, token).await?;
+    if before.account.as_ref().map(|account| &account.id) != Some(&account.id) {
+        return Err(Error::new(ErrorKind::TokenRefused)
+            .because("it is a token of another account; disconnect first to connect that account"));
+    }
+    let mut record = before.clone();
+    record.secret_version = before.secret_version.next();
+    record.sealed = Some(vault.seal(id, &TokenPlace::of(&record), &token).await?);
+    record.status = Status::Active;
+    record.account = Some(account.clone());
+    record.token_set_at = vault.now();
+    record.expires_at = None;
+    let change = vault.change(Some(&before), record, Action::Replaced);
+    Ok(PreparedChange { vault: Arc::clone(vault), change, account })
+}
+
+/// A record's token may be sent to its own provider alone.
+pub(crate) fn same_provider(record: &Record, provider: &dyn Provider) -> Result<(), Error> {
+    let spec = provider.spec();
+    if record.provider == spec.name && record.origin == spec.origin {
+        Ok(())
+    } else {
+        Err(Error::new(ErrorKind::Misuse).because("the connection is of another provider"))
+    }
+}
+
+/// Asks the provider about a token that is not kept yet, and gives the token back.
+async fn check(provider: &dyn Provider, token: ApiToken) -> Result<(Arc<ApiToken>, Account), Error> {
+    let token = Arc::new(token);
+    let credential = Credential::fixed(provider.spec().origin.clone(), Arc::clone(&token));
+    let account = provider.check(&credential).await?;
+    Ok((token, account))
+}

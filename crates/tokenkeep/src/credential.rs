@@ -1,0 +1,112 @@
+//! A connection as a source of its token.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokenkeep_core::{
+    ConnectionId, CredentialSource, Error, ErrorKind, Incarnation, IssuedToken, Meaning, Outcome,
+    SecretVersion, Use,
+};
+use tokenkeep_store::{Action, Change, Record, Status};
+
+use crate::inner::Inner;
+
+/// The longest identifier of a provider that is put on record.
+const MAX_SUBJECT: usize = 128;
+
+/// How often a refusal is recorded anew when the record changed under it.
+const TRIES: usize = 5;
+
+pub(crate) struct ConnectionCredential {
+    vault: Arc<Inner>,
+    id: ConnectionId,
+    /// Given also for a paused or revoked token, to ask the provider about it; what it answers is not reported here.
+    probe: bool,
+}
+
+impl ConnectionCredential {
+    pub(crate) fn for_use(vault: Arc<Inner>, id: ConnectionId) -> Self {
+        Self { vault, id, probe: false }
+    }
+
+    pub(crate) fn for_probe(vault: Arc<Inner>, id: ConnectionId) -> Self {
+        Self { vault, id, probe: true }
+    }
+
+    fn permit(&self, record: &Record, usage: Use<'_>) -> Result<(), Error> {
+        match record.status {
+            Status::Active => {}
+            Status::Paused | Status::Revoked if self.probe => {}
+            Status::Paused => return Err(ErrorKind::Paused.into()),
+            Status::Revoked => return Err(ErrorKind::Revoked.into()),
+            _ => return Err(ErrorKind::NotConnected.into()),
+        }
+        if record.provider != *usage.provider || record.origin != *usage.origin {
+            return Err(
+                Error::new(ErrorKind::Misuse).because("the token is bound to another provider or origin")
+            );
+        }
+        Ok(())
+    }
+
+    /// Pauses the connection if it still holds the token that was refused.
+    async fn pause(&self, incarnation: Incarnation, secret_version: SecretVersion) -> Result<(), Error> {
+        for _ in 0..TRIES {
+            let Some(before) = self.vault.load(&self.id).await? else { return Ok(()) };
+            let current = before.incarnation == incarnation && before.secret_version == secret_version;
+            if !current || before.status != Status::Active {
+                return Ok(());
+            }
+            let after = Record { status: Status::Paused, ..before.clone() };
+            let change = self.vault.change(Some(&before), after, Action::Paused);
+            match self.vault.commit(std::slice::from_ref(&change)).await {
+                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                done => return done,
+            }
+        }
+        Err(ErrorKind::Conflict.into())
+    }
+
+    async fn note_created(
+        &self,
+        incarnation: Incarnation,
+        secret_version: SecretVersion,
+        subject: &str,
+    ) -> Result<(), Error> {
+        let Some(record) = self.vault.load(&self.id).await? else { return Ok(()) };
+        let mut entry = self.vault.entry(&record, Action::Created);
+        entry.incarnation = incarnation;
+        entry.secret_version = secret_version;
+        // It comes from outside: what is no identifier is not copied into the trail.
+        let fits = subject.len() <= MAX_SUBJECT && subject.bytes().all(|byte| byte.is_ascii_graphic());
+        entry.subject = fits.then(|| subject.to_owned());
+        self.vault.commit(&[Change { record: None, entry }]).await
+    }
+}
+
+#[async_trait]
+impl CredentialSource for ConnectionCredential {
+    async fn issue(&self, usage: Use<'_>) -> Result<IssuedToken, Error> {
+        let record = self.vault.load(&self.id).await?.ok_or(ErrorKind::NotConnected)?;
+        self.permit(&record, usage)?;
+        // On record before the key is even asked for.
+        self.vault.uses.note(&self.vault, &record).await?;
+        let token = self.vault.open(&self.id, &record).await?;
+        Ok(IssuedToken { token, incarnation: record.incarnation, secret_version: record.secret_version })
+    }
+
+    async fn report(
+        &self,
+        incarnation: Incarnation,
+        secret_version: SecretVersion,
+        outcome: Outcome<'_>,
+    ) -> Result<(), Error> {
+        match outcome {
+            Outcome::Refused(Meaning::TokenRefused) if !self.probe => {
+                self.pause(incarnation, secret_version).await
+            }
+            Outcome::Created(subject) => self.note_created(incarnation, secret_version, subject).await,
+            _ => Ok(()),
+        }
+    }
+}

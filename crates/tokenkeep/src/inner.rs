@@ -1,0 +1,143 @@
+//! What every handle of an open vault shares.
+
+use std::sync::Arc;
+
+use tokenkeep_core::{
+    ApiToken, ConnectionId, EncryptionContext, Envelope, Error, ErrorKind, Incarnation, SealDraft,
+    SecretVersion, TokenFacts, VaultId,
+};
+use tokenkeep_keys::KeyProvider;
+use tokenkeep_store::{
+    Action, AuditDraft, Change, Expected, Record, RecordChange, Sealed, Timestamp, TokenStore,
+};
+
+use crate::clock::Clock;
+use crate::disconnect::Hooks;
+use crate::high_water::HighWater;
+use crate::uses::Uses;
+use crate::vault_keys::VaultKeys;
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) id: VaultId,
+    pub(crate) store: Arc<dyn TokenStore>,
+    pub(crate) key_provider: Arc<dyn KeyProvider>,
+    pub(crate) keys: VaultKeys,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) hooks: Hooks,
+    pub(crate) uses: Uses,
+    pub(crate) seen: HighWater,
+}
+
+impl Inner {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Reads a record and refuses it unless it is the caller's, whole, and not older than what was seen before.
+    pub(crate) async fn load(&self, id: &ConnectionId) -> Result<Option<Record>, Error> {
+        let record = self.store.record(id).await?;
+        if let Some(record) = &record
+            && (record.id != *id || !self.keys.records.fits(record))
+        {
+            return Err(Error::new(ErrorKind::Tampered).because("a record does not fit its MAC"));
+        }
+        if !self.seen.admit(id, record.as_ref().map(|record| record.revision)) {
+            return Err(Error::new(ErrorKind::Tampered)
+                .because("a record is older than one seen before, or vanished"));
+        }
+        Ok(record)
+    }
+
+    /// The context of a token. Provider and origin were compared with the caller's before.
+    pub(crate) fn context(&self, id: &ConnectionId, record: &TokenPlace<'_>) -> EncryptionContext {
+        EncryptionContext::for_token(&TokenFacts {
+            vault: self.id,
+            connection: id.clone(),
+            incarnation: record.incarnation,
+            provider: record.provider.clone(),
+            origin: record.origin.clone(),
+            secret_version: record.secret_version,
+        })
+    }
+
+    /// Seals a token for its place.
+    pub(crate) async fn seal(
+        &self,
+        id: &ConnectionId,
+        place: &TokenPlace<'_>,
+        token: &ApiToken,
+    ) -> Result<Sealed, Error> {
+        let context = self.context(id, place);
+        let draft = SealDraft::new(&context)?;
+        let wrapped = self.key_provider.wrap_dek(&draft.wrap_request()).await?;
+        let envelope = draft.finish(token.expose_secret().as_bytes(), &wrapped)?;
+        let fingerprint = self.keys.fingerprints.of(place.origin, token);
+        Ok(Sealed { kek: *envelope.kek(), envelope: envelope.into_bytes(), fingerprint })
+    }
+
+    /// Opens the token of a checked record.
+    pub(crate) async fn open(&self, id: &ConnectionId, record: &Record) -> Result<ApiToken, Error> {
+        let sealed = record.sealed.as_ref().ok_or(ErrorKind::NotConnected)?;
+        let context = self.context(id, &TokenPlace::of(record));
+        let envelope = Envelope::decode(sealed.envelope.clone())?;
+        let dek = self.key_provider.unwrap_dek(&envelope.unwrap_request(&context)).await?;
+        Ok(ApiToken::open(&envelope, &dek, &context)?)
+    }
+
+    /// A change that puts `record` in the place of `before`, with its entry. Sets revision, time and MAC.
+    pub(crate) fn change(&self, before: Option<&Record>, mut record: Record, action: Action) -> Change {
+        let expected = before.map_or(Expected::Absent, |before| Expected::Revision(before.revision));
+        record.revision = before.map_or(tokenkeep_core::Revision::FIRST, |before| before.revision.next());
+        record.updated_at = self.now();
+        self.keys.records.set(&mut record);
+        let entry = self.entry(&record, action);
+        Change { record: Some(RecordChange { record, expected }), entry }
+    }
+
+    /// An entry about a record as it stands.
+    pub(crate) fn entry(&self, record: &Record, action: Action) -> AuditDraft {
+        AuditDraft {
+            at: self.now(),
+            action,
+            id: record.id.clone(),
+            incarnation: record.incarnation,
+            secret_version: record.secret_version,
+            revision: record.revision,
+            count: 1,
+            subject: None,
+        }
+    }
+
+    /// Commits changes to the vault's own store and notes the revisions that are there now.
+    pub(crate) async fn commit(&self, changes: &[Change]) -> Result<(), Error> {
+        self.store.commit(changes, &self.keys.chain).await?;
+        for change in changes {
+            if let Some(step) = &change.record {
+                // A later revision may have been seen already; then this one is no news.
+                let _ = self.seen.admit(&step.record.id, Some(step.record.revision));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where a token belongs, besides its tenant and connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TokenPlace<'a> {
+    pub(crate) provider: &'a tokenkeep_core::ProviderName,
+    pub(crate) origin: &'a tokenkeep_core::Origin,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) secret_version: SecretVersion,
+}
+
+impl<'a> TokenPlace<'a> {
+    pub(crate) fn of(record: &'a Record) -> Self {
+        Self {
+            provider: &record.provider,
+            origin: &record.origin,
+            incarnation: record.incarnation,
+            secret_version: record.secret_version,
+        }
+    }
+}

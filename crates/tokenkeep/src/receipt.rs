@@ -1,0 +1,57 @@
+//! What a disconnect did, said plainly.
+
+use std::fmt;
+
+use tokenkeep_core::{ConnectionId, ProviderName};
+use tokenkeep_store::{Scrub, Timestamp};
+
+/// What older backups of the database still hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Backups {
+    /// The sealed token, which the keyring opens: for as long as the application keeps such backups.
+    BoundedByRetention,
+}
+
+/// What a disconnect did. `Display` prints it for a person to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+#[must_use]
+pub struct Receipt {
+    /// Which connection.
+    pub connection: ConnectionId,
+    /// Which provider its token was for.
+    pub provider: ProviderName,
+    /// When the live row lost the token. From then on the connection is refused everywhere.
+    pub removed_at: Timestamp,
+    /// How far the sealed bytes are gone from the database's files.
+    pub scrub: Scrub,
+    /// The application's hooks that ran.
+    pub hooks_done: Vec<&'static str>,
+    /// The application's hooks that failed; the next disconnect runs them again.
+    pub hooks_pending: Vec<&'static str>,
+    /// What older backups still hold.
+    pub backups: Backups,
+}
+
+impl fmt::Display for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "Disconnected {} from {}", self.connection, self.provider)?;
+        writeln!(f, "  live row        token removed {}", self.removed_at)?;
+        let scrub = match self.scrub {
+            Scrub::Done => "scrubbed; the disk itself may keep old blocks",
+            Scrub::Pending => "scrub pending; disconnect again to retry",
+            Scrub::Impossible => "this database gives no way to scrub them",
+        };
+        writeln!(f, "  database files  {scrub}")?;
+        let hooks = match (self.hooks_done.as_slice(), self.hooks_pending.as_slice()) {
+            ([], []) => "none registered".to_owned(),
+            (done, []) => format!("done: {}", done.join(", ")),
+            (_, pending) => format!("pending: {}; disconnect again to retry", pending.join(", ")),
+        };
+        writeln!(f, "  cached data     {hooks}")?;
+        let Backups::BoundedByRetention = self.backups;
+        writeln!(f, "  older backups   hold the sealed token for as long as you keep them")?;
+        write!(f, "  at {:<13}the token stays valid until it is deleted there", self.provider.as_str())
+    }
+}

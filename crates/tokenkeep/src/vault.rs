@@ -1,0 +1,192 @@
+//! Opening a vault, and what is done to it as a whole.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokenkeep_core::{ConnectionId, ConnectionName, Error, ErrorKind, TenantId, VaultId};
+use tokenkeep_keys::KeyProvider;
+use tokenkeep_store::{Scan, TokenStore};
+
+use crate::audit::AuditTrail;
+use crate::clock::{Clock, SystemClock};
+use crate::connection::{Connection, ConnectionStatus};
+use crate::disconnect::{Hooks, PurgeHook};
+use crate::high_water::HighWater;
+use crate::inner::Inner;
+use crate::uses::Uses;
+use crate::vault_keys;
+use crate::verify::{Verification, verify};
+
+/// Keeps tokens: one for each process, cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Vault {
+    inner: Arc<Inner>,
+}
+
+/// How a vault is opened. Made by [`Vault::options`].
+#[derive(Debug, Default)]
+#[must_use]
+pub struct VaultOptions {
+    strict_audit: bool,
+    keys_beside_database: bool,
+    clock: Option<Arc<dyn Clock>>,
+    hooks: Hooks,
+}
+
+impl VaultOptions {
+    /// Every single use is written to the audit trail before its token is given, not only the first of each minute.
+    /// Costs one commit for each use.
+    pub fn strict_audit(mut self) -> Self {
+        self.strict_audit = true;
+        self
+    }
+
+    /// Clears something that the application cached, whenever a connection is disconnected. The name is shown in the
+    /// receipt.
+    pub fn on_disconnect(mut self, name: &'static str, hook: impl PurgeHook + 'static) -> Self {
+        self.hooks.add(name, Arc::new(hook));
+        self
+    }
+
+    /// Another clock, for tests.
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
+    /// Opens the vault although its key file lies beside its database. Whoever gets a copy of that folder then has both,
+    /// and the encryption protects nothing. For trying things out.
+    pub fn dangerous_keys_beside_database(mut self) -> Self {
+        self.keys_beside_database = true;
+        self
+    }
+
+    /// Opens the vault in this database with these keys; makes it if the database holds none yet.
+    ///
+    /// # Errors
+    /// `KeysWrong` when the keys are not this vault's; `KeysInsecure` when they lie beside the database; `StoreUnusable`
+    /// for a database of a newer schema; `StoreUnavailable` and `KeysUnavailable` when one of them does not answer.
+    ///
+    /// # Cancellation
+    /// Safe: a dropped call made the vault or did not, and opening it again finds out.
+    pub async fn open(
+        self,
+        store: impl TokenStore + 'static,
+        keys: impl KeyProvider + 'static,
+    ) -> Result<Vault, Error> {
+        if !self.keys_beside_database {
+            refuse_beside(store.database_file(), keys.key_file())?;
+        }
+        let record = match store.vault().await? {
+            Some(record) => record,
+            None => store.init_vault(&vault_keys::make(&keys).await?).await?,
+        };
+        let vault_keys = vault_keys::open(&record, &keys).await?;
+        tracing::debug!(vault = %record.id, "vault opened");
+        Ok(Vault {
+            inner: Arc::new(Inner {
+                id: record.id,
+                store: Arc::new(store),
+                key_provider: Arc::new(keys),
+                keys: vault_keys,
+                clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
+                hooks: self.hooks,
+                uses: Uses::new(self.strict_audit),
+                seen: HighWater::default(),
+            }),
+        })
+    }
+}
+
+/// A folder that is copied whole must not hold both. Links are followed as far as the paths exist.
+fn refuse_beside(database: Option<&Path>, keys: Option<&Path>) -> Result<(), Error> {
+    let (Some(database), Some(keys)) = (database, keys) else { return Ok(()) };
+    let folder = |file: &Path| file.canonicalize().ok().and_then(|file| file.parent().map(Path::to_owned));
+    let (Some(database), Some(keys)) = (folder(database), folder(keys)) else { return Ok(()) };
+    if keys.starts_with(&database) || database.starts_with(&keys) {
+        return Err(Error::new(ErrorKind::KeysInsecure)
+            .because("the key file lies in the database's folder, or the other way round; keep them in separate folders"));
+    }
+    Ok(())
+}
+
+impl Vault {
+    /// Opens the vault in this database with these keys; makes it if the database holds none yet.
+    ///
+    /// # Errors
+    /// As [`VaultOptions::open`].
+    pub async fn open(
+        store: impl TokenStore + 'static,
+        keys: impl KeyProvider + 'static,
+    ) -> Result<Self, Error> {
+        Self::options().open(store, keys).await
+    }
+
+    /// Opens a vault in another way than the plain one.
+    pub fn options() -> VaultOptions {
+        VaultOptions::default()
+    }
+
+    /// The vault's id: random, made with it, bound into every envelope.
+    #[must_use]
+    pub fn id(&self) -> VaultId {
+        self.inner.id
+    }
+
+    /// A handle on one connection, whether it is connected or not: owned, and cheap to clone.
+    ///
+    /// # Errors
+    /// `InvalidName` when a name is empty, over 255 bytes or not printable.
+    pub fn connection(&self, tenant: impl AsRef<str>, name: impl AsRef<str>) -> Result<Connection, Error> {
+        Ok(Connection::new(Arc::clone(&self.inner), ConnectionId::new(tenant, name)?))
+    }
+
+    /// Up to `limit` of a tenant's connections, disconnected ones too, in order of their names, from behind `after`.
+    ///
+    /// # Errors
+    /// `InvalidName`; `Tampered` when a record was altered; `StoreUnavailable`.
+    pub async fn connections(
+        &self,
+        tenant: impl AsRef<str>,
+        after: Option<&ConnectionName>,
+        limit: u32,
+    ) -> Result<Vec<ConnectionStatus>, Error> {
+        let tenant = TenantId::new(tenant)?;
+        let after = after.map(|name| ConnectionId::new(tenant.as_str(), name.as_str())).transpose()?;
+        let records = self.inner.store.scan(&Scan::Tenant(tenant.clone()), after.as_ref(), limit).await?;
+        records
+            .iter()
+            .map(|record| {
+                if *record.id.tenant() == tenant && self.inner.keys.records.fits(record) {
+                    Ok(ConnectionStatus::of(record))
+                } else {
+                    Err(Error::new(ErrorKind::Tampered).because("a record does not fit its MAC"))
+                }
+            })
+            .collect()
+    }
+
+    /// The audit trail.
+    #[must_use]
+    pub fn audit(&self) -> AuditTrail {
+        AuditTrail::new(Arc::clone(&self.inner))
+    }
+
+    /// Goes through the audit trail and all records, and names what was altered, removed, reordered or put back.
+    ///
+    /// What was cut off behind the last entry that an operator knows of can't be seen from the database alone.
+    ///
+    /// # Errors
+    /// `StoreUnavailable` when the database does not answer. What was tampered with is no error but a [`Finding`](crate::Finding).
+    pub async fn verify(&self) -> Result<Verification, Error> {
+        verify(&self.inner).await
+    }
+
+    /// Writes the counts of uses that are not in the audit trail yet. Call it now and then, and at shutdown.
+    ///
+    /// # Errors
+    /// `StoreUnavailable`; what was not written stays counted.
+    pub async fn flush(&self) -> Result<(), Error> {
+        self.inner.uses.flush(&self.inner).await
+    }
+}

@@ -1,0 +1,90 @@
+//! The vault's own keys: independent random keys, each sealed under the key provider with its purpose as context.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use tokenkeep_core::{
+    ApiToken, EncryptionContext, Envelope, Error, ErrorKind, Origin, SealDraft, VaultId, VaultKeyPurpose,
+    fill_random, open_payload,
+};
+use tokenkeep_keys::KeyProvider;
+use tokenkeep_store::{AuditChain, RecordMac, VaultRecord};
+use zeroize::Zeroizing;
+
+/// The keys of an open vault.
+#[derive(Debug)]
+pub(crate) struct VaultKeys {
+    pub(crate) fingerprints: FingerprintKey,
+    pub(crate) records: RecordMac,
+    pub(crate) chain: AuditChain,
+}
+
+/// Draws a new vault's id and keys and seals them.
+pub(crate) async fn make(keys: &dyn KeyProvider) -> Result<VaultRecord, Error> {
+    let id = VaultId::random()?;
+    let mut sealed = Vec::with_capacity(VaultKeyPurpose::ALL.len());
+    for purpose in VaultKeyPurpose::ALL {
+        let mut key = Zeroizing::new([0; 32]);
+        fill_random(&mut *key)?;
+        let context = EncryptionContext::for_vault_key(id, purpose);
+        let draft = SealDraft::new(&context)?;
+        let wrapped = keys.wrap_dek(&draft.wrap_request()).await?;
+        sealed.push((purpose, draft.finish(&*key, &wrapped)?.into_bytes()));
+    }
+    Ok(VaultRecord { id, keys: sealed })
+}
+
+/// Opens a vault's keys: the moment in which wrong keys are noticed.
+pub(crate) async fn open(record: &VaultRecord, keys: &dyn KeyProvider) -> Result<VaultKeys, Error> {
+    Ok(VaultKeys {
+        fingerprints: FingerprintKey(open_one(record, VaultKeyPurpose::Fingerprint, keys).await?),
+        records: RecordMac::new(open_one(record, VaultKeyPurpose::RecordMac, keys).await?),
+        chain: AuditChain::new(open_one(record, VaultKeyPurpose::AuditMac, keys).await?),
+    })
+}
+
+async fn open_one(
+    record: &VaultRecord,
+    purpose: VaultKeyPurpose,
+    keys: &dyn KeyProvider,
+) -> Result<Zeroizing<[u8; 32]>, Error> {
+    let (_, bytes) = record.keys.iter().find(|(of, _)| *of == purpose).ok_or(ErrorKind::Tampered)?;
+    let envelope = Envelope::decode(bytes.clone())?;
+    let context = EncryptionContext::for_vault_key(record.id, purpose);
+    let dek =
+        keys.unwrap_dek(&envelope.unwrap_request(&context)).await.map_err(|error| match error.kind() {
+            ErrorKind::KeysWrong => Error::new(ErrorKind::KeysWrong)
+                .because("the keyring belongs to another vault, or is older than this database")
+                .with_source(error),
+            _ => error,
+        })?;
+    let payload = open_payload(&envelope, &dek, &context)?;
+    let mut key = Zeroizing::new([0; 32]);
+    if payload.len() != key.len() {
+        return Err(ErrorKind::Tampered.into());
+    }
+    key.copy_from_slice(&payload);
+    Ok(key)
+}
+
+/// Makes keyed fingerprints of tokens. It wipes itself.
+pub(crate) struct FingerprintKey(Zeroizing<[u8; 32]>);
+
+impl FingerprintKey {
+    /// HMAC-SHA-256 over a label, the origin and the token, each led by its length.
+    pub(crate) fn of(&self, origin: &Origin, token: &ApiToken) -> [u8; 32] {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&*self.0).expect("HMAC takes a key of any length");
+        for field in
+            [&b"tokenkeep api token"[..], origin.as_str().as_bytes(), token.expose_secret().as_bytes()]
+        {
+            mac.update(&(field.len() as u64).to_be_bytes());
+            mac.update(field);
+        }
+        mac.finalize().into_bytes().into()
+    }
+}
+
+impl std::fmt::Debug for FingerprintKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FingerprintKey([hidden])")
+    }
+}

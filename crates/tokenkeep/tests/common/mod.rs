@@ -1,0 +1,116 @@
+//! A vault over the in-memory store, and a provider that answers as it is told, without a network.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use tempfile::TempDir;
+use tokenkeep::{
+    Account, ApiToken, Clock, Credential, Error, ErrorKind, LocalKeyring, MemoryStore, Origin, Provider,
+    ProviderSpec, Timestamp, Use, Vault,
+};
+
+/// A provider that answers as it is told. It asks for the token, as a transport would, and keeps the last one.
+#[derive(Debug)]
+pub struct Scripted {
+    spec: ProviderSpec,
+    answer: Mutex<Result<Account, ErrorKind>>,
+    pub asked: Mutex<Vec<String>>,
+}
+
+impl Scripted {
+    pub fn new() -> Self {
+        Self::named("apify", "https://api.apify.com")
+    }
+
+    pub fn named(name: &str, origin: &str) -> Self {
+        Self {
+            spec: ProviderSpec::new(name.parse().unwrap(), Origin::parse(origin).unwrap()),
+            answer: Mutex::new(Ok(account("user-1"))),
+            asked: Mutex::default(),
+        }
+    }
+
+    pub fn answer(&self, answer: Result<Account, ErrorKind>) {
+        *self.answer.lock().unwrap() = answer;
+    }
+}
+
+#[async_trait]
+impl Provider for Scripted {
+    fn spec(&self) -> &ProviderSpec {
+        &self.spec
+    }
+
+    async fn check(&self, credential: &Credential) -> Result<Account, Error> {
+        let issued = credential.issue(Use::at(&self.spec)).await?;
+        self.asked.lock().unwrap().push(issued.token.expose_secret().to_owned());
+        tokio::task::yield_now().await;
+        self.answer.lock().unwrap().clone().map_err(Error::new)
+    }
+}
+
+pub fn account(id: &str) -> Account {
+    Account { id: id.to_owned(), name: format!("name of {id}") }
+}
+
+/// A clock that stands still until it is moved.
+#[derive(Debug)]
+pub struct TestClock(AtomicI64);
+
+impl TestClock {
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self(AtomicI64::new(1_800_000_000_000)))
+    }
+
+    pub fn advance(&self, millis: i64) {
+        self.0.fetch_add(millis, Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// A vault and all that a second instance of it needs.
+pub struct Fixture {
+    pub folder: TempDir,
+    pub keys: LocalKeyring,
+    pub store: Arc<MemoryStore>,
+    pub clock: Arc<TestClock>,
+    pub provider: Scripted,
+    pub vault: Vault,
+}
+
+impl Fixture {
+    pub async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = LocalKeyring::create(folder.path().join("keys/keyring")).unwrap();
+        let store = Arc::new(MemoryStore::new());
+        let clock = TestClock::new();
+        let vault = open(&store, &keys, &clock).await;
+        Self { folder, keys, store, clock, provider: Scripted::new(), vault }
+    }
+
+    /// Another process on the same database and keys.
+    pub async fn second_instance(&self) -> Vault {
+        open(&self.store, &self.keys, &self.clock).await
+    }
+}
+
+async fn open(store: &Arc<MemoryStore>, keys: &LocalKeyring, clock: &Arc<TestClock>) -> Vault {
+    Vault::options().clock(Arc::clone(clock)).open(Arc::clone(store), keys.clone()).await.unwrap()
+}
+
+pub fn token(text: &str) -> ApiToken {
+    ApiToken::new(text.to_owned()).unwrap()
+}
+
+/// The token that a credential gives for this provider.
+pub async fn give(credential: &Credential, provider: &Scripted) -> Result<String, ErrorKind> {
+    let issued = credential.issue(Use::at(provider.spec())).await.map_err(|error| error.kind())?;
+    Ok(issued.token.expose_secret().to_owned())
+}

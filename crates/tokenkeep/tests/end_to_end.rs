@@ -1,0 +1,1 @@
+//! The main job, through every layer.

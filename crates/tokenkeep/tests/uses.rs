@@ -1,0 +1,150 @@
+//! Every use is on record, a token goes to its own origin alone, and a refused token is not used again.
+
+mod common;
+
+use std::sync::Arc;
+
+use common::{Fixture, Scripted, give, token};
+use tokenkeep::{Action, ConnectionState, ErrorKind, Meaning, Outcome, Provider, Use, Vault};
+use tokenkeep_testkit::fake_token;
+
+async fn actions(vault: &Vault) -> Vec<(Action, u64)> {
+    let entries = vault.audit().of_tenant("t", 0, 1000).await.unwrap();
+    entries.iter().map(|entry| (entry.draft.action, entry.draft.count)).collect()
+}
+
+#[tokio::test]
+async fn the_first_use_of_a_minute_is_written_and_the_rest_counted() {
+    let f = Fixture::new().await;
+    let connection = f.vault.connection("t", "apify").unwrap();
+    connection.connect(&f.provider, token(&fake_token())).await.unwrap();
+    let credential = connection.credential();
+    for _ in 0..5 {
+        give(&credential, &f.provider).await.unwrap();
+    }
+    assert_eq!(actions(&f.vault).await, [(Action::Connected, 1), (Action::Used, 1)]);
+    f.clock.advance(60_000);
+    give(&credential, &f.provider).await.unwrap();
+    let so_far = [(Action::Connected, 1), (Action::Used, 1), (Action::UsedAgain, 4), (Action::Used, 1)];
+    assert_eq!(actions(&f.vault).await, so_far);
+    give(&credential, &f.provider).await.unwrap();
+    f.vault.flush().await.unwrap();
+    assert_eq!(actions(&f.vault).await.last(), Some(&(Action::UsedAgain, 1)));
+    give(&credential, &f.provider).await.unwrap();
+    give(&credential, &f.provider).await.unwrap();
+    let _ = connection.disconnect().await.unwrap();
+    let all = actions(&f.vault).await;
+    let used: u64 =
+        all.iter().filter(|(a, _)| matches!(a, Action::Used | Action::UsedAgain)).map(|(_, n)| n).sum();
+    assert_eq!(used, 9, "five, one, one, two: none is lost");
+    assert_eq!(all.last(), Some(&(Action::Disconnected, 1)), "the count stands before the end");
+    assert!(f.vault.verify().await.unwrap().is_whole());
+}
+
+#[tokio::test]
+async fn strict_writes_each_use() {
+    let f = Fixture::new().await;
+    let vault = Vault::options().strict_audit().open(Arc::clone(&f.store), f.keys.clone()).await.unwrap();
+    let connection = vault.connection("t", "apify").unwrap();
+    connection.connect(&f.provider, token(&fake_token())).await.unwrap();
+    for _ in 0..3 {
+        give(&connection.credential(), &f.provider).await.unwrap();
+    }
+    let used = actions(&vault).await.into_iter().filter(|action| *action == (Action::Used, 1)).count();
+    assert_eq!(used, 3);
+}
+
+#[tokio::test]
+async fn a_token_is_given_for_its_own_origin_and_provider_alone() {
+    let f = Fixture::new().await;
+    let connection = f.vault.connection("t", "apify").unwrap();
+    connection.connect(&f.provider, token(&fake_token())).await.unwrap();
+    let credential = connection.credential();
+    for other in [
+        Scripted::named("apify", "https://api.apify.com:8443"),
+        Scripted::named("apify", "https://api-apify.com"),
+        Scripted::named("other", "https://api.apify.com"),
+    ] {
+        assert_eq!(give(&credential, &other).await, Err(ErrorKind::Misuse));
+    }
+    assert_eq!(actions(&f.vault).await, [(Action::Connected, 1)], "what is refused is no use");
+}
+
+#[tokio::test]
+async fn a_refused_token_pauses_until_a_recheck_clears_it_up() {
+    let f = Fixture::new().await;
+    let connection = f.vault.connection("t", "apify").unwrap();
+    let text = fake_token();
+    connection.connect(&f.provider, token(&text)).await.unwrap();
+    let credential = connection.credential();
+    let issued = credential.issue(Use::at(f.provider.spec())).await.unwrap();
+    let refused = Outcome::Refused(Meaning::TokenRefused);
+
+    for harmless in [Outcome::Accepted, Outcome::Unanswered, Outcome::Refused(Meaning::ScopeTooSmall)] {
+        credential.report(issued.incarnation, issued.secret_version, harmless).await.unwrap();
+        assert_eq!(connection.status().await.unwrap().state, ConnectionState::Connected);
+    }
+    credential.report(issued.incarnation, issued.secret_version, refused).await.unwrap();
+    assert_eq!(connection.status().await.unwrap().state, ConnectionState::Paused);
+    assert_eq!(give(&credential, &f.provider).await, Err(ErrorKind::Paused));
+
+    f.provider.answer(Err(ErrorKind::ProviderUnavailable));
+    let error = connection.recheck(&f.provider).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ProviderUnavailable, "no clear answer changes nothing");
+    assert_eq!(connection.status().await.unwrap().state, ConnectionState::Paused);
+
+    f.provider.answer(Ok(common::account("user-1")));
+    assert_eq!(connection.recheck(&f.provider).await.unwrap().state, ConnectionState::Connected);
+    assert_eq!(give(&credential, &f.provider).await, Ok(text));
+
+    f.provider.answer(Err(ErrorKind::TokenRefused));
+    assert_eq!(connection.recheck(&f.provider).await.unwrap().state, ConnectionState::Revoked);
+    assert_eq!(give(&credential, &f.provider).await, Err(ErrorKind::Revoked));
+
+    f.provider.answer(Ok(common::account("user-1")));
+    let new = fake_token();
+    connection.replace(&f.provider, token(&new)).await.unwrap();
+    assert_eq!(give(&credential, &f.provider).await, Ok(new), "a new token is the way back");
+    assert!(f.vault.verify().await.unwrap().is_whole());
+}
+
+#[tokio::test]
+async fn a_late_refusal_of_an_older_token_changes_nothing() {
+    let f = Fixture::new().await;
+    let connection = f.vault.connection("t", "apify").unwrap();
+    connection.connect(&f.provider, token(&fake_token())).await.unwrap();
+    let credential = connection.credential();
+    let old = credential.issue(Use::at(f.provider.spec())).await.unwrap();
+    connection.replace(&f.provider, token(&fake_token())).await.unwrap();
+    let refused = Outcome::Refused(Meaning::TokenRefused);
+    credential.report(old.incarnation, old.secret_version, refused).await.unwrap();
+    assert_eq!(connection.status().await.unwrap().state, ConnectionState::Connected, "an older version");
+    let current = credential.issue(Use::at(f.provider.spec())).await.unwrap();
+    let _ = connection.disconnect().await.unwrap();
+    connection.connect(&f.provider, token(&fake_token())).await.unwrap();
+    credential.report(current.incarnation, current.secret_version, refused).await.unwrap();
+    credential.report(current.incarnation, old.secret_version, refused).await.unwrap();
+    assert_eq!(connection.status().await.unwrap().state, ConnectionState::Connected, "a former incarnation");
+}
+
+#[tokio::test]
+async fn what_a_use_made_is_on_record_if_it_is_an_identifier() {
+    let f = Fixture::new().await;
+    let connection = f.vault.connection("t", "apify").unwrap();
+    connection.connect(&f.provider, token(&fake_token())).await.unwrap();
+    let credential = connection.credential();
+    let issued = credential.issue(Use::at(f.provider.spec())).await.unwrap();
+    for subject in ["run-4711", "two words", &"x".repeat(129)] {
+        credential
+            .report(issued.incarnation, issued.secret_version, Outcome::Created(subject))
+            .await
+            .unwrap();
+    }
+    let entries = f.vault.audit().of_tenant("t", 0, 100).await.unwrap();
+    let made: Vec<_> = entries
+        .iter()
+        .filter(|e| e.draft.action == Action::Created)
+        .map(|e| e.draft.subject.as_deref())
+        .collect();
+    assert_eq!(made, [Some("run-4711"), None, None]);
+}
