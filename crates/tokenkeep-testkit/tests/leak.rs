@@ -150,6 +150,23 @@ fn a_secret_that_repeats_itself_is_reported_once_a_run() {
 }
 
 #[test]
+fn only_bytes_that_follow_each_other_in_the_secret_make_a_run() {
+    // Nine alike, then others: more of the first nine is not more of the secret.
+    let scanner = LeakScanner::new().secret("it", &[&[7; 9][..], b"and others"].concat(), 12);
+    assert_eq!(scanner.scan_bytes("here", &[7; 100]), []);
+}
+
+#[test]
+fn a_character_outside_the_alphabet_ends_an_encoded_run() {
+    let secret = b"bytes of a key";
+    let scanner = LeakScanner::new().secret("it", secret, 8);
+    for (digits, bytes) in [(14, hex(secret, false)), (10, base64(STANDARD, secret))] {
+        let broken = bytes.chunks(digits).collect::<Vec<_>>().join(&b'\n');
+        assert_eq!(scanner.scan_bytes("here", &broken), []);
+    }
+}
+
+#[test]
 fn a_token_is_known_by_its_secret_part_and_not_by_its_prefix() {
     let (token, other) = (fake_token(), fake_token());
     let scanner = LeakScanner::new().token("jane's token", &token);

@@ -21,7 +21,7 @@ impl Description {
         let text = std::fs::read_to_string(&path).unwrap_or_else(|error| {
             panic!(
                 "Apify's API description can't be read from {}: {error}. Apify publishes it as openapi.json; give \
-                 the path of a copy as APIFY_OPENAPI, or leave out the tests named apify_openapi_",
+                 the absolute path of a copy as APIFY_OPENAPI, or leave out the tests named apify_openapi_",
                 path.display(),
             )
         });
