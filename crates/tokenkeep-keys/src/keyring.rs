@@ -98,7 +98,7 @@ impl LocalKeyring {
     ///
     /// # Errors
     /// As [`open`](Self::open); [`KeyringError::KekGone`] as [`reload`](Self::reload); [`KeyringError::TooLong`] when
-    /// the file is full, after some 6,000 rotations.
+    /// the file is full, after some 8,000 rotations.
     pub fn rotate(&self) -> Result<KekId, KeyringError> {
         let _changing = self.shared.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let lock = self.shared.file.lock()?;
