@@ -50,6 +50,8 @@ pub enum ErrorKind {
     KeysWrong,
     /// The key was destroyed: what was sealed under it is gone for good.
     KeyDestroyed,
+    /// The keys can't be used as they are: a keyring that is missing, truncated or altered.
+    KeysUnusable,
     /// The keys are kept in a way that protects nothing: readable by others, or beside the database.
     KeysInsecure,
     /// The operating system gave no random bytes.
@@ -113,6 +115,7 @@ impl ErrorKind {
             | Self::KeysUnavailable
             | Self::KeysWrong
             | Self::KeyDestroyed
+            | Self::KeysUnusable
             | Self::KeysInsecure
             | Self::RandomUnavailable => Fault::Operator,
             Self::Internal => Fault::Tokenkeep,
@@ -139,7 +142,7 @@ impl ErrorKind {
         match self {
             Self::InvalidToken => "the text given as a token can't be one",
             Self::InvalidName => "a tenant, connection or provider name or an origin is not allowed",
-            Self::Misuse => "the call does not fit what the connection is bound to",
+            Self::Misuse => "the call does not fit what was configured",
             Self::TokenRefused => "the provider does not accept the token",
             Self::ScopeTooSmall => "the provider accepts the token, but not for this",
             Self::NotFound => "the provider has no such thing",
@@ -152,13 +155,14 @@ impl ErrorKind {
             Self::NotConnected => "the connection is not connected",
             Self::Paused => "the provider refused the token once; recheck the connection",
             Self::Revoked => "the provider refused the token for good; it must be replaced",
-            Self::Conflict => "the connection changed while this call was at work; try again",
+            Self::Conflict => "something changed while this call was at work; try again",
             Self::StoreUnavailable => "the database did not answer; try again later",
             Self::StoreUnusable => "the database can't be used as it is",
             Self::Tampered => "what the database holds was altered or put back; run verify and look into it",
             Self::KeysUnavailable => "the key provider did not answer; try again later",
             Self::KeysWrong => "the keys at hand are not those that this vault was sealed with",
             Self::KeyDestroyed => "the key was destroyed; what was sealed under it is gone",
+            Self::KeysUnusable => "the keys can't be used as they are",
             Self::KeysInsecure => "the keys are kept in a way that protects nothing",
             Self::RandomUnavailable => "the operating system gave no random bytes; try again",
             Self::Internal => "a fault in tokenkeep; please report it",

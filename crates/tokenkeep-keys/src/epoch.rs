@@ -59,10 +59,11 @@ pub trait EpochStore: Send + Sync + fmt::Debug {
     /// `Conflict` when its id is taken, or when it is active and another one is.
     async fn insert_epoch(&self, epoch: &EpochRecord) -> Result<(), Error>;
 
-    /// Puts a record in the place of the one with its id, if that one has the `expected` revision.
+    /// Puts a record in the place of the one with its id, if that one has the `expected` revision. The new record has
+    /// the next revision, and its state is the same or a later one.
     ///
     /// # Errors
-    /// `Conflict` when it has another one or is gone.
+    /// `Conflict` when any of that is not so, or when the record is gone.
     async fn update_epoch(&self, epoch: &EpochRecord, expected: Revision) -> Result<(), Error>;
 
     /// Deletes a destroyed epoch's record, if it has the `expected` revision.

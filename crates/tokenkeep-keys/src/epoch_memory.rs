@@ -49,6 +49,9 @@ impl EpochStore for MemoryEpochStore {
     async fn update_epoch(&self, epoch: &EpochRecord, expected: Revision) -> Result<(), Error> {
         let mut epochs = self.locked();
         let at = find(&epochs, &epoch.id, expected)?;
+        if epoch.revision != expected.next() || epoch.state < epochs[at].state {
+            return Err(Error::new(ErrorKind::Conflict).because("an epoch's revision and state only advance"));
+        }
         epochs[at] = epoch.clone();
         Ok(())
     }

@@ -93,7 +93,7 @@ pub enum KeyringError {
 
 impl From<KeyringError> for Error {
     /// `KeysInsecure` for modes and owners, `KeysUnavailable` for the file system, `Misuse` for `AlreadyThere`,
-    /// `RandomUnavailable` for itself, and `KeysWrong` for the rest: another file is needed, and waiting won't bring it.
+    /// `RandomUnavailable` for itself, and `KeysUnusable` for the rest: another file is needed, and waiting won't bring it.
     fn from(error: KeyringError) -> Self {
         let kind = match error {
             KeyringError::Random(random) => return random.into(),
@@ -102,7 +102,7 @@ impl From<KeyringError> for Error {
             | KeyringError::NotOurs { .. } => ErrorKind::KeysInsecure,
             KeyringError::Io(_) => ErrorKind::KeysUnavailable,
             KeyringError::AlreadyThere => ErrorKind::Misuse,
-            _ => ErrorKind::KeysWrong,
+            _ => ErrorKind::KeysUnusable,
         };
         Self::new(kind).with_source(error)
     }

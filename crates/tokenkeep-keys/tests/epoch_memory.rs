@@ -62,6 +62,21 @@ async fn of_two_updates_one_wins() {
 }
 
 #[tokio::test]
+async fn revision_and_state_only_advance() {
+    let store = MemoryEpochStore::new();
+    let first = epoch(EpochState::Drained);
+    store.insert_epoch(&first).await.unwrap();
+    let next = first.revision.next();
+    let back = EpochRecord { state: EpochState::OpenOnly, revision: next, ..first.clone() };
+    conflicts(store.update_epoch(&back, first.revision).await);
+    for revision in [first.revision, next.next()] {
+        let other = EpochRecord { state: EpochState::Destroying, revision, ..first.clone() };
+        conflicts(store.update_epoch(&other, first.revision).await);
+    }
+    assert_eq!(store.epochs().await.unwrap(), [first]);
+}
+
+#[tokio::test]
 async fn removal_compares_too() {
     let store = MemoryEpochStore::new();
     let (gone, stays) = (epoch(EpochState::Destroying), epoch(EpochState::Drained));

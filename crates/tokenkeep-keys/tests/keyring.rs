@@ -99,7 +99,7 @@ fn what_is_missing_is_told() {
     for path in [&path, &folder.path().join("no/such/keyring")] {
         let error = LocalKeyring::open(path).unwrap_err();
         assert!(matches!(error, KeyringError::Missing));
-        assert_eq!(kind(error), ErrorKind::KeysWrong);
+        assert_eq!(kind(error), ErrorKind::KeysUnusable);
     }
     assert!(LocalKeyring::open_or_create(&path).is_ok());
 }
@@ -128,7 +128,7 @@ async fn another_process_rotation_is_learnt_by_reloading() {
     let theirs = LocalKeyring::open(&path).unwrap();
     let id = theirs.rotate().unwrap();
     let envelope = seal(&theirs).await;
-    assert_eq!(unwrap(&ours, &envelope).await.unwrap_err().kind(), ErrorKind::KeysWrong);
+    assert_eq!(unwrap(&ours, &envelope).await.unwrap_err().kind(), ErrorKind::KeysUnusable);
     ours.reload().unwrap();
     assert!(unwrap(&ours, &envelope).await.is_ok());
     assert_eq!(primary(&ours).await, id);

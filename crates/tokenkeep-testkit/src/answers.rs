@@ -24,6 +24,14 @@ pub(crate) fn ok(json: &Value) -> Response<Body> {
     whole("application/json; charset=utf-8", json.to_string())
 }
 
+/// Any status and body, as JSON; a status that is none becomes 500.
+pub(crate) fn json((status, body): (u16, String)) -> Response<Body> {
+    let mut answer = whole("application/json; charset=utf-8", body);
+    let status = StatusCode::from_u16(status).ok().filter(|status| status.as_u16() < 600);
+    *answer.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    answer
+}
+
 /// 200 with HTML.
 pub(crate) fn html(page: &str) -> Response<Body> {
     whole("text/html; charset=utf-8", page.to_owned())

@@ -3,7 +3,8 @@
 //! folders.
 //!
 //! The stand-in is not Apify. It answers a handful of read operations in the form that Apify's public API
-//! description gives, with made-up data, and it misbehaves when told to ([`Fault`]).
+//! description gives, with made-up data, and it misbehaves when told to ([`Fault`]). [`JsonStandIn`] answers for any
+//! other provider.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -29,6 +30,7 @@ mod answers;
 mod captured_log;
 mod fake;
 mod faults;
+mod json_stand_in;
 mod leak;
 mod query;
 mod recorded;
@@ -44,6 +46,7 @@ pub use access::{Access, Scope};
 pub use captured_log::CapturedLog;
 pub use fake::fake_token;
 pub use faults::Fault;
+pub use json_stand_in::JsonStandIn;
 pub use leak::{Leak, LeakEncoding, LeakScanner};
 pub use recorded::RecordedRequest;
 pub use run::Run;

@@ -1,7 +1,8 @@
 //! The stand-in for the Apify API.
 
 use crate::access::Access;
-use crate::answers::Body;
+use crate::answers::{self, Body};
+use crate::json_stand_in::JsonAnswer;
 use crate::faults::Fault;
 use crate::recorded::RecordedRequest;
 use crate::routes;
@@ -55,6 +56,11 @@ impl ApifyStandIn {
     ///
     /// When no port can be had or no certificate be made.
     pub async fn start() -> io::Result<Self> {
+        Self::start_answering(None).await
+    }
+
+    /// As [`start`](Self::start); with `json`, that answers in Apify's place.
+    pub(crate) async fn start_answering(json: Option<JsonAnswer>) -> io::Result<Self> {
         let (authority, tls) = tls::make()?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let stand_in = Self {
@@ -66,6 +72,7 @@ impl ApifyStandIn {
         let server = Server {
             tls: TlsAcceptor::from(Arc::new(tls)),
             state: Arc::clone(&stand_in.state),
+            json,
             tasks: stand_in.tasks.clone(),
         };
         stand_in.tasks.spawn(server.accept(listener));
@@ -182,6 +189,7 @@ impl std::fmt::Debug for ApifyStandIn {
 struct Server {
     tls: TlsAcceptor,
     state: Arc<Mutex<State>>,
+    json: Option<JsonAnswer>,
     tasks: Tasks,
 }
 
@@ -202,8 +210,8 @@ impl Server {
         };
         let close = Arc::new(Notify::new());
         let service = service_fn(|request| {
-            let (state, close) = (Arc::clone(&self.state), Arc::clone(&close));
-            async move { Ok::<_, Infallible>(answer(&state, &close, request).await) }
+            let (server, close) = (self.clone(), Arc::clone(&close));
+            async move { Ok::<_, Infallible>(answer(&server, &close, request).await) }
         });
         let builder = auto::Builder::new(self.tasks.clone());
         tokio::select! {
@@ -214,15 +222,18 @@ impl Server {
     }
 }
 
-async fn answer(state: &Mutex<State>, close: &Notify, request: Request<Incoming>) -> Response<Body> {
+async fn answer(server: &Server, close: &Notify, request: Request<Incoming>) -> Response<Body> {
     let request = record(request).await;
     let fault = {
-        let mut state = lock(state);
+        let mut state = lock(&server.state);
         state.requests.push(request.clone());
         state.take_fault()
     };
     let Some(fault) = fault else {
-        return routes::answer(&lock(state), &request);
+        return match &server.json {
+            None => routes::answer(&lock(&server.state), &request),
+            Some(json) => answers::json(json(&request)),
+        };
     };
     if let Some(answer) = fault.answer(request.bearer()) {
         return answer;

@@ -1,1 +1,217 @@
-//! The main job, through every layer.
+//! The main job through every layer: a real SQLite file, a keyring file, real TLS to a stand-in for the Apify API.
+
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+use tokenkeep::apify::Apify;
+use tokenkeep::{
+    ApiToken, ConnectionState, CustomerAction, ErrorKind, Fault as Blame, LocalKeyring, Origin, Scrub, SqliteStore, TokenStore,
+    Vault,
+};
+use tokenkeep_testkit::{Access, ApifyStandIn, Fault, LeakScanner, fake_token};
+
+struct World {
+    folder: TempDir,
+    stand_in: ApifyStandIn,
+    apify: Apify,
+    store: SqliteStore,
+    vault: Vault,
+}
+
+impl World {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let stand_in = ApifyStandIn::start().await.unwrap();
+        let origin = Origin::parse(&stand_in.origin()).unwrap();
+        let builder = Apify::builder().origin(origin).extra_root_der(&stand_in.ca_der());
+        let apify = builder.timeout(std::time::Duration::from_secs(2)).build().unwrap();
+        let keys = LocalKeyring::create(folder.path().join("keys/keyring")).unwrap();
+        let store = SqliteStore::open(folder.path().join("db/tokenkeep.sqlite")).await.unwrap();
+        let vault = Vault::open(store.clone(), keys).await.unwrap();
+        Self { folder, stand_in, apify, store, vault }
+    }
+
+    fn database(&self) -> PathBuf {
+        self.folder.path().join("db/tokenkeep.sqlite")
+    }
+
+    /// A token that the stand-in accepts.
+    fn granted(&self) -> String {
+        let text = fake_token();
+        self.stand_in.grant(&text, Access::full("FakeUser17", "jane-doe"));
+        text
+    }
+}
+
+fn token(text: &str) -> ApiToken {
+    ApiToken::new(text.to_owned()).unwrap()
+}
+
+#[tokio::test]
+async fn the_main_job() {
+    let w = World::new().await;
+    let text = w.granted();
+    let connection = w.vault.connection("customer-17", "apify").unwrap();
+    let account = connection.connect(w.apify.provider(), token(&text)).await.unwrap();
+    assert_eq!((account.id.as_str(), account.name.as_str()), ("FakeUser17", "jane-doe"));
+
+    let client = w.apify.with(connection.credential());
+    assert!(!client.runs().list().await.unwrap().items.is_empty());
+    assert!(!client.actors().list().await.unwrap().items.is_empty());
+
+    let receipt = connection.disconnect().await.unwrap();
+    assert_eq!(receipt.scrub, Scrub::Done);
+    w.stand_in.clear_requests();
+    let error = client.runs().list().await.unwrap_err();
+    assert_eq!((error.kind(), error.customer_action()), (ErrorKind::NotConnected, Some(CustomerAction::Connect)));
+    assert!(w.stand_in.requests().is_empty(), "a disconnected connection sends nothing");
+    assert!(w.vault.verify().await.unwrap().is_whole());
+}
+
+#[tokio::test]
+async fn the_token_is_in_no_file_and_nothing_sealed_is_left_after_disconnect() {
+    let w = World::new().await;
+    let text = w.granted();
+    let searched = LeakScanner::new().token("token", &text);
+    let connection = w.vault.connection("customer-17", "apify").unwrap();
+    connection.connect(w.apify.provider(), token(&text)).await.unwrap();
+    let client = w.apify.with(connection.credential());
+    let _ = client.runs().list().await.unwrap();
+    assert_eq!(searched.scan_dir(w.folder.path()).unwrap(), [], "while it is connected");
+
+    let record = w.store.record(connection.id()).await.unwrap().unwrap();
+    let sealed = record.sealed.unwrap();
+    let header = 3 + 16 + 2;
+    let parts = LeakScanner::new()
+        .secret("wrapped DEK, nonce, ciphertext, tag, commitment", &sealed.envelope[header..], 16)
+        .secret("fingerprint", &sealed.fingerprint, 16);
+    assert!(!parts.scan_dir(w.folder.path()).unwrap().is_empty(), "the scan finds what is there");
+
+    assert_eq!(connection.disconnect().await.unwrap().scrub, Scrub::Done);
+    assert_eq!(parts.scan_dir(w.folder.path()).unwrap(), [], "with the vault open");
+    assert_eq!(searched.scan_dir(w.folder.path()).unwrap(), []);
+    w.store.close().await;
+    assert_eq!(parts.scan_dir(w.folder.path()).unwrap(), [], "and closed");
+}
+
+#[tokio::test]
+async fn a_token_revoked_at_the_provider_is_not_sent_again() {
+    let w = World::new().await;
+    let text = w.granted();
+    let connection = w.vault.connection("customer-17", "apify").unwrap();
+    connection.connect(w.apify.provider(), token(&text)).await.unwrap();
+    let client = w.apify.with(connection.credential());
+    let _ = client.runs().list().await.unwrap();
+
+    w.stand_in.revoke(&text);
+    assert_eq!(client.runs().list().await.unwrap_err().kind(), ErrorKind::TokenRefused);
+    w.stand_in.clear_requests();
+    assert_eq!(client.runs().list().await.unwrap_err().kind(), ErrorKind::Paused);
+    assert_eq!(client.actors().list().await.unwrap_err().kind(), ErrorKind::Paused);
+    assert!(w.stand_in.requests().is_empty(), "after the refusal is recorded, nothing is sent");
+
+    let status = connection.recheck(w.apify.provider()).await.unwrap();
+    assert_eq!((status.state, w.stand_in.requests().len()), (ConnectionState::Revoked, 1), "one probe");
+    assert_eq!(status.state.customer_action(), Some(CustomerAction::ReplaceToken));
+
+    let new = w.granted();
+    connection.replace(w.apify.provider(), token(&new)).await.unwrap();
+    assert!(client.runs().list().await.is_ok(), "the same client goes on with the new token");
+}
+
+#[tokio::test]
+async fn a_scope_that_is_too_small_is_told_and_pauses_nothing() {
+    let w = World::new().await;
+    let text = fake_token();
+    w.stand_in.grant(&text, Access::under_scoped("FakeUser17", "jane-doe"));
+    let connection = w.vault.connection("customer-17", "apify").unwrap();
+    connection.connect(w.apify.provider(), token(&text)).await.unwrap();
+    let error = w.apify.with(connection.credential()).runs().list().await.unwrap_err();
+    assert_eq!((error.kind(), error.customer_action()), (ErrorKind::ScopeTooSmall, Some(CustomerAction::WidenScope)));
+    assert_eq!(connection.status().await.unwrap().state, ConnectionState::Connected);
+}
+
+#[tokio::test]
+async fn whatever_the_provider_answers_the_store_stays_as_it_was() {
+    let w = World::new().await;
+    let connection = w.vault.connection("customer-17", "apify").unwrap();
+    let text = w.granted();
+    for (fault, kind, blame) in [
+        (Fault::status(401, "user-or-token-not-found"), ErrorKind::TokenRefused, Blame::Customer),
+        (Fault::status(403, "insufficient-permissions"), ErrorKind::ScopeTooSmall, Blame::Customer),
+        (Fault::status(404, "record-not-found"), ErrorKind::NotFound, Blame::Caller),
+        (Fault::rate_limited("3"), ErrorKind::RateLimited, Blame::Provider),
+        (Fault::status(500, "internal-error"), ErrorKind::ProviderUnavailable, Blame::Provider),
+        (Fault::NotJson, ErrorKind::ProviderMisbehaved, Blame::Provider),
+        (Fault::Huge(10 << 30), ErrorKind::ProviderMisbehaved, Blame::Provider),
+        (Fault::Endless, ErrorKind::ProviderMisbehaved, Blame::Provider),
+        (Fault::CloseWithoutAnswer, ErrorKind::ProviderUnavailable, Blame::Provider),
+        (Fault::Silence, ErrorKind::ProviderUnavailable, Blame::Provider),
+        (Fault::EchoAuthorization, ErrorKind::ProviderUnavailable, Blame::Provider),
+    ] {
+        let name = format!("{fault:?}");
+        w.stand_in.answer_next(fault);
+        let error = connection.connect(w.apify.provider(), token(&text)).await.unwrap_err();
+        assert_eq!((error.kind(), error.fault()), (kind, blame), "{name}: {error}");
+        let shown = format!("{error} {error:?}");
+        assert_eq!(LeakScanner::new().token("token", &text).scan_bytes("error", shown.as_bytes()), [], "{name}");
+        assert_eq!(w.store.record(connection.id()).await.unwrap(), None, "{name}");
+        assert!(w.vault.audit().of_tenant("customer-17", 0, 9).await.unwrap().is_empty(), "{name}");
+    }
+    connection.connect(w.apify.provider(), token(&text)).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_database_alone_opens_nothing() {
+    let w = World::new().await;
+    let text = w.granted();
+    w.vault.connection("customer-17", "apify").unwrap().connect(w.apify.provider(), token(&text)).await.unwrap();
+    w.store.close().await;
+    let stolen = tempfile::tempdir().unwrap();
+    let copy = stolen.path().join("tokenkeep.sqlite");
+    std::fs::copy(w.database(), &copy).unwrap();
+
+    let other = LocalKeyring::create(stolen.path().join("keys/keyring"));
+    let other = Vault::options()
+        .dangerous_keys_beside_database()
+        .open(SqliteStore::open(&copy).await.unwrap(), other.unwrap())
+        .await
+        .unwrap_err();
+    assert_eq!((other.kind(), other.fault()), (ErrorKind::KeysWrong, Blame::Operator), "noticed at start");
+
+    let right = LocalKeyring::open(w.folder.path().join("keys/keyring")).unwrap();
+    let vault = Vault::open(SqliteStore::open(&copy).await.unwrap(), right).await.unwrap();
+    let client = w.apify.with(vault.connection("customer-17", "apify").unwrap().credential());
+    assert!(client.me().await.is_ok(), "with the keyring it opens: that is why the two are kept apart");
+}
+
+async fn open_with(keyring: &Path, database: &Path) -> Result<Vault, tokenkeep::Error> {
+    let keys = LocalKeyring::open_or_create(keyring)?;
+    Vault::open(SqliteStore::open(database).await?, keys).await
+}
+
+#[tokio::test]
+async fn keys_beside_the_database_are_refused_unless_named() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for (keyring, database) in [
+        ("same/keyring", "same/tokenkeep.sqlite"),
+        ("below/keys/keyring", "below/tokenkeep.sqlite"),
+        ("above/keyring", "above/db/tokenkeep.sqlite"),
+    ] {
+        let error = open_with(&at(keyring), &at(database)).await.unwrap_err();
+        assert_eq!((error.kind(), error.fault()), (ErrorKind::KeysInsecure, Blame::Operator), "{keyring}");
+    }
+    open_with(&at("good/keys/keyring"), &at("good/db/tokenkeep.sqlite")).await.unwrap();
+    std::fs::create_dir(at("linked")).unwrap();
+    std::os::unix::fs::symlink(at("good/keys"), at("linked/db")).unwrap();
+    let error = open_with(&at("good/keys/keyring"), &at("linked/db/tokenkeep.sqlite")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::KeysInsecure, "a link hides nothing");
+
+    let keys = LocalKeyring::open(at("same/keyring")).unwrap();
+    let store = SqliteStore::open(at("same/tokenkeep.sqlite")).await.unwrap();
+    assert!(store.vault().await.unwrap().is_none(), "what was refused made no vault");
+    Vault::options().dangerous_keys_beside_database().open(store, keys).await.unwrap();
+}
