@@ -135,3 +135,17 @@ fn header_value(prefix: &str, token: ApiToken) -> Result<HeaderValue, Error> {
     value.set_sensitive(true);
     Ok(value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_is_whole_and_marked_as_a_secret() {
+        let token = ApiToken::new("an-example-token".to_owned()).unwrap();
+        let value = header_value("Bearer ", token).unwrap();
+        assert_eq!(value.as_bytes(), b"Bearer an-example-token");
+        // Keeps it out of `{:?}` and out of the tables in which HTTP/2 remembers headers.
+        assert!(value.is_sensitive());
+    }
+}

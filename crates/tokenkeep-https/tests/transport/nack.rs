@@ -2,18 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
-use rustls::ServerConfig;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokenkeep_core::ErrorKind;
 use tokenkeep_https::Transport;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
+use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-use crate::support::{Scene, everything_in, spec};
+use crate::support::{Scene, everything_in, raw_server, raw_transport};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const HEADERS: u8 = 1;
@@ -60,24 +56,12 @@ struct Nack {
 
 impl Nack {
     async fn start(refusal: Refusal) -> Self {
-        let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let root = certified.cert.der().to_vec();
-        let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).unwrap();
-        let mut tls =
-            ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-                .with_safe_default_protocol_versions()
-                .unwrap()
-                .with_no_client_auth()
-                .with_single_cert(vec![CertificateDer::from(root.clone())], key)
-                .unwrap();
-        tls.alpn_protocols = vec![b"h2".to_vec()];
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (listener, acceptor, root) = raw_server("h2").await;
         let port = listener.local_addr().unwrap().port();
         let requests = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&requests);
         // Ends with the test's runtime.
         tokio::spawn(async move {
-            let acceptor = TlsAcceptor::from(Arc::new(tls));
             while let Ok((socket, _)) = listener.accept().await {
                 let (acceptor, counter) = (acceptor.clone(), Arc::clone(&counter));
                 tokio::spawn(async move {
@@ -89,11 +73,7 @@ impl Nack {
     }
 
     fn transport(&self) -> Transport {
-        Transport::builder(spec(&format!("https://localhost:{}", self.port)))
-            .extra_root_der(&self.root)
-            .timeout(Duration::from_secs(5))
-            .build()
-            .unwrap()
+        raw_transport(self.port, &self.root)
     }
 }
 

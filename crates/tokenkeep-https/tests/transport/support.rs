@@ -2,18 +2,21 @@
 
 use std::error::Error as StdError;
 use std::fmt::Write as _;
-use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use rustls::ServerConfig;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokenkeep_core::{
     ApiToken, Credential, CredentialSource, Error, ErrorKind, Incarnation, IssuedToken, Origin, Outcome,
     ProviderSpec, SecretVersion, Use,
 };
 use tokenkeep_https::{Transport, TransportBuilder};
 use tokenkeep_testkit::{Access, ApifyStandIn, fake_token};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 pub(crate) const INCARNATION: Incarnation = Incarnation::from_bytes([7; 16]);
 pub(crate) const VERSION: SecretVersion = SecretVersion::from_u64(5);
@@ -54,7 +57,8 @@ impl Scene {
 
     /// `GET /v2/users/me` with the token.
     pub(crate) async fn me(&self, transport: &Transport) -> Result<tokenkeep_https::Answer, Error> {
-        transport.get("/v2/users/me").credential(&self.credential()).send().await
+        let call = transport.get("/v2/users/me").credential(&self.credential()).send();
+        tokio::time::timeout(Duration::from_secs(20), call).await.expect("a call ends by itself")
     }
 }
 
@@ -63,11 +67,11 @@ pub(crate) fn spec(origin: &str) -> ProviderSpec {
 }
 
 /// A listener whose backlog shows whether anyone connected.
-pub(crate) struct Backlog(TcpListener);
+pub(crate) struct Backlog(std::net::TcpListener);
 
 impl Backlog {
     pub(crate) fn new() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         Self(listener)
     }
@@ -152,4 +156,27 @@ pub(crate) fn everything_in(error: &Error) -> String {
         next = error.source();
     }
     text
+}
+
+/// A TLS server of the test's own for `localhost`, and the certificate to trust.
+pub(crate) async fn raw_server(protocol: &str) -> (TcpListener, TlsAcceptor, Vec<u8>) {
+    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let root = certified.cert.der().to_vec();
+    let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut tls = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![CertificateDer::from(root.clone())], key)
+        .unwrap();
+    tls.alpn_protocols = vec![protocol.as_bytes().to_vec()];
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    (listener, TlsAcceptor::from(Arc::new(tls)), root)
+}
+
+/// Trusts that certificate for that port.
+pub(crate) fn raw_transport(port: u16, root: &[u8]) -> Transport {
+    let spec = spec(&format!("https://localhost:{port}"));
+    Transport::builder(spec).extra_root_der(root).timeout(Duration::from_secs(5)).build().unwrap()
 }
