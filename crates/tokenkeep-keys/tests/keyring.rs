@@ -128,7 +128,7 @@ async fn another_process_rotation_is_learnt_by_reloading() {
     let theirs = LocalKeyring::open(&path).unwrap();
     let id = theirs.rotate().unwrap();
     let envelope = seal(&theirs).await;
-    assert_eq!(unwrap(&ours, &envelope).await.unwrap_err().kind(), ErrorKind::KeysUnusable);
+    assert_eq!(unwrap(&ours, &envelope).await.unwrap_err().kind(), ErrorKind::KeysWrong);
     ours.reload().unwrap();
     assert!(unwrap(&ours, &envelope).await.is_ok());
     assert_eq!(primary(&ours).await, id);

@@ -91,7 +91,7 @@ fn every_altered_byte_is_noticed_and_no_key_is_shown() {
             }
             let mut shown = format!("{error} {error:?} {:?}", error.source());
             let error = Error::from(error);
-            assert_eq!(error.kind(), ErrorKind::KeysWrong);
+            assert_eq!(error.kind(), ErrorKind::KeysUnusable);
             shown += &format!("{error} {error:?}");
             assert!((0..=56).all(|at| !shown.contains(&KEY[at..at + 8])), "{shown}");
         }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use tokenkeep::apify::Apify;
 use tokenkeep::{
-    ApiToken, ConnectionState, CustomerAction, ErrorKind, Fault as Blame, LocalKeyring, Origin, Scrub, SqliteStore, TokenStore,
-    Vault,
+    ApiToken, ConnectionState, CustomerAction, ErrorKind, Fault as Blame, LocalKeyring, Origin, Scrub,
+    SqliteStore, TokenStore, Vault,
 };
 use tokenkeep_testkit::{Access, ApifyStandIn, Fault, LeakScanner, fake_token};
 
@@ -63,7 +63,10 @@ async fn the_main_job() {
     assert_eq!(receipt.scrub, Scrub::Done);
     w.stand_in.clear_requests();
     let error = client.runs().list().await.unwrap_err();
-    assert_eq!((error.kind(), error.customer_action()), (ErrorKind::NotConnected, Some(CustomerAction::Connect)));
+    assert_eq!(
+        (error.kind(), error.customer_action()),
+        (ErrorKind::NotConnected, Some(CustomerAction::Connect))
+    );
     assert!(w.stand_in.requests().is_empty(), "a disconnected connection sends nothing");
     assert!(w.vault.verify().await.unwrap().is_whole());
 }
@@ -127,7 +130,10 @@ async fn a_scope_that_is_too_small_is_told_and_pauses_nothing() {
     let connection = w.vault.connection("customer-17", "apify").unwrap();
     connection.connect(w.apify.provider(), token(&text)).await.unwrap();
     let error = w.apify.with(connection.credential()).runs().list().await.unwrap_err();
-    assert_eq!((error.kind(), error.customer_action()), (ErrorKind::ScopeTooSmall, Some(CustomerAction::WidenScope)));
+    assert_eq!(
+        (error.kind(), error.customer_action()),
+        (ErrorKind::ScopeTooSmall, Some(CustomerAction::WidenScope))
+    );
     assert_eq!(connection.status().await.unwrap().state, ConnectionState::Connected);
 }
 
@@ -139,7 +145,7 @@ async fn whatever_the_provider_answers_the_store_stays_as_it_was() {
     for (fault, kind, blame) in [
         (Fault::status(401, "user-or-token-not-found"), ErrorKind::TokenRefused, Blame::Customer),
         (Fault::status(403, "insufficient-permissions"), ErrorKind::ScopeTooSmall, Blame::Customer),
-        (Fault::status(404, "record-not-found"), ErrorKind::NotFound, Blame::Caller),
+        (Fault::status(404, "record-not-found"), ErrorKind::ProviderMisbehaved, Blame::Provider),
         (Fault::rate_limited("3"), ErrorKind::RateLimited, Blame::Provider),
         (Fault::status(500, "internal-error"), ErrorKind::ProviderUnavailable, Blame::Provider),
         (Fault::NotJson, ErrorKind::ProviderMisbehaved, Blame::Provider),
@@ -154,7 +160,11 @@ async fn whatever_the_provider_answers_the_store_stays_as_it_was() {
         let error = connection.connect(w.apify.provider(), token(&text)).await.unwrap_err();
         assert_eq!((error.kind(), error.fault()), (kind, blame), "{name}: {error}");
         let shown = format!("{error} {error:?}");
-        assert_eq!(LeakScanner::new().token("token", &text).scan_bytes("error", shown.as_bytes()), [], "{name}");
+        assert_eq!(
+            LeakScanner::new().token("token", &text).scan_bytes("error", shown.as_bytes()),
+            [],
+            "{name}"
+        );
         assert_eq!(w.store.record(connection.id()).await.unwrap(), None, "{name}");
         assert!(w.vault.audit().of_tenant("customer-17", 0, 9).await.unwrap().is_empty(), "{name}");
     }
@@ -165,7 +175,12 @@ async fn whatever_the_provider_answers_the_store_stays_as_it_was() {
 async fn the_database_alone_opens_nothing() {
     let w = World::new().await;
     let text = w.granted();
-    w.vault.connection("customer-17", "apify").unwrap().connect(w.apify.provider(), token(&text)).await.unwrap();
+    w.vault
+        .connection("customer-17", "apify")
+        .unwrap()
+        .connect(w.apify.provider(), token(&text))
+        .await
+        .unwrap();
     w.store.close().await;
     let stolen = tempfile::tempdir().unwrap();
     let copy = stolen.path().join("tokenkeep.sqlite");

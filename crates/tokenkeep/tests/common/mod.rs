@@ -13,18 +13,18 @@ use tokenkeep::{
 
 /// A provider that answers as it is told. It asks for the token, as a transport would, and keeps the last one.
 #[derive(Debug)]
-pub struct Scripted {
+pub(crate) struct Scripted {
     spec: ProviderSpec,
     answer: Mutex<Result<Account, ErrorKind>>,
-    pub asked: Mutex<Vec<String>>,
+    pub(crate) asked: Mutex<Vec<String>>,
 }
 
 impl Scripted {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::named("apify", "https://api.apify.com")
     }
 
-    pub fn named(name: &str, origin: &str) -> Self {
+    pub(crate) fn named(name: &str, origin: &str) -> Self {
         Self {
             spec: ProviderSpec::new(name.parse().unwrap(), Origin::parse(origin).unwrap()),
             answer: Mutex::new(Ok(account("user-1"))),
@@ -32,7 +32,7 @@ impl Scripted {
         }
     }
 
-    pub fn answer(&self, answer: Result<Account, ErrorKind>) {
+    pub(crate) fn answer(&self, answer: Result<Account, ErrorKind>) {
         *self.answer.lock().unwrap() = answer;
     }
 }
@@ -51,20 +51,20 @@ impl Provider for Scripted {
     }
 }
 
-pub fn account(id: &str) -> Account {
+pub(crate) fn account(id: &str) -> Account {
     Account { id: id.to_owned(), name: format!("name of {id}") }
 }
 
 /// A clock that stands still until it is moved.
 #[derive(Debug)]
-pub struct TestClock(AtomicI64);
+pub(crate) struct TestClock(AtomicI64);
 
 impl TestClock {
-    pub fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self(AtomicI64::new(1_800_000_000_000)))
     }
 
-    pub fn advance(&self, millis: i64) {
+    pub(crate) fn advance(&self, millis: i64) {
         self.0.fetch_add(millis, Ordering::SeqCst);
     }
 }
@@ -76,17 +76,17 @@ impl Clock for TestClock {
 }
 
 /// A vault and all that a second instance of it needs.
-pub struct Fixture {
-    pub folder: TempDir,
-    pub keys: LocalKeyring,
-    pub store: Arc<MemoryStore>,
-    pub clock: Arc<TestClock>,
-    pub provider: Scripted,
-    pub vault: Vault,
+pub(crate) struct Fixture {
+    pub(crate) folder: TempDir,
+    pub(crate) keys: LocalKeyring,
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) clock: Arc<TestClock>,
+    pub(crate) provider: Scripted,
+    pub(crate) vault: Vault,
 }
 
 impl Fixture {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let keys = LocalKeyring::create(folder.path().join("keys/keyring")).unwrap();
         let store = Arc::new(MemoryStore::new());
@@ -96,7 +96,7 @@ impl Fixture {
     }
 
     /// Another process on the same database and keys.
-    pub async fn second_instance(&self) -> Vault {
+    pub(crate) async fn second_instance(&self) -> Vault {
         open(&self.store, &self.keys, &self.clock).await
     }
 }
@@ -105,12 +105,12 @@ async fn open(store: &Arc<MemoryStore>, keys: &LocalKeyring, clock: &Arc<TestClo
     Vault::options().clock(Arc::clone(clock)).open(Arc::clone(store), keys.clone()).await.unwrap()
 }
 
-pub fn token(text: &str) -> ApiToken {
+pub(crate) fn token(text: &str) -> ApiToken {
     ApiToken::new(text.to_owned()).unwrap()
 }
 
 /// The token that a credential gives for this provider.
-pub async fn give(credential: &Credential, provider: &Scripted) -> Result<String, ErrorKind> {
+pub(crate) async fn give(credential: &Credential, provider: &Scripted) -> Result<String, ErrorKind> {
     let issued = credential.issue(Use::at(provider.spec())).await.map_err(|error| error.kind())?;
     Ok(issued.token.expose_secret().to_owned())
 }
