@@ -1,1 +1,159 @@
-//! Whether a backend keeps the contract of [`TokenStore`](crate::TokenStore).
+//! Whether a backend keeps the contract of [`TokenStore`].
+//!
+//! Each rule is a plain function that is given an empty store and panics when the store breaks it; the message begins
+//! with the rule's name. [`run_all`] runs them all, each on a store of its own. They need no certain runtime; what they
+//! do at the same time they do in one task, so a backend's own tests should race its stores over threads and processes
+//! too. Whether a commit outlives the process only a backend's own tests can say.
+//!
+//! ```
+//! use tokenkeep_store::{MemoryStore, TokenStore, conformance};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! conformance::run_all(async || Box::new(MemoryStore::new()) as Box<dyn TokenStore>).await;
+//! # }
+//! ```
+
+mod commits;
+mod records;
+mod samples;
+mod scans;
+mod trail;
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::Poll;
+
+use tokenkeep_core::{ConnectionId, Error, ErrorKind, VaultId, VaultKeyPurpose};
+
+use crate::{Change, Record, Scrub, TokenStore, VaultRecord};
+
+pub use commits::{
+    changes_see_those_before_them, closed_keks_are_refused, commits_are_whole, one_winner_per_revision,
+};
+pub use records::{
+    absent_means_no_record, large_numbers_are_kept, records_come_back_as_written,
+    stale_revisions_are_refused, tombstones_give_way,
+};
+pub use samples::{
+    sample_chain, sample_change, sample_entry, sample_id, sample_record, sample_tombstone, sample_use,
+};
+pub use scans::{scans_are_in_order, scans_filter, scans_miss_nothing_that_stays};
+pub use trail::{entries_are_chained, entries_are_paged, uses_need_no_record};
+
+/// Fails the rule of this name unless the condition holds.
+macro_rules! rule {
+    ($rule:expr, $condition:expr, $($what:tt)+) => {
+        assert!($condition, "{}: {}", $rule, format_args!($($what)+))
+    };
+}
+pub(crate) use rule;
+
+/// Runs every rule, each on a fresh and empty store.
+///
+/// # Panics
+/// When the store breaks a rule, with that rule's name.
+pub async fn run_all(fresh: impl AsyncFn() -> Box<dyn TokenStore>) {
+    macro_rules! run {
+        ($($rule:ident),+ $(,)?) => {$( $rule(&*fresh().await).await; )+};
+    }
+    run! {
+        one_vault_wins, records_come_back_as_written, large_numbers_are_kept, absent_means_no_record,
+        stale_revisions_are_refused, tombstones_give_way, commits_are_whole, changes_see_those_before_them,
+        one_winner_per_revision, closed_keks_are_refused, uses_need_no_record, entries_are_chained,
+        entries_are_paged, scans_are_in_order, scans_filter, scans_miss_nothing_that_stays, scrub_answers,
+    }
+}
+
+/// Of several that make the vault at once, one wins, and all are given that one; it comes back as it was written.
+///
+/// # Panics
+/// When the store breaks the rule.
+pub async fn one_vault_wins(store: &dyn TokenStore) {
+    const RULE: &str = "one_vault_wins";
+    let absent = store.vault().await;
+    rule!(RULE, matches!(absent, Ok(None)), "an empty store has a vault: {absent:?}");
+    let offered: Vec<VaultRecord> = (1..=5).map(sample_vault).collect();
+    let got = at_once(offered.iter().map(|vault| store.init_vault(vault))).await;
+    let winner = store.vault().await;
+    let Ok(Some(winner)) = winner else { panic!("{RULE}: no vault was made: {winner:?}") };
+    rule!(RULE, offered.contains(&winner), "the vault is none of those that were offered");
+    for vault in got {
+        rule!(RULE, vault.as_ref().ok() == Some(&winner), "one was given another vault: {vault:?}");
+    }
+    let late = store.init_vault(&sample_vault(6)).await;
+    rule!(RULE, late.as_ref().ok() == Some(&winner), "a vault took another one's place: {late:?}");
+}
+
+fn sample_vault(seed: u8) -> VaultRecord {
+    // Not in the order of their names: the order is kept as well.
+    let purposes = [VaultKeyPurpose::RecordMac, VaultKeyPurpose::Fingerprint, VaultKeyPurpose::AuditMac];
+    let keys = purposes.into_iter().zip(1..).map(|(purpose, n)| (purpose, vec![seed; usize::from(seed) * n]));
+    VaultRecord { id: VaultId::from_bytes([seed; 16]), keys: keys.collect() }
+}
+
+/// A scrub of a store that nobody reads from works or is impossible, and changes no record.
+///
+/// # Panics
+/// When the store breaks the rule.
+pub async fn scrub_answers(store: &dyn TokenStore) {
+    const RULE: &str = "scrub_answers";
+    let record = sample_record(&sample_id("tenant", "name"), 1);
+    let tombstone = sample_tombstone(&record);
+    commit(RULE, store, &[sample_change(&record, None)]).await;
+    commit(RULE, store, &[sample_change(&tombstone, Some(1))]).await;
+    let answer = store.scrub().await;
+    rule!(RULE, matches!(answer, Ok(Scrub::Done | Scrub::Impossible)), "it said {answer:?}");
+    reads_back(RULE, store, &tombstone).await;
+}
+
+/// Commits what must be accepted.
+async fn commit(rule: &str, store: &dyn TokenStore, changes: &[Change]) {
+    let done = store.commit(changes, &sample_chain()).await;
+    rule!(rule, done.is_ok(), "a commit failed: {done:?}");
+}
+
+/// Commits what must be refused, and sees that neither records nor audit trail changed.
+async fn refused(rule: &str, store: &dyn TokenStore, changes: &[Change], why: &str) {
+    let before = snapshot(rule, store).await;
+    let done = store.commit(changes, &sample_chain()).await;
+    rule!(rule, is_conflict(&done), "{why} was not refused with Conflict: {done:?}");
+    rule!(rule, snapshot(rule, store).await == before, "{why} was refused and yet left something behind");
+}
+
+fn is_conflict(done: &Result<(), Error>) -> bool {
+    matches!(done, Err(error) if error.kind() == ErrorKind::Conflict)
+}
+
+async fn snapshot(rule: &str, store: &dyn TokenStore) -> (Vec<Record>, Vec<crate::AuditHead>) {
+    (scans::all(rule, store, &crate::Scan::All, 1000).await, trail::heads(rule, store).await)
+}
+
+async fn read(rule: &str, store: &dyn TokenStore, id: &ConnectionId) -> Option<Record> {
+    let found = store.record(id).await;
+    found.unwrap_or_else(|error| panic!("{rule}: a record can't be read: {error:?}"))
+}
+
+async fn reads_back(rule: &str, store: &dyn TokenStore, record: &Record) {
+    let found = read(rule, store, &record.id).await;
+    rule!(rule, found.as_ref() == Some(record), "wrote {record:?} and read {found:?}");
+}
+
+/// Runs them all at the same time, in this task.
+async fn at_once<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut running: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
+    poll_fn(|context| {
+        let mut all_done = true;
+        for (future, output) in &mut running {
+            if output.is_none() {
+                match Pin::as_mut(future).poll(context) {
+                    Poll::Ready(value) => *output = Some(value),
+                    Poll::Pending => all_done = false,
+                }
+            }
+        }
+        if all_done { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    running.into_iter().filter_map(|(_, output)| output).collect()
+}

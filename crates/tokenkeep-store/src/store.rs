@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokenkeep_core::{ConnectionId, Error, KekId, Revision, TenantId};
@@ -54,7 +55,6 @@ pub enum Scan {
 
 /// How far the bytes of removed rows are gone from the database's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Scrub {
     /// They are in none of the database's files any more. What the disk itself keeps is another matter.
     Done,
@@ -140,3 +140,65 @@ pub trait TokenStore: Send + Sync + fmt::Debug {
         None
     }
 }
+
+/// Forwards every method; a default that is forgotten here would hide the store's own.
+macro_rules! forward_to_inner {
+    ($pointer:ident) => {
+        #[async_trait]
+        #[deny(clippy::missing_trait_methods)]
+        impl<T: TokenStore + ?Sized> TokenStore for $pointer<T> {
+            async fn vault(&self) -> Result<Option<VaultRecord>, Error> {
+                (**self).vault().await
+            }
+
+            async fn init_vault(&self, vault: &VaultRecord) -> Result<VaultRecord, Error> {
+                (**self).init_vault(vault).await
+            }
+
+            async fn record(&self, id: &ConnectionId) -> Result<Option<Record>, Error> {
+                (**self).record(id).await
+            }
+
+            async fn scan(
+                &self,
+                scan: &Scan,
+                after: Option<&ConnectionId>,
+                limit: u32,
+            ) -> Result<Vec<Record>, Error> {
+                (**self).scan(scan, after, limit).await
+            }
+
+            async fn commit(&self, changes: &[Change], chain: &AuditChain) -> Result<(), Error> {
+                (**self).commit(changes, chain).await
+            }
+
+            async fn close_kek(&self, kek: &KekId) -> Result<(), Error> {
+                (**self).close_kek(kek).await
+            }
+
+            async fn audit_heads(&self) -> Result<Vec<AuditHead>, Error> {
+                (**self).audit_heads().await
+            }
+
+            async fn audit_entries(
+                &self,
+                shard: u16,
+                after: u64,
+                limit: u32,
+            ) -> Result<Vec<AuditEntry>, Error> {
+                (**self).audit_entries(shard, after, limit).await
+            }
+
+            async fn scrub(&self) -> Result<Scrub, Error> {
+                (**self).scrub().await
+            }
+
+            fn database_file(&self) -> Option<&Path> {
+                (**self).database_file()
+            }
+        }
+    };
+}
+
+forward_to_inner!(Arc);
+forward_to_inner!(Box);

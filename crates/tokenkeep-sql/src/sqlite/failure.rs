@@ -26,7 +26,7 @@ fn of_code(code: Option<&str>) -> (ErrorKind, Option<&'static str>) {
     match code {
         // BUSY, LOCKED, NOMEM, INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL
         5 | 6 | 7 | 9 | 10 | 13 | 14 | 15 => (ErrorKind::StoreUnavailable, None),
-        1 | 17 => (ErrorKind::StoreUnusable, Some("its tables are not those that tokenkeep made")),
+        1 | 17 => (ErrorKind::StoreUnusable, Some(OTHER_TABLES)),
         3 | 8 | 23 => (ErrorKind::StoreUnusable, Some("the database may not be written to")),
         11 => (ErrorKind::StoreUnusable, Some("the database file is damaged")),
         26 => (ErrorKind::StoreUnusable, Some("the file is no SQLite database")),
@@ -34,14 +34,11 @@ fn of_code(code: Option<&str>) -> (ErrorKind, Option<&'static str>) {
     }
 }
 
-pub(crate) const NEWER: &str = "a newer tokenkeep wrote this database";
+pub(crate) const OTHER_TABLES: &str = "its tables are not those that tokenkeep made";
 
 pub(crate) fn migration_failure(error: MigrateError) -> Error {
     match error {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => failure(error),
-        MigrateError::VersionMissing(_) => Error::new(ErrorKind::StoreUnusable).because(NEWER),
-        error => Error::new(ErrorKind::StoreUnusable)
-            .because("its tables are not those that tokenkeep made")
-            .with_source(error),
+        error => Error::new(ErrorKind::StoreUnusable).because(OTHER_TABLES).with_source(error),
     }
 }

@@ -4,13 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::migrate::{Migrate, Migration, MigrationType};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqliteConnection};
 use tokenkeep_core::{Error, ErrorKind};
 use tokenkeep_store::Scrub;
 
-use super::failure::{NEWER, failure, migration_failure};
+use super::failure::{OTHER_TABLES, failure, migration_failure};
 use super::{SqliteStore, file};
 
 /// How long a commit waits for another process's.
@@ -86,40 +86,46 @@ async fn prepare(connection: &mut SqliteConnection) -> Result<(), Error> {
     }
     // All migrations in one transaction that locks first: of two that open a new file at once, one waits.
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failure)?;
-    migrator().run(&mut *transaction).await.map_err(migration_failure)?;
+    migrate(&mut transaction).await?;
     transaction.commit().await.map_err(failure)
 }
 
 /// Looks before anything is written, be it the journal's mode.
-async fn refuse_newer(connection: &mut SqliteConnection) -> Result<(), Error> {
-    let tables: i64 = sqlx::query_scalar(
-        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'tokenkeep_migration'",
-    )
-    .fetch_one(&mut *connection)
-    .await
-    .map_err(failure)?;
-    if tables == 0 {
-        return Ok(());
-    }
-    let applied: Vec<i64> = sqlx::query_scalar("SELECT version FROM tokenkeep_migration")
-        .fetch_all(&mut *connection)
-        .await
-        .map_err(failure)?;
-    let migrator = migrator();
-    if applied.into_iter().all(|version| migrator.version_exists(version)) {
-        Ok(())
-    } else {
-        Err(Error::new(ErrorKind::StoreUnusable).because(NEWER))
-    }
+async fn refuse_newer(db: &mut SqliteConnection) -> Result<(), Error> {
+    const TABLES: &str = "SELECT count(*) FROM sqlite_schema WHERE name = 'tokenkeep_migration'";
+    let tables: i64 = sqlx::query_scalar(TABLES).fetch_one(&mut *db).await.map_err(failure)?;
+    if tables > 0 { missing_migrations(db).await.map(drop) } else { Ok(()) }
 }
 
-/// Made by hand and not by sqlx's macro, which would compile SQLite a second time, into the compiler.
-fn migrator() -> Migrator {
+/// The migrations that the database has not seen yet.
+async fn missing_migrations(db: &mut SqliteConnection) -> Result<Vec<Migration>, Error> {
+    let applied = db.list_applied_migrations(MIGRATIONS_TABLE).await.map_err(migration_failure)?;
+    let mut known = migrations();
+    for applied in applied {
+        let unusable = |detail| Error::new(ErrorKind::StoreUnusable).because(detail);
+        let Some(place) = known.iter().position(|known| known.version == applied.version) else {
+            return Err(unusable("a newer tokenkeep wrote this database"));
+        };
+        if known.remove(place).checksum != applied.checksum {
+            return Err(unusable(OTHER_TABLES));
+        }
+    }
+    Ok(known)
+}
+
+async fn migrate(db: &mut SqliteConnection) -> Result<(), Error> {
+    db.ensure_migrations_table(MIGRATIONS_TABLE).await.map_err(migration_failure)?;
+    for migration in missing_migrations(db).await? {
+        db.apply(MIGRATIONS_TABLE, &migration).await.map_err(migration_failure)?;
+    }
+    Ok(())
+}
+
+/// Without sqlx's macro, which would compile SQLite a second time, into the compiler, and without its `Migrator`, whose
+/// future can't be spawned.
+fn migrations() -> Vec<Migration> {
     let tables = include_str!("../../migrations/sqlite/0001_tables.sql").into_sql_str();
-    let migrations = vec![Migration::new(1, "tables".into(), MigrationType::Simple, tables, false)];
-    let mut migrator = Migrator::with_migrations(migrations);
-    migrator.dangerous_set_table_name(MIGRATIONS_TABLE);
-    migrator
+    vec![Migration::new(1, "tables".into(), MigrationType::Simple, tables, false)]
 }
 
 /// Writes the log back into the database and empties it. On a connection of its own, which is less patient.

@@ -1,0 +1,176 @@
+//! Rules about scans.
+
+use std::collections::BTreeSet;
+
+use tokenkeep_core::ConnectionId;
+
+use super::samples::sample_kek;
+use super::{commit, rule, sample_change, sample_id, sample_record, sample_tombstone};
+use crate::{Purge, Record, Scan, TokenStore};
+
+async fn page(
+    rule: &str,
+    store: &dyn TokenStore,
+    scan: &Scan,
+    after: Option<&ConnectionId>,
+    limit: u32,
+) -> Vec<Record> {
+    let found = store.scan(scan, after, limit).await;
+    let found = found.unwrap_or_else(|error| panic!("{rule}: a scan failed: {error:?}"));
+    rule!(rule, found.len() <= limit as usize, "a page of {limit} records has {}", found.len());
+    let mut last = after;
+    for record in &found {
+        rule!(rule, last < Some(&record.id), "{} stands behind {last:?}", record.id);
+        last = Some(&record.id);
+    }
+    found
+}
+
+/// All records of a scan, in pages of this size.
+pub(super) async fn all(rule: &str, store: &dyn TokenStore, scan: &Scan, limit: u32) -> Vec<Record> {
+    let mut found: Vec<Record> = Vec::new();
+    loop {
+        let more = page(rule, store, scan, found.last().map(|record| &record.id), limit).await;
+        if more.is_empty() {
+            return found;
+        }
+        found.extend(more);
+    }
+}
+
+/// Writes a record, and its tombstone over it where that is wanted.
+async fn write(rule: &str, store: &dyn TokenStore, record: Record, gone: bool) -> Record {
+    commit(rule, store, &[sample_change(&record, None)]).await;
+    if !gone {
+        return record;
+    }
+    let tombstone = sample_tombstone(&record);
+    commit(rule, store, &[sample_change(&tombstone, Some(record.revision.get()))]).await;
+    tombstone
+}
+
+/// Records come in ascending order of tenant and name, by bytes, in pages of any size.
+///
+/// # Panics
+/// When the store breaks the rule.
+pub async fn scans_are_in_order(store: &dyn TokenStore) {
+    const RULE: &str = "scans_are_in_order";
+    let texts = [
+        "Z", "a", "B", "b", "a!", "a-b", "a b", "ab", "é", "e\u{301}", "z", "10", "9", "_", "%", "🔑",
+        "\u{FB01}",
+    ];
+    let mut written = Vec::new();
+    for tenant in texts {
+        for name in texts {
+            written.push(write(RULE, store, sample_record(&sample_id(tenant, name), 1), name == "b").await);
+        }
+    }
+    written.sort_by(|a, b| a.id.cmp(&b.id));
+    for limit in [1, 7, 1000] {
+        rule!(
+            RULE,
+            all(RULE, store, &Scan::All, limit).await == written,
+            "pages of {limit} give other records"
+        );
+        for tenant in texts {
+            let id = sample_id(tenant, "x");
+            let mine: Vec<_> =
+                written.iter().filter(|record| record.id.tenant() == id.tenant()).cloned().collect();
+            let found = all(RULE, store, &Scan::Tenant(id.tenant().clone()), limit).await;
+            rule!(RULE, found == mine, "pages of {limit} of a tenant's records give others");
+        }
+    }
+    rule!(RULE, page(RULE, store, &Scan::All, None, 0).await.is_empty(), "a page of 0 records has some");
+}
+
+/// Each filter gives exactly its records, from behind any id, be it there or not.
+///
+/// # Panics
+/// When the store breaks the rule.
+pub async fn scans_filter(store: &dyn TokenStore) {
+    const RULE: &str = "scans_filter";
+    let mut written = Vec::new();
+    for tenant in ["a", "b", "b%", "b_", "B"] {
+        for n in 0..8 {
+            let mut record = sample_record(&sample_id(tenant, &format!("name-{n}")), 1);
+            if let Some(sealed) = &mut record.sealed {
+                sealed.kek = sample_kek(if n % 2 == 0 { b"even" } else { b"odd" });
+            }
+            let mut record = write(RULE, store, record, n >= 4).await;
+            if n >= 6 {
+                record.revision = record.revision.next();
+                record.purge = Purge::Done;
+                commit(RULE, store, &[sample_change(&record, Some(2))]).await;
+            }
+            written.push(record);
+        }
+    }
+    written.sort_by(|a, b| a.id.cmp(&b.id));
+    let tenant = |name| sample_id(name, "x").tenant().clone();
+    let even = sample_kek(b"even");
+    type Filter<'f> = Box<dyn Fn(&Record) -> bool + 'f>;
+    let filters: Vec<(Scan, Filter<'_>)> = vec![
+        (Scan::All, Box::new(|_| true)),
+        (Scan::Tenant(tenant("b")), Box::new(|record| record.id.tenant().as_str() == "b")),
+        (Scan::Tenant(tenant("c")), Box::new(|_| false)),
+        (
+            Scan::UnderKek(even),
+            Box::new(|record| record.sealed.as_ref().is_some_and(|sealed| sealed.kek == even)),
+        ),
+        (Scan::UnderKek(sample_kek(b"eve")), Box::new(|_| false)),
+        (Scan::PurgePending, Box::new(|record| record.purge == Purge::Pending)),
+    ];
+    let mut places: Vec<Option<ConnectionId>> = vec![None];
+    for tenant in ["A", "a", "ab", "b", "b%", "c"] {
+        places.extend(["a", "name-3", "name-30", "name-6", "z"].map(|name| Some(sample_id(tenant, name))));
+    }
+    for (scan, belongs) in &filters {
+        for after in &places {
+            let behind = written.iter().filter(|record| Some(&record.id) > after.as_ref());
+            let expected: Vec<Record> = behind.filter(|record| belongs(record)).cloned().collect();
+            for limit in [2, 100] {
+                let found = page(RULE, store, scan, after.as_ref(), limit).await;
+                let expected = &expected[..expected.len().min(limit as usize)];
+                rule!(RULE, found == expected, "{scan:?} behind {after:?} gives {} records", found.len());
+            }
+        }
+    }
+}
+
+/// While others are added and changed, a scan in pages gives each record that stays exactly once.
+///
+/// # Panics
+/// When the store breaks the rule.
+pub async fn scans_miss_nothing_that_stays(store: &dyn TokenStore) {
+    const RULE: &str = "scans_miss_nothing_that_stays";
+    let mut stay = BTreeSet::new();
+    let mut go = Vec::new();
+    for n in 0..30 {
+        let record = sample_record(&sample_id(&format!("tenant-{:02}", n / 3), &format!("name-{n:02}")), 1);
+        let record = write(RULE, store, record, false).await;
+        if n % 3 == 1 {
+            go.push(record);
+        } else {
+            stay.insert(record.id.clone());
+        }
+    }
+    let kek = sample_record(&sample_id("a", "a"), 1).sealed.map(|sealed| sealed.kek);
+    let scan = kek.map_or(Scan::All, Scan::UnderKek);
+    let mut seen: Vec<ConnectionId> = Vec::new();
+    for step in 0.. {
+        let more = page(RULE, store, &scan, seen.last(), 4).await;
+        if more.is_empty() {
+            break;
+        }
+        seen.extend(more.into_iter().map(|record| record.id));
+        // One goes, one comes before the place that the scan has reached.
+        if let Some(record) = go.pop() {
+            commit(RULE, store, &[sample_change(&sample_tombstone(&record), Some(1))]).await;
+        }
+        write(RULE, store, sample_record(&sample_id("tenant-00", &format!("late-{step}")), 1), false).await;
+    }
+    for id in &stay {
+        let times = seen.iter().filter(|seen| *seen == id).count();
+        rule!(RULE, times == 1, "{id} was seen {times} times");
+    }
+}

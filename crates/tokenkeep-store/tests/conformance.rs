@@ -1,0 +1,249 @@
+//! The reference keeps the contract, and a store that breaks it is named.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokenkeep_core::{ConnectionId, Error, KekId};
+use tokenkeep_store::conformance::{run_all, sample_change, sample_id, sample_record};
+use tokenkeep_store::{
+    AuditChain, AuditEntry, AuditHead, Change, Expected, MemoryStore, Record, Scan, Scrub, Status,
+    TokenStore, VaultRecord,
+};
+
+#[tokio::test]
+async fn the_reference_conforms() {
+    run_all(async || Box::new(MemoryStore::new()) as Box<dyn TokenStore>).await;
+}
+
+#[tokio::test]
+async fn boxes_and_arcs_forward() {
+    run_all(async || Box::new(Arc::new(MemoryStore::new())) as Box<dyn TokenStore>).await;
+    run_all(async || {
+        let inner: Box<dyn TokenStore> = Box::new(MemoryStore::new());
+        Box::new(inner) as Box<dyn TokenStore>
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_reference_has_one_winner_over_threads_too() {
+    let store = Arc::new(MemoryStore::new());
+    let id = sample_id("tenant", "name");
+    for revision in 1..20 {
+        let rivals: Vec<_> = (0..8_u8)
+            .map(|rival| {
+                let store = Arc::clone(&store);
+                let mut record = sample_record(&id, revision);
+                record.mac = [rival; 32];
+                let change = sample_change(&record, (revision > 1).then_some(revision - 1));
+                tokio::spawn(async move {
+                    store.commit(&[change], &tokenkeep_store::conformance::sample_chain()).await.is_ok()
+                })
+            })
+            .collect();
+        let mut winners = 0;
+        for rival in rivals {
+            winners += usize::from(rival.await.unwrap());
+        }
+        assert_eq!(winners, 1);
+    }
+}
+
+/// Ways to break the contract, and the rule that must name each.
+#[derive(Debug, Clone, Copy)]
+enum Flaw {
+    NoneAtAll,
+    IgnoresWhatIsExpected,
+    LooksAndThenWrites,
+    ReplacesTombstones,
+    CommitsOneByOne,
+    ForgetsUses,
+    ScansByLengthOfName,
+    BeginsAtAndNotBehind,
+    IgnoresTheLimit,
+    IgnoresCase,
+    DropsTheExpiry,
+    ClosesNothing,
+    TakesEachVault,
+    CutsCounters,
+    ForgetsTheHeads,
+}
+
+const FLAWS: [(Flaw, &str); 14] = [
+    (Flaw::IgnoresWhatIsExpected, "absent_means_no_record"),
+    (Flaw::LooksAndThenWrites, "one_winner_per_revision"),
+    (Flaw::ReplacesTombstones, "absent_means_no_record"),
+    (Flaw::CommitsOneByOne, "commits_are_whole"),
+    (Flaw::ForgetsUses, "changes_see_those_before_them"),
+    (Flaw::ScansByLengthOfName, "scans_are_in_order"),
+    (Flaw::BeginsAtAndNotBehind, "stands behind"),
+    (Flaw::IgnoresTheLimit, "a page of"),
+    (Flaw::IgnoresCase, "records_come_back_as_written"),
+    (Flaw::DropsTheExpiry, "records_come_back_as_written"),
+    (Flaw::ClosesNothing, "closed_keks_are_refused"),
+    (Flaw::TakesEachVault, "one_vault_wins"),
+    (Flaw::CutsCounters, "large_numbers_are_kept"),
+    (Flaw::ForgetsTheHeads, "commits_are_whole"),
+];
+
+#[derive(Debug)]
+struct Flawed {
+    flaw: Flaw,
+    inner: MemoryStore,
+}
+
+impl Flawed {
+    async fn present(&self, change: &Change) -> Option<Record> {
+        let id = &change.record.as_ref()?.record.id;
+        self.inner.record(id).await.ok().flatten()
+    }
+
+    /// The same change as one that expects what is there.
+    async fn forced(&self, change: &Change) -> Change {
+        let mut forced = change.clone();
+        let present = self.present(change).await;
+        if let Some(change) = &mut forced.record {
+            change.expected =
+                present.map_or(Expected::Absent, |present| Expected::Revision(present.revision));
+        }
+        forced
+    }
+
+    async fn is_met(&self, change: &Change) -> bool {
+        let present = self.present(change).await.map(|present| present.revision);
+        match change.record.as_ref().map(|change| change.expected) {
+            None => true,
+            Some(Expected::Absent) => present.is_none(),
+            Some(Expected::Revision(revision)) => present == Some(revision),
+        }
+    }
+}
+
+#[async_trait]
+impl TokenStore for Flawed {
+    async fn vault(&self) -> Result<Option<VaultRecord>, Error> {
+        self.inner.vault().await
+    }
+
+    async fn init_vault(&self, vault: &VaultRecord) -> Result<VaultRecord, Error> {
+        let made = self.inner.init_vault(vault).await?;
+        Ok(if matches!(self.flaw, Flaw::TakesEachVault) { vault.clone() } else { made })
+    }
+
+    async fn record(&self, id: &ConnectionId) -> Result<Option<Record>, Error> {
+        let mut found = self.inner.record(id).await?;
+        match self.flaw {
+            Flaw::DropsTheExpiry => found.iter_mut().for_each(|record| record.expires_at = None),
+            Flaw::IgnoresCase if found.is_none() => {
+                let all = self.inner.scan(&Scan::All, None, u32::MAX).await?;
+                let same = |other: &Record| other.id.to_string().eq_ignore_ascii_case(&id.to_string());
+                found = all.into_iter().find(same);
+            }
+            _ => {}
+        }
+        Ok(found)
+    }
+
+    async fn scan(
+        &self,
+        scan: &Scan,
+        after: Option<&ConnectionId>,
+        limit: u32,
+    ) -> Result<Vec<Record>, Error> {
+        match self.flaw {
+            Flaw::ScansByLengthOfName => {
+                let mut all = self.inner.scan(scan, None, u32::MAX).await?;
+                all.sort_by_key(|record| (record.id.to_string().len(), record.id.clone()));
+                let from = after.and_then(|after| all.iter().position(|record| record.id == *after));
+                Ok(all.into_iter().skip(from.map_or(0, |at| at + 1)).take(limit as usize).collect())
+            }
+            Flaw::BeginsAtAndNotBehind => {
+                let mut all = self.inner.scan(scan, None, u32::MAX).await?;
+                all.retain(|record| after.is_none_or(|after| record.id >= *after));
+                all.truncate(limit as usize);
+                Ok(all)
+            }
+            Flaw::IgnoresTheLimit => self.inner.scan(scan, after, u32::MAX).await,
+            _ => self.inner.scan(scan, after, limit).await,
+        }
+    }
+
+    async fn commit(&self, changes: &[Change], chain: &AuditChain) -> Result<(), Error> {
+        let mut made = Vec::new();
+        match self.flaw {
+            Flaw::IgnoresWhatIsExpected => {
+                for change in changes {
+                    self.inner.commit(&[self.forced(change).await], chain).await?;
+                }
+                return Ok(());
+            }
+            Flaw::LooksAndThenWrites if changes.len() == 1 => {
+                if !self.is_met(&changes[0]).await {
+                    return self.inner.commit(changes, chain).await;
+                }
+                tokio::task::yield_now().await;
+                made.push(self.forced(&changes[0]).await);
+            }
+            Flaw::ReplacesTombstones => {
+                for change in changes {
+                    let gone = |record: &Record| record.status == Status::Disconnected;
+                    let absent =
+                        change.record.as_ref().is_some_and(|change| change.expected == Expected::Absent);
+                    let forced = absent && self.present(change).await.as_ref().is_some_and(gone);
+                    made.push(if forced { self.forced(change).await } else { change.clone() });
+                }
+            }
+            Flaw::CommitsOneByOne => {
+                for change in changes {
+                    self.inner.commit(std::slice::from_ref(change), chain).await?;
+                }
+                return Ok(());
+            }
+            Flaw::ForgetsUses => {
+                made.extend(changes.iter().filter(|change| change.record.is_some()).cloned());
+            }
+            Flaw::CutsCounters => {
+                made.extend_from_slice(changes);
+                made.iter_mut().for_each(|change| change.entry.count &= u64::from(u32::MAX));
+            }
+            _ => return self.inner.commit(changes, chain).await,
+        }
+        self.inner.commit(&made, chain).await
+    }
+
+    async fn close_kek(&self, kek: &KekId) -> Result<(), Error> {
+        if matches!(self.flaw, Flaw::ClosesNothing) { Ok(()) } else { self.inner.close_kek(kek).await }
+    }
+
+    async fn audit_heads(&self) -> Result<Vec<AuditHead>, Error> {
+        let heads = self.inner.audit_heads().await?;
+        let forget = matches!(self.flaw, Flaw::ForgetsTheHeads);
+        Ok(heads.into_iter().map(|head| if forget { AuditHead::empty(head.shard) } else { head }).collect())
+    }
+
+    async fn audit_entries(&self, shard: u16, after: u64, limit: u32) -> Result<Vec<AuditEntry>, Error> {
+        self.inner.audit_entries(shard, after, limit).await
+    }
+
+    async fn scrub(&self) -> Result<Scrub, Error> {
+        self.inner.scrub().await
+    }
+}
+
+fn verdict(flaw: Flaw) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let fresh = async || Box::new(Flawed { flaw, inner: MemoryStore::new() }) as Box<dyn TokenStore>;
+    catch_unwind(AssertUnwindSafe(|| runtime.block_on(run_all(fresh)))).map_err(|panic| {
+        panic.downcast::<String>().map_or_else(|_| "a panic without a text".to_owned(), |text| *text)
+    })
+}
+
+#[test]
+fn a_broken_store_is_named() {
+    assert_eq!(verdict(Flaw::NoneAtAll), Ok(()));
+    for (flaw, rule) in FLAWS {
+        let said = verdict(flaw).expect_err(&format!("{flaw:?} passed the suite"));
+        assert!(said.contains(rule), "{flaw:?} should break {rule}, but: {said}");
+    }
+}

@@ -1,0 +1,165 @@
+//! Every field of a record and of an audit entry is under its MAC.
+
+use tokenkeep_core::{Account, Incarnation, KekId, Revision, SecretVersion};
+use tokenkeep_store::conformance::{sample_entry, sample_id, sample_record, sample_tombstone};
+use tokenkeep_store::{
+    Action, AuditChain, AuditDraft, AuditEntry, AuditHead, Purge, Record, RecordMac, Sealed, Status,
+    Timestamp,
+};
+use zeroize::Zeroizing;
+
+fn key(byte: u8) -> Zeroizing<[u8; 32]> {
+    Zeroizing::new([byte; 32])
+}
+
+fn record() -> Record {
+    sample_record(&sample_id("tenant", "name"), 5)
+}
+
+fn sealed(record: &mut Record) -> &mut Sealed {
+    record.sealed.as_mut().unwrap()
+}
+
+fn account(record: &mut Record) -> &mut Account {
+    record.account.as_mut().unwrap()
+}
+
+#[test]
+fn every_field_of_a_record_matters() {
+    let mac = RecordMac::new(key(1));
+    let mut original = record();
+    mac.set(&mut original);
+    assert!(mac.fits(&original));
+    assert!(!RecordMac::new(key(2)).fits(&original), "another key's MAC fits");
+
+    type Edit = fn(&mut Record);
+    let edits: [(&str, Edit); 23] = [
+        ("tenant", |record| record.id = sample_id("tenanT", "name")),
+        ("name", |record| record.id = sample_id("tenant", "namE")),
+        ("provider", |record| record.provider = "another".parse().unwrap()),
+        ("origin", |record| record.origin = "https://another.example".parse().unwrap()),
+        ("incarnation", |record| record.incarnation = Incarnation::from_bytes([1; 16])),
+        ("secret version", |record| record.secret_version = SecretVersion::from_u64(1 << 40)),
+        ("revision", |record| record.revision = Revision::from_u64(6)),
+        ("status", |record| record.status = Status::Paused),
+        ("sealed", |record| record.sealed = None),
+        ("envelope", |record| sealed(record).envelope[100] ^= 1),
+        ("envelope's length", |record| sealed(record).envelope.push(0)),
+        ("KEK", |record| sealed(record).kek = KekId::from_slice(b"another").unwrap()),
+        ("fingerprint", |record| sealed(record).fingerprint[31] ^= 1),
+        ("account", |record| record.account = None),
+        ("account's id", |record| account(record).id.push('x')),
+        ("account's name", |record| account(record).name.push('x')),
+        ("connected at", |record| record.connected_at = Timestamp::from_millis(1)),
+        ("token set at", |record| record.token_set_at = Timestamp::from_millis(1)),
+        ("updated at", |record| record.updated_at = Timestamp::from_millis(1)),
+        ("expires at", |record| record.expires_at = Some(Timestamp::from_millis(1))),
+        ("no expiry", |record| record.expires_at = None),
+        ("purge", |record| record.purge = Purge::Done),
+        ("MAC", |record| record.mac[0] ^= 1),
+    ];
+    for (what, edit) in edits {
+        let mut edited = original.clone();
+        edit(&mut edited);
+        assert_ne!(edited, original, "the edit of {what} edits nothing");
+        assert!(!mac.fits(&edited), "{what} is not under the MAC");
+    }
+}
+
+/// Whether the two records, each with the MAC of the other, would pass for one another.
+fn interchangeable(a: &Record, b: &Record) -> bool {
+    let mac = RecordMac::new(key(1));
+    let (mut a, mut b) = (a.clone(), b.clone());
+    mac.set(&mut a);
+    mac.set(&mut b);
+    a.mac == b.mac
+}
+
+#[test]
+fn fields_of_a_record_do_not_run_together() {
+    assert!(interchangeable(&record(), &record()));
+    let with_id = |tenant, name| Record { id: sample_id(tenant, name), ..record() };
+    assert!(!interchangeable(&with_id("ab", "c"), &with_id("a", "bc")));
+    let with_account = |id: &str, name: &str| {
+        let account = Account { id: id.to_owned(), name: name.to_owned() };
+        Record { account: Some(account), ..record() }
+    };
+    assert!(!interchangeable(&with_account("ab", "c"), &with_account("a", "bc")));
+    assert!(!interchangeable(&with_account("", "abc"), &with_account("abc", "")));
+    // Absent is not empty.
+    let nobody = Record { account: None, ..record() };
+    assert!(!interchangeable(&nobody, &with_account("", "")));
+    let zero = Timestamp::from_millis(0);
+    let never = Record { expires_at: None, ..record() };
+    assert!(!interchangeable(&never, &Record { expires_at: Some(zero), ..record() }));
+    // The end of the envelope is not the beginning of the KEK id.
+    let with_sealed = |envelope: &[u8], kek: &[u8]| {
+        let kek = KekId::from_slice(kek).unwrap();
+        Record { sealed: Some(Sealed { envelope: envelope.to_vec(), kek, fingerprint: [0; 32] }), ..record() }
+    };
+    assert!(!interchangeable(&with_sealed(b"abc", b"d"), &with_sealed(b"ab", b"cd")));
+    assert!(!interchangeable(&sample_tombstone(&record()), &Record { sealed: None, ..record() }));
+}
+
+fn draft() -> AuditDraft {
+    let mut draft = sample_entry(&record(), Action::Used);
+    draft.subject = Some("run".to_owned());
+    draft
+}
+
+#[test]
+fn every_field_of_an_entry_matters() {
+    let chain = AuditChain::new(key(1));
+    let before = AuditHead { shard: 3, sequence: 7, mac: [9; 32] };
+    let entry = chain.append(&before, draft());
+    assert_eq!((entry.shard, entry.sequence, &entry.draft), (3, 8, &draft()));
+    assert!(chain.follows(&before, &entry));
+    assert!(!AuditChain::new(key(2)).follows(&before, &entry), "another key's MAC fits");
+
+    type Edit = fn(&mut AuditEntry);
+    let edits: [(&str, Edit); 14] = [
+        ("shard", |entry| entry.shard = 4),
+        ("sequence", |entry| entry.sequence = 9),
+        ("time", |entry| entry.draft.at = Timestamp::from_millis(1)),
+        ("action", |entry| entry.draft.action = Action::UsedAgain),
+        ("tenant", |entry| entry.draft.id = sample_id("tenanT", "name")),
+        ("name", |entry| entry.draft.id = sample_id("tenant", "namE")),
+        ("shifted names", |entry| entry.draft.id = sample_id("tenantn", "ame")),
+        ("incarnation", |entry| entry.draft.incarnation = Incarnation::from_bytes([1; 16])),
+        ("secret version", |entry| entry.draft.secret_version = SecretVersion::from_u64(1 << 40)),
+        ("revision", |entry| entry.draft.revision = Revision::from_u64(6)),
+        ("count", |entry| entry.draft.count = 2),
+        ("subject", |entry| entry.draft.subject = Some("ruN".to_owned())),
+        ("no subject", |entry| entry.draft.subject = None),
+        ("MAC", |entry| entry.mac[0] ^= 1),
+    ];
+    for (what, edit) in edits {
+        let mut edited = entry.clone();
+        edit(&mut edited);
+        assert_ne!(edited, entry, "the edit of {what} edits nothing");
+        assert!(!chain.follows(&before, &edited), "{what} is not under the MAC");
+    }
+    // With the place moved along, so that the MAC alone can tell.
+    for moved in [
+        AuditHead { shard: 4, ..before },
+        AuditHead { sequence: 8, ..before },
+        AuditHead { mac: [8; 32], ..before },
+    ] {
+        let place = AuditEntry { shard: moved.shard, sequence: moved.sequence + 1, ..entry.clone() };
+        assert!(!chain.follows(&moved, &place), "an entry fits behind {moved:?}");
+    }
+    let empty = AuditDraft { subject: Some(String::new()), ..draft() };
+    let absent = AuditDraft { subject: None, ..draft() };
+    assert_ne!(chain.append(&before, empty).mac, chain.append(&before, absent).mac);
+}
+
+#[test]
+fn a_record_is_no_entry() {
+    // One key for both would be a mistake elsewhere; the labels keep the two apart even then.
+    let mut record = record();
+    RecordMac::new(key(1)).set(&mut record);
+    let entry = AuditChain::new(key(1)).append(&AuditHead::empty(0), draft());
+    assert_ne!(record.mac, entry.mac);
+    assert_eq!(format!("{:?}", RecordMac::new(key(1))), "RecordMac([hidden])");
+    assert_eq!(format!("{:?}", AuditChain::new(key(1))), "AuditChain([hidden])");
+}
