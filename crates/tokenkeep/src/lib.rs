@@ -70,3 +70,8 @@ pub use tokenkeep_apify as apify;
 pub use tokenkeep_https as https;
 #[cfg(feature = "sqlite")]
 pub use tokenkeep_sql::SqliteStore;
+
+/// The code in the README, compiled.
+#[cfg(all(doctest, feature = "apify", feature = "sqlite"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
