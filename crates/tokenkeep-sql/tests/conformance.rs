@@ -1,15 +1,14 @@
 //! The store keeps the contract, also with several instances and many callers at once.
 
+mod common;
+
 use std::sync::Mutex;
 
+use common::open;
 use tempfile::TempDir;
 use tokenkeep_sql::SqliteStore;
 use tokenkeep_store::conformance::{run_all, sample_chain, sample_change, sample_id, sample_record};
 use tokenkeep_store::{AuditHead, TokenStore};
-
-async fn open(folder: &TempDir) -> SqliteStore {
-    SqliteStore::open(folder.path().join("tokens.db")).await.unwrap()
-}
 
 async fn conforms() {
     let folders = Mutex::new(Vec::new());

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::migrate::{Migrate, Migration, MigrationType};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
@@ -15,6 +15,7 @@ use super::{SqliteStore, file};
 
 /// How long a commit waits for another process's.
 const BUSY: Duration = Duration::from_secs(5);
+const BUSY_STEP: Duration = Duration::from_millis(10);
 /// How long a scrub waits for readers. It holds up every commit meanwhile.
 const SCRUB_BUSY: Duration = Duration::from_millis(250);
 /// How long a call waits for its turn on this process's own connections.
@@ -77,8 +78,7 @@ async fn pool(connections: u32, options: &SqliteConnectOptions) -> Result<sqlx::
 
 async fn prepare(connection: &mut SqliteConnection) -> Result<(), Error> {
     refuse_newer(connection).await?;
-    let mode: String =
-        sqlx::query_scalar("PRAGMA journal_mode = WAL").fetch_one(&mut *connection).await.map_err(failure)?;
+    let mode = write_ahead(connection).await?;
     if mode != "wal" {
         return Err(
             Error::new(ErrorKind::StoreUnusable).because("its file system can't hold a write-ahead log")
@@ -88,6 +88,20 @@ async fn prepare(connection: &mut SqliteConnection) -> Result<(), Error> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failure)?;
     migrate(&mut transaction).await?;
     transaction.commit().await.map_err(failure)
+}
+
+/// SQLite doesn't wait by itself for the lock that this takes on a new file.
+async fn write_ahead(db: &mut SqliteConnection) -> Result<String, Error> {
+    let until = Instant::now() + BUSY;
+    loop {
+        let mode = sqlx::query_scalar("PRAGMA journal_mode = WAL").fetch_one(&mut *db).await.map_err(failure);
+        match mode {
+            Err(error) if error.kind() == ErrorKind::StoreUnavailable && Instant::now() < until => {
+                tokio::time::sleep(BUSY_STEP).await;
+            }
+            mode => return mode,
+        }
+    }
 }
 
 /// Looks before anything is written, be it the journal's mode.

@@ -1,0 +1,143 @@
+//! Rows edited by hand are named as such, and nothing of them is in the error.
+
+mod common;
+
+use common::{open, path, run, stranger};
+use sqlx::AssertSqlSafe;
+use sqlx::sqlite::SqliteConnection;
+use tempfile::TempDir;
+use tokenkeep_core::{Error, ErrorKind};
+use tokenkeep_store::conformance::{sample_chain, sample_change, sample_id, sample_record, sample_use};
+use tokenkeep_store::{Scan, TokenStore, shard_of};
+
+/// What the edits put in; no error may show it.
+const PLANTED: &str = "Planted!";
+
+fn is_plain_tampering<T: std::fmt::Debug>(result: Result<T, Error>, edit: &str) {
+    let error = result.expect_err(edit);
+    assert_eq!(error.kind(), ErrorKind::Tampered, "{edit}: {error:?}");
+    let shown = format!("{error} {error:?}");
+    assert!(!shown.contains(PLANTED) && !shown.contains("tenant-1"), "{edit}: {shown}");
+}
+
+async fn edited(connection: &mut SqliteConnection, table: &str, edit: &str) {
+    run(connection, AssertSqlSafe(format!("UPDATE {table} SET {edit}"))).await;
+}
+
+#[tokio::test]
+async fn a_record_that_does_not_parse_is_tampered() {
+    let edits = [
+        ("tokenkeep_connection", "name = 'Planted!' || char(10)"),
+        ("tokenkeep_connection", "tenant = ''"),
+        ("tokenkeep_connection", "tenant = CAST(x'ff' AS TEXT)"),
+        ("tokenkeep_connection", "provider = 'Planted!'"),
+        ("tokenkeep_connection", "provider = CAST(x'ff' AS TEXT)"),
+        ("tokenkeep_connection", "origin = 'http://Planted!'"),
+        ("tokenkeep_connection", "incarnation = x'00'"),
+        ("tokenkeep_connection", "secret_version = -1"),
+        ("tokenkeep_connection", "revision = -1"),
+        ("tokenkeep_connection", "status = 'Planted!'"),
+        ("tokenkeep_connection", "purge = 'Planted!'"),
+        ("tokenkeep_connection", "kek = NULL"),
+        ("tokenkeep_connection", "kek = x''"),
+        ("tokenkeep_connection", "kek = zeroblob(30)"),
+        ("tokenkeep_connection", "envelope_length = NULL"),
+        ("tokenkeep_connection", "envelope_length = -1"),
+        ("tokenkeep_connection", "envelope_length = 9223372036854775807"),
+        ("tokenkeep_connection", "slot = NULL"),
+        ("tokenkeep_connection", "slot = 17"),
+        ("tokenkeep_connection", "account_name = NULL"),
+        ("tokenkeep_connection", "account_id = NULL"),
+        ("tokenkeep_connection", "mac = x''"),
+        ("tokenkeep_sealed", "bytes = x''"),
+        ("tokenkeep_sealed", "bytes = zeroblob(100)"),
+    ];
+    for (table, edit) in edits {
+        let folder = TempDir::new().unwrap();
+        let store = open(&folder).await;
+        let record = sample_record(&sample_id("tenant-1", "name"), 1);
+        store.commit(&[sample_change(&record, None)], &sample_chain()).await.unwrap();
+        assert_eq!(store.scan(&Scan::All, None, 10).await.unwrap(), [record]);
+        edited(&mut stranger(&path(&folder)).await, table, edit).await;
+        is_plain_tampering(store.scan(&Scan::All, None, 10).await, edit);
+    }
+}
+
+#[tokio::test]
+async fn a_trail_that_does_not_parse_is_tampered() {
+    let id = sample_id("tenant-1", "name");
+    let shard = shard_of(id.tenant());
+    let edits = [
+        "action = 'Planted!'",
+        "tenant = ' Planted!'",
+        "name = ''",
+        "incarnation = x'0000'",
+        "secret_version = -1",
+        "revision = -1",
+        "times = -1",
+        "subject = CAST(x'ff' AS TEXT)",
+        "mac = x'00'",
+    ];
+    for edit in edits {
+        let folder = TempDir::new().unwrap();
+        let store = open(&folder).await;
+        store.commit(&[sample_use(&id)], &sample_chain()).await.unwrap();
+        edited(&mut stranger(&path(&folder)).await, "tokenkeep_audit", edit).await;
+        is_plain_tampering(store.audit_entries(shard, 0, 10).await, edit);
+    }
+    for edit in ["shard = -1", "shard = 16", "shard = 65536", "sequence = -1", "mac = zeroblob(33)"] {
+        let folder = TempDir::new().unwrap();
+        let store = open(&folder).await;
+        store.commit(&[sample_use(&id)], &sample_chain()).await.unwrap();
+        edited(&mut stranger(&path(&folder)).await, "tokenkeep_audit_head", edit).await;
+        is_plain_tampering(store.audit_heads().await, edit);
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_was_put_back_stops_commits() {
+    let folder = TempDir::new().unwrap();
+    let store = open(&folder).await;
+    let id = sample_id("tenant-1", "name");
+    store.commit(&[sample_use(&id)], &sample_chain()).await.unwrap();
+    run(&mut stranger(&path(&folder)).await, "DELETE FROM tokenkeep_audit_head").await;
+    let record = sample_record(&id, 1);
+    is_plain_tampering(store.commit(&[sample_change(&record, None)], &sample_chain()).await, "head removed");
+    assert_eq!(store.record(&id).await.unwrap(), None, "half of a refused commit was made");
+}
+
+#[tokio::test]
+async fn a_vault_that_does_not_parse_is_tampered() {
+    for (table, edit) in [
+        ("tokenkeep_vault", "id = x'00'"),
+        ("tokenkeep_vault_key", "purpose = 'Planted!'"),
+        ("tokenkeep_vault_key", "purpose = CAST(x'ff' AS TEXT)"),
+    ] {
+        let folder = TempDir::new().unwrap();
+        let store = open(&folder).await;
+        let keys = vec![(tokenkeep_core::VaultKeyPurpose::AuditMac, vec![1; 300])];
+        let vault = tokenkeep_store::VaultRecord { id: tokenkeep_core::VaultId::from_bytes([3; 16]), keys };
+        store.init_vault(&vault).await.unwrap();
+        edited(&mut stranger(&path(&folder)).await, table, edit).await;
+        is_plain_tampering(store.vault().await, edit);
+        is_plain_tampering(store.init_vault(&vault).await, edit);
+    }
+}
+
+#[tokio::test]
+async fn counters_beyond_the_databases_are_refused() {
+    let folder = TempDir::new().unwrap();
+    let store = open(&folder).await;
+    let id = sample_id("tenant-1", "name");
+    for beyond in [1 << 63, u64::MAX] {
+        let refused =
+            store.commit(&[sample_change(&sample_record(&id, beyond), None)], &sample_chain()).await;
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::Internal);
+        let mut many = sample_use(&id);
+        many.entry.count = beyond;
+        let refused = store.commit(&[many], &sample_chain()).await;
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::Internal);
+    }
+    assert_eq!(store.record(&id).await.unwrap(), None);
+    assert!(store.audit_heads().await.unwrap().iter().all(|head| head.sequence == 0));
+}
