@@ -2,7 +2,6 @@
 
 mod answers;
 mod http1;
-mod leaks;
 mod nack;
 mod places;
 mod proxies;

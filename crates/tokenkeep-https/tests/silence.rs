@@ -1,11 +1,16 @@
-//! What errors, logs and `{:?}` show.
+//! What errors, logs and `{:?}` show. A program of its own: a log that a test shares with others running beside it
+//! misses events.
 
 use std::time::Duration;
 
 use tokenkeep_testkit::{CapturedLog, Fault, LeakScanner};
 use tracing_subscriber::fmt;
 
-use crate::support::{Scene, everything_in};
+#[path = "transport/support.rs"]
+#[allow(dead_code, reason = "the other tests use the rest")]
+mod support;
+
+use support::{Scene, everything_in};
 
 const QUERY_VALUE: &str = "query-value-that-nobody-may-see";
 
@@ -30,7 +35,7 @@ async fn neither_token_nor_query_value_is_shown() {
         .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
         .with_writer(move || writer.clone())
         .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    tracing::subscriber::set_global_default(subscriber).unwrap();
 
     let scene = Scene::new().await;
     let scanner = LeakScanner::new().token("token", &scene.token).secret(
@@ -45,7 +50,7 @@ async fn neither_token_nor_query_value_is_shown() {
         Fault::EchoAuthorization,
         Fault::status(401, QUERY_VALUE),
         Fault::NotJson,
-        Fault::status(200, QUERY_VALUE), // a success in an unexpected shape,
+        Fault::status(200, QUERY_VALUE), // a success in an unexpected shape
         Fault::Endless,
         Fault::Huge(1 << 30),
         Fault::CloseWithoutAnswer,
