@@ -123,7 +123,22 @@ impl<T> Page<T> {
     /// Where the next page begins; `None` after the last one.
     #[must_use]
     pub fn next_offset(&self) -> Option<u64> {
-        let next = self.offset + self.items.len() as u64;
+        // The offset is Apify's word, whatever it says.
+        let next = self.offset.saturating_add(self.items.len() as u64);
         (next < self.total && !self.items.is_empty()).then_some(next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_ends_whatever_it_says() {
+        let next = |json: &str| serde_json::from_str::<Page<u8>>(json).unwrap().next_offset();
+        assert_eq!(next(r#"{"items": [1, 2], "total": 5, "offset": 1}"#), Some(3));
+        assert_eq!(next(r#"{"items": [1, 2], "total": 2}"#), None);
+        assert_eq!(next(r#"{"items": [], "total": 5}"#), None);
+        assert_eq!(next(r#"{"items": [1], "total": 5, "offset": 18446744073709551615}"#), None);
     }
 }
