@@ -33,6 +33,7 @@
 //! | 404, `record-or-token-not-found` too | `NotFound` |
 //! | 429 | `RateLimited` |
 //! | 500 and above | `ProviderUnavailable` |
+//! | 400, 405, 413, 414, 415, 422 | `Misuse`: the request is at fault |
 //! | anything else | `ProviderMisbehaved` |
 //!
 //! `token-not-provided` is not about the token: the header was sent, so something on the way took it off. A 404
@@ -54,3 +55,4 @@ pub use client::{ApifyClient, Me};
 pub use list::{List, Page};
 pub use run::{Run, RunStatus, Runs};
 pub use token_shape::TokenShape;
+pub use tokenkeep_https::CallFailure;

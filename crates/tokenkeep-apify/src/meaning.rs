@@ -59,7 +59,7 @@ mod tests {
             (401, r#"{"type": "invalid-token"}"#.to_owned(), Meaning::Unexpected),
             (401, r#"{"error": {"type": ["invalid-token"]}}"#.to_owned(), Meaning::Unexpected),
             (401, r#"{"error": {"type": "invalid-token""#.to_owned(), Meaning::Unexpected),
-            (400, typed("invalid-token"), Meaning::Unexpected),
+            (400, typed("invalid-token"), Meaning::BadRequest),
             (500, typed("invalid-token"), Meaning::Unavailable),
             (403, typed("insufficient-permissions"), Meaning::ScopeTooSmall),
             (403, typed("insufficient-permissions-to-change-field"), Meaning::ScopeTooSmall),

@@ -16,6 +16,8 @@ pub enum Meaning {
     TokenRefused,
     /// The token is accepted, but not for this.
     ScopeTooSmall,
+    /// The request itself is not acceptable.
+    BadRequest,
     /// There is no such thing.
     NotFound,
     /// Too many calls.
@@ -33,6 +35,7 @@ impl Meaning {
         match status {
             401 => Self::TokenRefused,
             403 => Self::ScopeTooSmall,
+            400 | 405 | 413 | 414 | 415 | 422 => Self::BadRequest,
             404 => Self::NotFound,
             429 => Self::RateLimited,
             500..=599 => Self::Unavailable,
@@ -46,6 +49,7 @@ impl Meaning {
         match self {
             Self::TokenRefused => ErrorKind::TokenRefused,
             Self::ScopeTooSmall => ErrorKind::ScopeTooSmall,
+            Self::BadRequest => ErrorKind::Misuse,
             Self::NotFound => ErrorKind::NotFound,
             Self::RateLimited => ErrorKind::RateLimited,
             Self::Unavailable => ErrorKind::ProviderUnavailable,

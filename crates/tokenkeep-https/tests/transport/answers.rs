@@ -36,7 +36,7 @@ async fn an_error_is_sent_once_and_says_its_status() {
     let scene = Scene::new().await;
     let transport = scene.transport();
     for (status, kind) in [
-        (400, ErrorKind::ProviderMisbehaved),
+        (400, ErrorKind::Misuse),
         (403, ErrorKind::ScopeTooSmall),
         (404, ErrorKind::NotFound),
         (429, ErrorKind::RateLimited),
