@@ -1,0 +1,114 @@
+//! Secrets wipe themselves: after a value is dropped, its place in this process's memory is read through
+//! `/proc/self/mem`, which needs no `unsafe`.
+#![cfg(target_os = "linux")]
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+use tokenkeep_core::{ApiToken, Dek, EncryptionContext, Kek, KekId, SealDraft, VaultId, VaultKeyPurpose};
+
+/// Bytes that occur nowhere else in the process. Made at run time, so that no constant holds them.
+fn secret<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    tokenkeep_core::fill_random(&mut bytes).unwrap();
+    bytes.map(|byte| b'a' + byte % 26)
+}
+
+/// How many bytes of `secret` still stand where it was. The allocator writes a few bytes of its own into a freed
+/// block, so the count is what tells.
+struct Watch {
+    memory: File,
+    address: u64,
+    found: Vec<u8>,
+}
+
+impl Watch {
+    /// Everything is allocated before the drop, so that nothing of the test's own takes the freed block.
+    fn on<T: ?Sized>(place: *const T, length: usize) -> Self {
+        let memory = File::open("/proc/self/mem").unwrap();
+        Self { memory, address: place.cast::<u8>().addr() as u64, found: vec![0; length] }
+    }
+
+    fn remaining(&mut self, secret: &[u8]) -> usize {
+        self.memory.read_exact_at(&mut self.found, self.address).unwrap();
+        let at = |start: usize| {
+            let slice = &self.found[start..];
+            slice.iter().zip(secret).filter(|(found, byte)| found == byte).count()
+        };
+        (0..self.found.len()).map(at).max().unwrap_or(0)
+    }
+}
+
+#[test]
+fn what_is_not_wiped_is_seen() {
+    let secret = secret::<64>();
+    let block = Box::new(secret);
+    let mut watch = Watch::on(&raw const *block, 64);
+    assert_eq!(watch.remaining(&secret), 64);
+    drop(block);
+    assert!(
+        watch.remaining(&secret) > 32,
+        "a plain box leaves its bytes behind, so the tests below can fail"
+    );
+}
+
+#[test]
+fn the_string_that_a_token_came_in() {
+    let secret = secret::<64>();
+    for refused in [false, true] {
+        let mut text = String::from_utf8(secret.to_vec()).unwrap();
+        if refused {
+            text.push(' ');
+        }
+        let mut watch = Watch::on(text.as_ptr(), text.len());
+        assert_eq!(watch.remaining(&secret), 64);
+        let token = ApiToken::new(text);
+        assert_eq!(token.is_err(), refused);
+        assert!(watch.remaining(&secret) < 16);
+    }
+}
+
+#[test]
+fn a_token() {
+    let secret = secret::<64>();
+    let token = ApiToken::new(String::from_utf8(secret.to_vec()).unwrap()).unwrap();
+    let mut watch = Watch::on(token.expose_secret().as_ptr(), 64);
+    assert_eq!(watch.remaining(&secret), 64);
+    drop(token);
+    assert!(watch.remaining(&secret) < 16);
+}
+
+#[test]
+fn a_dek() {
+    let secret = secret::<32>();
+    let dek = Box::new(Dek::from_bytes(&secret));
+    let mut watch = Watch::on(&raw const *dek, size_of::<Dek>());
+    assert_eq!(watch.remaining(&secret), 32);
+    drop(dek);
+    assert!(watch.remaining(&secret) < 8);
+}
+
+#[test]
+fn a_kek_and_its_schedule() {
+    let secret = secret::<32>();
+    let kek = Box::new(Kek::from_bytes(KekId::from_slice(b"some id").unwrap(), &secret));
+    let mut watch = Watch::on(&raw const *kek, size_of::<Kek>());
+    assert_eq!(watch.remaining(&secret), 32);
+    let whole = watch.found.clone();
+    drop(kek);
+    assert!(watch.remaining(&secret) < 8);
+    // The expanded schedule is as good as the key: of the non-zero bytes before, few may stand unchanged.
+    let unchanged = whole.iter().zip(&watch.found).filter(|(was, is)| **was != 0 && was == is).count();
+    assert!(unchanged < 64, "{unchanged} of {} bytes stand as they were", whole.len());
+}
+
+#[test]
+fn a_draft_of_a_seal() {
+    let context = EncryptionContext::for_vault_key(VaultId::from_bytes([1; 16]), VaultKeyPurpose::AuditMac);
+    let draft = Box::new(SealDraft::new(&context).unwrap());
+    let dek = *draft.wrap_request().dek().expose_secret();
+    let mut watch = Watch::on(&raw const *draft, size_of::<SealDraft<'_>>());
+    assert_eq!(watch.remaining(&dek), 32);
+    drop(draft);
+    assert!(watch.remaining(&dek) < 8);
+}
