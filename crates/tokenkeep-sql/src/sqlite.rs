@@ -27,9 +27,12 @@ use rows::{AUDIT_ENTRIES, AUDIT_HEADS, VAULT, select_records};
 /// Several stores, in one process or in several on one host, may be open on one file; the file must not lie on a
 /// network file system. A commit waits up to 5 seconds for another process's, then fails with `StoreUnavailable`.
 ///
-/// What [`scrub`](TokenStore::scrub) promises holds for what this store wrote: `secure_delete` is set on its own
-/// connections, and sealed bytes are overwritten in place. An account's id and name are not sealed bytes: what a
-/// removed one leaves in a page may stay there.
+/// A commit that is dropped once SQLite has it may still be made, a moment later; no later commit of this store comes
+/// before it.
+///
+/// What [`scrub`](TokenStore::scrub) promises holds for the sealed bytes that this store wrote: they never move within
+/// the file and are overwritten in place. `secure_delete` alone, which is set too, leaves copies where SQLite rebuilds a
+/// page; what else a record held, such as an account's name, may stay in one.
 #[derive(Clone)]
 pub struct SqliteStore {
     /// One connection: this process's commits queue here, in order, instead of sleeping on SQLite's lock.
@@ -152,5 +155,37 @@ impl TokenStore for SqliteStore {
 impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqliteStore").field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_connection_has_its_settings() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(folder.path().join("tokens.db")).await.unwrap();
+        let mut connections = vec![store.writer.acquire().await.unwrap()];
+        for _ in 0..store.readers.options().get_max_connections() {
+            connections.push(store.readers.acquire().await.unwrap());
+        }
+        for connection in &mut connections {
+            for (pragma, expected) in [
+                ("PRAGMA synchronous", 2), // FULL
+                ("PRAGMA fullfsync", 1),
+                ("PRAGMA secure_delete", 1),
+                ("PRAGMA temp_store", 2), // MEMORY
+                ("PRAGMA trusted_schema", 0),
+                ("PRAGMA foreign_keys", 1),
+                ("PRAGMA busy_timeout", 5000),
+            ] {
+                let found: i64 = sqlx::query_scalar(pragma).fetch_one(&mut **connection).await.unwrap();
+                assert_eq!(found, expected, "{pragma}");
+            }
+            let mode: String =
+                sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut **connection).await.unwrap();
+            assert_eq!(mode, "wal");
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
-use sqlx::{Row, Sqlite, SqliteConnection};
+use sqlx::{Sqlite, SqliteConnection};
 use tokenkeep_core::{Error, ErrorKind, KekId};
 use tokenkeep_store::{
     AuditChain, AuditEntry, AuditHead, Change, Expected, Record, RecordChange, VaultRecord, shard_of,
@@ -65,10 +65,11 @@ async fn refuse_closed(db: &mut SqliteConnection, kek: &KekId) -> Result<(), Err
     if closed.is_none() { Ok(()) } else { Err(ErrorKind::Conflict.into()) }
 }
 
-/// The slot of the record that is to be replaced, if it is what is expected.
+/// The slot of the record that is to be replaced, if there is or isn't one as expected. Which revision it has is for the
+/// update to compare.
 async fn find(db: &mut SqliteConnection, record: &Record, expected: Expected) -> Result<Option<Slot>, Error> {
     let found = sqlx::query(
-        "SELECT c.revision, c.slot, length(s.bytes) AS capacity \
+        "SELECT c.slot, length(s.bytes) AS capacity \
          FROM tokenkeep_connection c LEFT JOIN tokenkeep_sealed s ON s.slot = c.slot \
          WHERE c.tenant = $1 AND c.name = $2",
     )
@@ -77,21 +78,9 @@ async fn find(db: &mut SqliteConnection, record: &Record, expected: Expected) ->
     .fetch_optional(db)
     .await
     .map_err(failure)?;
-    let altered = |_| tampered("a record's slot in the database is not what it was");
     match (found, expected) {
         (None, Expected::Absent) => Ok(None),
-        (Some(row), Expected::Revision(revision)) => {
-            if row.try_get::<i64, _>("revision").map_err(altered)? != to_signed(revision.get())? {
-                return Err(ErrorKind::Conflict.into());
-            }
-            let number: Option<i64> = row.try_get("slot").map_err(altered)?;
-            let capacity: Option<i64> = row.try_get("capacity").map_err(altered)?;
-            Ok(number.zip(capacity).map(|(number, capacity)| Slot {
-                number,
-                // A length is never negative.
-                capacity: usize::try_from(capacity).unwrap_or(0),
-            }))
-        }
+        (Some(row), Expected::Revision(_)) => rows::slot(&row),
         _ => Err(ErrorKind::Conflict.into()),
     }
 }

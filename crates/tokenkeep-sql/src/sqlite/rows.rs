@@ -9,7 +9,7 @@ use tokenkeep_store::{
     VaultRecord,
 };
 
-use super::sealed;
+use super::sealed::{self, Slot};
 use crate::columns::{array, kek_id, parsed, purpose, tampered, to_unsigned};
 
 pub(crate) const VAULT: &str = "SELECT v.id, k.purpose, k.envelope \
@@ -151,6 +151,15 @@ fn sealed_part(row: &SqliteRow) -> Result<Option<Sealed>, Error> {
         }
         _ => Err(tampered("sealed bytes in the database are half there")),
     }
+}
+
+/// A record's slot, if it has one.
+pub(crate) fn slot(row: &SqliteRow) -> Result<Option<Slot>, Error> {
+    let number: Option<i64> = get(row, "slot")?;
+    let capacity: Option<i64> = get(row, "capacity")?;
+    // A length is never negative.
+    let slot = |(number, capacity)| Slot { number, capacity: usize::try_from(capacity).unwrap_or(0) };
+    Ok(number.zip(capacity).map(slot))
 }
 
 fn shard(row: &SqliteRow) -> Result<u16, Error> {
