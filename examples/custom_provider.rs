@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use serde::Deserialize;
 use tokenkeep::https::Transport;
 use tokenkeep::{
-    Account, ApiToken, Credential, Error, LocalKeyring, MemoryStore, Meaning, Origin, Provider, ProviderSpec, Vault,
+    Account, ApiToken, Credential, Error, LocalKeyring, Meaning, MemoryStore, Origin, Provider, ProviderSpec,
+    Vault,
 };
 use tokenkeep_testkit::{JsonStandIn, fake_token};
 
@@ -68,7 +69,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let vault = Vault::open(MemoryStore::new(), keys).await?;
     let connection = vault.connection("customer-17", "acme")?;
 
-    let refused = connection.connect(&acme, ApiToken::new(fake_token())?).await.err().ok_or("a wrong key was kept")?;
+    let refused =
+        connection.connect(&acme, ApiToken::new(fake_token())?).await.err().ok_or("a wrong key was kept")?;
     println!("a wrong key   {refused}");
     let account = connection.connect(&acme, ApiToken::new(key)?).await?;
     println!("the right one {} ({})", account.name, account.id);

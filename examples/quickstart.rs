@@ -78,7 +78,12 @@ async fn run() -> Result<()> {
 
     title("5. Every use is on record");
     for entry in vault.audit().of_tenant("customer-17", 0, 20).await? {
-        println!("   {}  {:<12} revision {}", entry.draft.at, entry.draft.action.name(), entry.draft.revision);
+        println!(
+            "   {}  {:<12} revision {}",
+            entry.draft.at,
+            entry.draft.action.name(),
+            entry.draft.revision
+        );
     }
     fact("verify", &vault.verify().await?.to_string());
 
@@ -160,7 +165,9 @@ impl Options {
         let mut options = Self { data_dir: None, token_stdin: false, live: false };
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
-                "--data-dir" => options.data_dir = Some(arguments.next().ok_or("--data-dir wants a folder")?.into()),
+                "--data-dir" => {
+                    options.data_dir = Some(arguments.next().ok_or("--data-dir wants a folder")?.into());
+                }
                 "--token-stdin" => options.token_stdin = true,
                 "--live" => options.live = true,
                 _ => return Err("usage: quickstart [--data-dir DIR] [--token-stdin] [--live]".into()),
@@ -178,7 +185,9 @@ impl Options {
             return Ok(token);
         }
         if self.live {
-            return Ok(Zeroizing::new(std::env::var("APIFY_TOKEN").map_err(|_| "--live wants the token in APIFY_TOKEN")?));
+            return Ok(Zeroizing::new(
+                std::env::var("APIFY_TOKEN").map_err(|_| "--live wants the token in APIFY_TOKEN")?,
+            ));
         }
         Ok(Zeroizing::new(fake_token()))
     }

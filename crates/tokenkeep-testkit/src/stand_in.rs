@@ -2,8 +2,8 @@
 
 use crate::access::Access;
 use crate::answers::{self, Body};
-use crate::json_stand_in::JsonAnswer;
 use crate::faults::Fault;
+use crate::json_stand_in::JsonAnswer;
 use crate::recorded::RecordedRequest;
 use crate::routes;
 use crate::run::Run;
