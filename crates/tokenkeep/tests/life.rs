@@ -23,7 +23,7 @@ async fn connected_used_and_disconnected() {
     assert_eq!(connection.connect(&f.provider, token(&text)).await.unwrap(), account("user-1"));
     assert_eq!(
         f.provider.asked.lock().unwrap().as_slice(),
-        [text.clone()],
+        std::slice::from_ref(&text),
         "the provider is asked once, before"
     );
 
