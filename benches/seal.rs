@@ -4,7 +4,7 @@
 use aes_gcm::{AeadInOut, Aes256Gcm, KeyInit};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use tokenkeep_core::{
-    ApiToken, ConnectionId, EncryptionContext, Incarnation, Kek, Origin, SecretVersion, TokenFacts, VaultId,
+    ApiToken, ConnectionId, EncryptionContext, Incarnation, Kek, Origin, PayloadKind, SecretVersion, TokenFacts, VaultId,
     fill_random, open_token, seal_token,
 };
 
@@ -17,6 +17,7 @@ fn context() -> EncryptionContext {
         incarnation: Incarnation::from_bytes([2; 16]),
         provider: "apify".parse().expect("a plain name"),
         origin: Origin::parse("https://api.apify.com").expect("an origin"),
+        kind: PayloadKind::ApiToken,
         secret_version: SecretVersion::FIRST,
     })
 }

@@ -61,7 +61,9 @@ impl Aad {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ConnectionId, Incarnation, Origin, ProviderName, SecretVersion, TokenFacts, VaultId};
+    use crate::{
+        ConnectionId, Incarnation, Origin, PayloadKind, ProviderName, SecretVersion, TokenFacts, VaultId,
+    };
     use alloc::format;
 
     #[test]
@@ -74,6 +76,7 @@ mod tests {
             incarnation: Incarnation::from_bytes([2; 16]),
             provider: ProviderName::new("p".repeat(64)).unwrap(),
             origin: Origin::parse(&format!("https://{host}:65535")).unwrap(),
+            kind: PayloadKind::ApiToken,
             secret_version: SecretVersion::FIRST,
         };
         let context = EncryptionContext::for_token(&facts);

@@ -19,8 +19,37 @@ pub struct TokenFacts {
     pub provider: ProviderName,
     /// The one place that the token may be sent to.
     pub origin: Origin,
+    /// What the payload is.
+    pub kind: PayloadKind,
     /// Which token of that incarnation.
     pub secret_version: SecretVersion,
+}
+
+/// What an envelope's payload is. Others (an OAuth token pair) get numbers of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PayloadKind {
+    /// An API token, as it is sent.
+    ApiToken,
+}
+
+impl PayloadKind {
+    /// Its number in the encryption context and in a database.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::ApiToken => 1,
+        }
+    }
+
+    /// The kind with this number.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            1 => Some(Self::ApiToken),
+            _ => None,
+        }
+    }
 }
 
 /// What one of a vault's own keys is for. Each purpose has a key of its own.
@@ -48,6 +77,12 @@ impl VaultKeyPurpose {
             Self::AuditMac => "audit-mac",
         }
     }
+
+    /// The purpose with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|purpose| purpose.name() == name)
+    }
 }
 
 /// What a ciphertext is bound to: it opens for an equal context only.
@@ -58,9 +93,6 @@ impl VaultKeyPurpose {
 pub struct EncryptionContext {
     encoded: Vec<u8>,
 }
-
-/// What kind of payload a token's envelope holds. Others (an OAuth token pair) get numbers of their own.
-const KIND_API_TOKEN: u8 = 1;
 
 impl EncryptionContext {
     /// The context of a token.
@@ -74,7 +106,7 @@ impl EncryptionContext {
             facts.incarnation.as_bytes(),
             facts.provider.as_str().as_bytes(),
             facts.origin.as_str().as_bytes(),
-            &[KIND_API_TOKEN],
+            &[facts.kind.number()],
             &facts.secret_version.get().to_be_bytes(),
         ])
     }

@@ -1,7 +1,7 @@
 //! Where a transport gets a token from, one attempt at a time.
 
 use alloc::boxed::Box;
-use alloc::sync::Arc;
+use alloc::sync::{Arc, Weak};
 use core::fmt;
 
 use async_trait::async_trait;
@@ -92,10 +92,11 @@ impl Credential {
     }
 
     /// A token that no vault keeps: one that is to be checked before it is sealed, or an application's own. It is
-    /// given for `origin` alone; reports about it go nowhere.
+    /// given for `origin` alone, and for as long as the caller keeps its `Arc`: a copy of the credential that someone
+    /// held on to is then worth nothing. Reports about it go nowhere.
     #[must_use]
-    pub fn fixed(origin: Origin, token: Arc<ApiToken>) -> Self {
-        Self::new(FixedToken { origin, token })
+    pub fn fixed(origin: Origin, token: &Arc<ApiToken>) -> Self {
+        Self::new(FixedToken { origin, token: Arc::downgrade(token) })
     }
 }
 
@@ -115,7 +116,7 @@ impl fmt::Debug for Credential {
 
 struct FixedToken {
     origin: Origin,
-    token: Arc<ApiToken>,
+    token: Weak<ApiToken>,
 }
 
 #[async_trait]
@@ -124,8 +125,9 @@ impl CredentialSource for FixedToken {
         if usage.origin != &self.origin {
             return Err(Error::new(ErrorKind::Misuse).because("the token is bound to another origin"));
         }
+        let token = self.token.upgrade().ok_or(ErrorKind::NotConnected)?;
         Ok(IssuedToken {
-            token: self.token.duplicate(),
+            token: token.duplicate(),
             incarnation: Incarnation::from_bytes([0; 16]),
             secret_version: SecretVersion::FIRST,
         })

@@ -1,8 +1,9 @@
 //! The one error that crosses the seams between the crates.
 
 use alloc::boxed::Box;
+use alloc::string::{String, ToString};
 use core::error::Error as StdError;
-use core::fmt;
+use core::fmt::{self, Write};
 
 use crate::{
     BadKekId, BadName, BadOrigin, CustomerAction, DecodeError, ErrorKind, Fault, OpenError,
@@ -11,8 +12,14 @@ use crate::{
 
 /// What went wrong, whose fault it is and what to do.
 ///
-/// It is made of a kind, a fixed text and at most one error below it. There is no way to put a value of the user's
-/// into it: the text is `&'static str`, and backends give their own errors as the source.
+/// It is made of a kind, a fixed text and at most one error below it. No text made at run time fits in: the detail is
+/// `&'static str`, and a source must be an error type. What a backend's own error type holds is that type's matter.
+///
+/// ```compile_fail
+/// use tokenkeep_core::{Error, ErrorKind};
+/// let text = String::from("what the customer typed");
+/// let error = Error::new(ErrorKind::InvalidToken).with_source(text);
+/// ```
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
@@ -36,8 +43,8 @@ impl Error {
 
     /// The same with its cause. The cause must hold no secret: it is shown in error chains.
     #[must_use]
-    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.source = Some(source.into());
+    pub fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.source = Some(Box::new(source));
         self
     }
 
@@ -63,6 +70,21 @@ impl Error {
     #[must_use]
     pub fn customer_action(&self) -> Option<CustomerAction> {
         self.kind.customer_action()
+    }
+}
+
+impl Error {
+    /// The error with all its causes in one line, for a log.
+    #[must_use]
+    pub fn report(&self) -> String {
+        let mut line = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            // Writing to a `String` does not fail.
+            let _ = write!(line, ": {error}");
+            cause = error.source();
+        }
+        line
     }
 }
 

@@ -18,6 +18,8 @@ pub enum ErrorKind {
     Misuse,
     /// The provider does not accept the token.
     TokenRefused,
+    /// The token is good, but of another account than the one that is connected.
+    OtherAccount,
     /// The provider accepts the token, but not for this.
     ScopeTooSmall,
     /// The provider has no such thing.
@@ -28,7 +30,7 @@ pub enum ErrorKind {
     ProviderUnavailable,
     /// The provider's answer is not what its API promises: not JSON, too large, an unexpected status.
     ProviderMisbehaved,
-    /// The connection holds a live token already.
+    /// The connection holds a token already.
     AlreadyConnected,
     /// There is no such connection, or it was disconnected.
     NotConnected,
@@ -36,6 +38,8 @@ pub enum ErrorKind {
     Paused,
     /// The provider refused the token for good.
     Revoked,
+    /// What the application cached for the disconnected connection is not cleared yet.
+    PurgePending,
     /// The connection changed while this call was at work.
     Conflict,
     /// The database did not answer.
@@ -86,6 +90,8 @@ pub enum CustomerAction {
     Connect,
     /// Make a new token at the provider and put it in the old one's place.
     ReplaceToken,
+    /// Enter a token of the account that is connected, or disconnect first to connect another one.
+    UseSameAccount,
     /// Give the token the permissions that were asked for, or make one that has them.
     WidenScope,
     /// Disconnect first, or replace the token.
@@ -99,14 +105,18 @@ impl ErrorKind {
     #[must_use]
     pub fn fault(self) -> Fault {
         match self {
-            Self::InvalidToken | Self::TokenRefused | Self::ScopeTooSmall | Self::Paused | Self::Revoked => {
-                Fault::Customer
-            }
+            Self::InvalidToken
+            | Self::TokenRefused
+            | Self::OtherAccount
+            | Self::ScopeTooSmall
+            | Self::Paused
+            | Self::Revoked => Fault::Customer,
             Self::InvalidName
             | Self::Misuse
             | Self::NotFound
             | Self::AlreadyConnected
             | Self::NotConnected
+            | Self::PurgePending
             | Self::Conflict => Fault::Caller,
             Self::RateLimited | Self::ProviderUnavailable | Self::ProviderMisbehaved => Fault::Provider,
             Self::StoreUnavailable
@@ -129,6 +139,7 @@ impl ErrorKind {
             self,
             Self::RateLimited
                 | Self::ProviderUnavailable
+                | Self::PurgePending
                 | Self::Conflict
                 | Self::StoreUnavailable
                 | Self::KeysUnavailable
@@ -144,6 +155,7 @@ impl ErrorKind {
             Self::InvalidName => "a tenant, connection or provider name or an origin is not allowed",
             Self::Misuse => "the call does not fit what was configured",
             Self::TokenRefused => "the provider does not accept the token",
+            Self::OtherAccount => "the token is of another account than the one that is connected",
             Self::ScopeTooSmall => "the provider accepts the token, but not for this",
             Self::NotFound => "the provider has no such thing",
             Self::RateLimited => "the provider asks for fewer calls; try again later",
@@ -151,10 +163,11 @@ impl ErrorKind {
                 "the provider did not answer or had a fault of its own; try again later"
             }
             Self::ProviderMisbehaved => "the provider's answer is not what its API promises",
-            Self::AlreadyConnected => "the connection holds a live token already; replace it instead",
+            Self::AlreadyConnected => "the connection holds a token already; replace it instead",
             Self::NotConnected => "the connection is not connected",
             Self::Paused => "the provider refused the token once; recheck the connection",
             Self::Revoked => "the provider refused the token for good; it must be replaced",
+            Self::PurgePending => "what was cached for the former connection is not cleared yet; try again",
             Self::Conflict => "something changed while this call was at work; try again",
             Self::StoreUnavailable => "the database did not answer; try again later",
             Self::StoreUnusable => "the database can't be used as it is",
@@ -175,12 +188,14 @@ impl ErrorKind {
         match self {
             Self::InvalidToken => Some(CustomerAction::EnterTokenAgain),
             Self::TokenRefused | Self::Revoked => Some(CustomerAction::ReplaceToken),
+            Self::OtherAccount => Some(CustomerAction::UseSameAccount),
             Self::ScopeTooSmall => Some(CustomerAction::WidenScope),
             Self::AlreadyConnected => Some(CustomerAction::ReplaceInstead),
             Self::NotConnected => Some(CustomerAction::Connect),
             Self::Paused
             | Self::RateLimited
             | Self::ProviderUnavailable
+            | Self::PurgePending
             | Self::Conflict
             | Self::StoreUnavailable
             | Self::KeysUnavailable => Some(CustomerAction::TryAgainLater),
@@ -195,6 +210,9 @@ impl fmt::Display for CustomerAction {
             Self::EnterTokenAgain => "Copy the token again and paste it whole.",
             Self::Connect => "Connect your account first.",
             Self::ReplaceToken => "Make a new token at the provider and enter it here.",
+            Self::UseSameAccount => {
+                "Enter a token of the account that is connected, or disconnect first to connect another one."
+            }
             Self::WidenScope => "Give the token the permissions that were asked for.",
             Self::ReplaceInstead => "Replace the token, or disconnect first.",
             Self::TryAgainLater => "Please try again in a few minutes.",

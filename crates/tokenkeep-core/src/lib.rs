@@ -12,7 +12,7 @@
 //!
 //! ```
 //! use tokenkeep_core::{
-//!     ApiToken, ConnectionId, EncryptionContext, Incarnation, Kek, Origin, SecretVersion, TokenFacts, VaultId,
+//!     ApiToken, ConnectionId, EncryptionContext, Incarnation, Kek, Origin, PayloadKind, SecretVersion, TokenFacts, VaultId,
 //!     open_token, seal_token,
 //! };
 //!
@@ -23,6 +23,7 @@
 //!     incarnation: Incarnation::random()?,
 //!     provider: "apify".parse()?,
 //!     origin: Origin::parse("https://api.apify.com")?,
+//!     kind: PayloadKind::ApiToken,
 //!     secret_version: SecretVersion::FIRST,
 //! };
 //! let context = EncryptionContext::for_token(&facts);
@@ -57,7 +58,7 @@ mod suite;
 mod token;
 mod wrap;
 
-pub use context::{EncryptionContext, TokenFacts, VaultKeyPurpose};
+pub use context::{EncryptionContext, PayloadKind, TokenFacts, VaultKeyPurpose};
 #[cfg(feature = "async")]
 pub use credential::{Credential, CredentialSource, IssuedToken, Outcome, Use};
 pub use crypto_error::{DecodeError, OpenError, RandomUnavailable, SealError};

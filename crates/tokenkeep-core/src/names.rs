@@ -26,7 +26,7 @@ pub enum BadName {
 }
 
 /// Characters that show nothing or reorder what stands beside them: two names that look alike would differ.
-fn is_invisible(c: char) -> bool {
+pub(crate) fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}' | '\u{180B}'..='\u{180F}'
@@ -34,7 +34,7 @@ fn is_invisible(c: char) -> bool {
             | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}' | '\u{E0000}'..='\u{E0FFF}')
 }
 
-fn check_printable(what: &'static str, text: &str, max: usize) -> Result<(), BadName> {
+pub(crate) fn check_printable(what: &'static str, text: &str, max: usize) -> Result<(), BadName> {
     if text.is_empty() {
         return Err(BadName::Empty(what));
     }

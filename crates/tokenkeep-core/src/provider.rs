@@ -1,12 +1,13 @@
 //! An API that tokens are for.
 
+use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 
 use async_trait::async_trait;
 
-use crate::{Credential, Error, ErrorKind, Origin, ProviderName};
+use crate::{Credential, Error, ErrorKind, Origin, ProviderName, names};
 
 /// What an error answer of a provider means for a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -112,13 +113,48 @@ impl fmt::Debug for ProviderSpec {
     }
 }
 
-/// Whose token it is, in the provider's words. Neither field is a secret; both are stored with the connection.
+/// Whose token it is, in the provider's words. Neither part is a secret; both are stored with the connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
-    /// The provider's identifier of the account: what tells whether a new token is of the same account.
-    pub id: String,
-    /// A name that a person recognises the account by.
-    pub name: String,
+    id: String,
+    name: String,
+}
+
+impl Account {
+    /// The most bytes that an id or a name has.
+    pub const MAX_LEN: usize = 255;
+
+    /// An account as a provider tells it. The id is what tells whether a new token is of the same account, so it must be
+    /// 1 to 255 bytes of printable text. The name is for a person to read: what can't be printed is left out of it, and
+    /// it is cut at 255 bytes; it may be empty.
+    ///
+    /// # Errors
+    /// `ProviderMisbehaved` for an id that can be none.
+    pub fn new(id: impl AsRef<str>, name: impl AsRef<str>) -> Result<Self, Error> {
+        let id = id.as_ref();
+        names::check_printable("account", id, Self::MAX_LEN)
+            .map_err(|bad| Error::new(ErrorKind::ProviderMisbehaved).with_source(bad))?;
+        let mut shown = String::new();
+        for c in name.as_ref().chars().filter(|c| !names::is_invisible(*c)) {
+            if shown.len() + c.len_utf8() > Self::MAX_LEN {
+                break;
+            }
+            shown.push(c);
+        }
+        Ok(Self { id: id.to_owned(), name: shown })
+    }
+
+    /// The provider's identifier of the account.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// A name that a person recognises the account by; may be empty.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 /// An API that tokens are for: its facts, and how a token is checked and whose it is.

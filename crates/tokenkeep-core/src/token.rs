@@ -63,6 +63,16 @@ impl ApiToken {
         token
     }
 
+    /// As [`new`](Self::new), after taking off the white space that a paste brings at either end.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn from_pasted(mut text: String) -> Result<Self, TokenRejected> {
+        let token = check(text.trim()).map(|()| Self(SecretString::from(Box::<str>::from(text.trim()))));
+        text.zeroize();
+        token
+    }
+
     /// The token from an opened payload.
     pub(crate) fn from_payload(payload: Zeroizing<Vec<u8>>) -> Option<Self> {
         let text = core::str::from_utf8(&payload).ok()?;
@@ -133,6 +143,14 @@ mod tests {
         }
         assert_eq!(ApiToken::new("x".repeat(1 << 20)).err(), Some(TokenRejected::TooLong));
         assert!(ApiToken::new("x".repeat(MAX_PAYLOAD)).is_ok());
+    }
+
+    #[test]
+    fn a_paste_may_bring_white_space_at_its_ends_alone() {
+        let token = ApiToken::from_pasted(" \tan-example-token\r\n".to_owned()).unwrap();
+        assert_eq!(token.expose_secret(), "an-example-token");
+        assert_eq!(ApiToken::from_pasted("two words".to_owned()).err(), Some(TokenRejected::WhiteSpace));
+        assert_eq!(ApiToken::from_pasted(" \n".to_owned()).err(), Some(TokenRejected::Empty));
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use tokenkeep_core::{
     ApiToken, ConnectionId, DecodeError, EncryptionContext, Envelope, Incarnation, Kek, KekId, OpenError,
-    Origin, SealDraft, SealError, SecretVersion, TokenFacts, VaultId, VaultKeyPurpose, WrapRequest,
-    WrappedDek, open_payload, open_token, seal_token,
+    Origin, PayloadKind, SealDraft, SealError, SecretVersion, TokenFacts, VaultId, VaultKeyPurpose,
+    WrapRequest, WrappedDek, open_payload, open_token, seal_token,
 };
 
 fn facts() -> TokenFacts {
@@ -14,6 +14,7 @@ fn facts() -> TokenFacts {
         incarnation: Incarnation::from_bytes([2; 16]),
         provider: "apify".parse().unwrap(),
         origin: Origin::parse("https://api.apify.com").unwrap(),
+        kind: PayloadKind::ApiToken,
         secret_version: SecretVersion::FIRST,
     }
 }

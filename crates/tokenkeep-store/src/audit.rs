@@ -71,6 +71,8 @@ pub struct AuditDraft {
     pub secret_version: SecretVersion,
     /// The record's revision after it.
     pub revision: Revision,
+    /// The record's MAC after it, so that the trail pins the very record; `None` where no record changed.
+    pub record_mac: Option<[u8; 32]>,
     /// How often; 1 but for [`Action::UsedAgain`].
     pub count: u64,
     /// The provider's identifier of what a use made (a run), if it made something.

@@ -80,6 +80,7 @@ impl RecordMac {
             id,
             provider,
             origin,
+            kind,
             incarnation,
             secret_version,
             revision,
@@ -98,6 +99,7 @@ impl RecordMac {
         fields.text(id.name().as_str());
         fields.text(provider.as_str());
         fields.text(origin.as_str());
+        fields.number(u64::from(kind.number()));
         fields.bytes(incarnation.as_bytes());
         fields.number(secret_version.get());
         fields.number(revision.get());
@@ -108,8 +110,8 @@ impl RecordMac {
             fields.bytes(&sealed.fingerprint);
         });
         fields.optional(account.as_ref(), |fields, account| {
-            fields.text(&account.id);
-            fields.text(&account.name);
+            fields.text(account.id());
+            fields.text(account.name());
         });
         fields.time(*connected_at);
         fields.time(*token_set_at);
@@ -154,7 +156,7 @@ impl AuditChain {
     }
 
     fn fields(&self, head: &AuditHead, sequence: u64, draft: &AuditDraft) -> Fields {
-        let AuditDraft { at, action, id, incarnation, secret_version, revision, count, subject } = draft;
+        let AuditDraft { at, action, id, incarnation, secret_version, revision, record_mac, count, subject } = draft;
         let mut fields = Fields::start(&self.0, b"tokenkeep audit entry");
         fields.number(u64::from(head.shard));
         fields.number(sequence);
@@ -166,6 +168,7 @@ impl AuditChain {
         fields.bytes(incarnation.as_bytes());
         fields.number(secret_version.get());
         fields.number(revision.get());
+        fields.optional(record_mac.as_ref(), |fields, mac| fields.bytes(mac));
         fields.number(*count);
         fields.optional(subject.as_deref(), Fields::text);
         fields

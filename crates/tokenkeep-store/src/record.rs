@@ -3,7 +3,7 @@
 use std::fmt;
 
 use tokenkeep_core::{
-    Account, ConnectionId, Incarnation, KekId, Origin, ProviderName, Revision, SecretVersion,
+    Account, ConnectionId, Incarnation, KekId, Origin, PayloadKind, ProviderName, Revision, SecretVersion,
 };
 
 use crate::Timestamp;
@@ -82,6 +82,8 @@ pub struct Record {
     pub provider: ProviderName,
     /// The one place that the token may be sent to.
     pub origin: Origin,
+    /// What the envelope holds.
+    pub kind: PayloadKind,
     /// Which life of the connection this is.
     pub incarnation: Incarnation,
     /// Which token of that incarnation it holds.

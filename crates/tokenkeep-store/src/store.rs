@@ -70,7 +70,8 @@ pub enum Scrub {
 /// - A commit happens wholly or not at all: every change in it, each with its entry. An acknowledged commit is durable.
 /// - It locks the records first and then the heads of the shards, each in ascending order, so that commits can't deadlock.
 /// - A change whose expectation is not met makes the whole commit fail with `Conflict`.
-/// - A record under a closed KEK ([`close_kek`](Self::close_kek)) makes the whole commit fail with `Conflict`.
+/// - A seal under a closed KEK ([`close_kek`](Self::close_kek)) makes the whole commit fail with `Conflict`: a record whose
+///   envelope is not the one in place, and names that KEK. A change that leaves the envelope as it is goes through.
 /// - Reads see every commit that was acknowledged before they began, from any instance.
 /// - A store keeps what it is given as it is: it neither makes nor checks MACs of records.
 /// - What it can't make sense of (a row edited by hand) is `Tampered`; a schema of another version is `StoreUnusable`; what
@@ -88,7 +89,8 @@ pub trait TokenStore: Send + Sync + fmt::Debug {
     /// Makes the vault, if there is none, and returns the one that there is then: of two that race, one wins.
     ///
     /// # Errors
-    /// As said at the trait.
+    /// `StoreUnusable` when there is no vault but there are records or audit entries: it was lost, and a new one would
+    /// bury them. Otherwise as said at the trait.
     async fn init_vault(&self, vault: &VaultRecord) -> Result<VaultRecord, Error>;
 
     /// The record of this id; a tombstone is one.
@@ -111,7 +113,7 @@ pub trait TokenStore: Send + Sync + fmt::Debug {
     /// `Conflict`, and as said at the trait.
     async fn commit(&self, changes: &[Change], chain: &AuditChain) -> Result<(), Error>;
 
-    /// From now on no record under this KEK is committed. Repeating it is no error.
+    /// From now on no new envelope under this KEK is committed. Repeating it is no error.
     ///
     /// # Errors
     /// As said at the trait.
