@@ -49,7 +49,7 @@ impl Provider for Acme {
 
     async fn check(&self, credential: &Credential) -> Result<Account, Error> {
         let WhoAmI { id, login } = self.who_am_i(credential).await?;
-        Ok(Account { id: id.to_string(), name: login })
+        Account::new(id.to_string(), login)
     }
 }
 

@@ -58,7 +58,7 @@ impl Provider for Apify {
     /// `ScopeTooSmall`: the token works, but it can't be told whose it is.
     async fn check(&self, credential: &Credential) -> Result<Account, Error> {
         match self.with(credential.clone()).me().await {
-            Ok(me) => Ok(Account { id: me.id, name: me.username }),
+            Ok(me) => Account::new(me.id, me.username),
             // Who asks is always there; this is not the API that it should be.
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 Err(Error::new(ErrorKind::ProviderMisbehaved)

@@ -59,7 +59,7 @@ async fn the_real_apify_is_the_default() {
 async fn a_token_is_checked_and_its_account_named() {
     let scene = Scene::new().await;
     let account = scene.check(&scene.token).await.unwrap();
-    assert_eq!(account, Account { id: ACCOUNT.to_owned(), name: "jane-doe".to_owned() });
+    assert_eq!(account, Account::new(ACCOUNT, "jane-doe").unwrap());
     assert_eq!(scene.stand_in.requests()[0].target, "/v2/users/me");
 
     assert_eq!(scene.check(&fake_token()).await.unwrap_err().kind(), ErrorKind::TokenRefused);

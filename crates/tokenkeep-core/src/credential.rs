@@ -91,12 +91,18 @@ impl Credential {
         Self(Arc::new(source))
     }
 
-    /// A token that no vault keeps: one that is to be checked before it is sealed, or an application's own. It is
-    /// given for `origin` alone, and for as long as the caller keeps its `Arc`: a copy of the credential that someone
-    /// held on to is then worth nothing. Reports about it go nowhere.
+    /// A token that no vault keeps: an application's own, a test's. It is given for `origin` alone; reports about it go
+    /// nowhere.
     #[must_use]
-    pub fn fixed(origin: Origin, token: &Arc<ApiToken>) -> Self {
-        Self::new(FixedToken { origin, token: Arc::downgrade(token) })
+    pub fn fixed(origin: Origin, token: impl Into<Arc<ApiToken>>) -> Self {
+        Self::new(FixedToken { origin, token: Held::Kept(token.into()) })
+    }
+
+    /// As [`fixed`](Self::fixed), for as long as the lender keeps its `Arc`: whoever holds on to a copy of the credential
+    /// then gets `NotConnected`. For a provider that is to check a token once.
+    #[must_use]
+    pub fn lent(origin: Origin, token: &Arc<ApiToken>) -> Self {
+        Self::new(FixedToken { origin, token: Held::Lent(Arc::downgrade(token)) })
     }
 }
 
@@ -116,7 +122,12 @@ impl fmt::Debug for Credential {
 
 struct FixedToken {
     origin: Origin,
-    token: Weak<ApiToken>,
+    token: Held,
+}
+
+enum Held {
+    Kept(Arc<ApiToken>),
+    Lent(Weak<ApiToken>),
 }
 
 #[async_trait]
@@ -125,7 +136,10 @@ impl CredentialSource for FixedToken {
         if usage.origin != &self.origin {
             return Err(Error::new(ErrorKind::Misuse).because("the token is bound to another origin"));
         }
-        let token = self.token.upgrade().ok_or(ErrorKind::NotConnected)?;
+        let token = match &self.token {
+            Held::Kept(token) => Arc::clone(token),
+            Held::Lent(token) => token.upgrade().ok_or(ErrorKind::NotConnected)?,
+        };
         Ok(IssuedToken {
             token: token.duplicate(),
             incarnation: Incarnation::from_bytes([0; 16]),

@@ -12,7 +12,7 @@
 //! let transport = Transport::new(spec)?; // once per process
 //!
 //! // A vault gives credentials; this one is of a token that no vault keeps.
-//! let credential = Credential::fixed(transport.spec().origin.clone(), token.into());
+//! let credential = Credential::fixed(transport.spec().origin.clone(), token);
 //! let answer = transport
 //!     .get("/v1/reports")
 //!     .segment("2026-08") // encoded; can't step out of its place

@@ -40,7 +40,8 @@ pub(crate) struct Keks {
 }
 
 struct StoredKek {
-    kek: Kek,
+    /// In a place of its own: a list that grows moves the pointer and leaves no key behind.
+    kek: Box<Kek>,
     /// When it was made, in seconds since 1970 UTC.
     created: u64,
 }
@@ -64,12 +65,12 @@ impl Keks {
 
     /// Oldest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Kek> {
-        self.keks.iter().map(|stored| &stored.kek)
+        self.keks.iter().map(|stored| &*stored.kek)
     }
 
     pub(crate) fn find(&self, id: &KekId) -> Option<&Kek> {
         // Newest first: what is opened is mostly new, and there are a handful.
-        self.keks.iter().rev().map(|stored| &stored.kek).find(|kek| kek.id() == id)
+        self.keks.iter().rev().map(|stored| &*stored.kek).find(|kek| kek.id() == id)
     }
 
     /// Whether every KEK of `other` is here too.
@@ -126,7 +127,7 @@ impl Keks {
 impl StoredKek {
     fn generate() -> Result<Self, KeyringError> {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Ok(Self { kek: Kek::generate()?, created: since_1970.as_secs() })
+        Ok(Self { kek: Box::new(Kek::generate()?), created: since_1970.as_secs() })
     }
 }
 
@@ -184,7 +185,7 @@ fn parse_line(line: &[u8]) -> Option<(StoredKek, bool)> {
     }
     let mut bytes = Zeroizing::new([0; Kek::LEN]);
     base16ct::lower::decode(key, &mut *bytes).ok()?;
-    Some((StoredKek { kek: Kek::from_bytes(id, &bytes), created }, is_primary))
+    Some((StoredKek { kek: Box::new(Kek::from_bytes(id, &bytes)), created }, is_primary))
 }
 
 /// A decimal number in its one spelling.
