@@ -3,7 +3,7 @@
 
 use std::str::FromStr;
 
-use tokenkeep_core::{Error, ErrorKind, KekId, VaultKeyPurpose};
+use tokenkeep_core::{Error, ErrorKind, KekId, PayloadKind, VaultKeyPurpose};
 
 pub(crate) fn tampered(detail: &'static str) -> Error {
     Error::new(ErrorKind::Tampered).because(detail)
@@ -30,7 +30,12 @@ pub(crate) fn kek_id(bytes: &[u8]) -> Result<KekId, Error> {
     KekId::from_slice(bytes).map_err(|_| tampered("a KEK id in the database has no right length"))
 }
 
+pub(crate) fn payload_kind(number: i64) -> Result<PayloadKind, Error> {
+    let known = u8::try_from(number).ok().and_then(PayloadKind::from_number);
+    known.ok_or_else(|| tampered("a payload's kind in the database is unknown"))
+}
+
 pub(crate) fn purpose(name: &str) -> Result<VaultKeyPurpose, Error> {
-    let known = VaultKeyPurpose::ALL.into_iter().find(|purpose| purpose.name() == name);
-    known.ok_or_else(|| tampered("a vault key in the database has an unknown purpose"))
+    VaultKeyPurpose::from_name(name)
+        .ok_or_else(|| tampered("a vault key in the database has an unknown purpose"))
 }

@@ -156,7 +156,8 @@ impl AuditChain {
     }
 
     fn fields(&self, head: &AuditHead, sequence: u64, draft: &AuditDraft) -> Fields {
-        let AuditDraft { at, action, id, incarnation, secret_version, revision, record_mac, count, subject } = draft;
+        let AuditDraft { at, action, id, incarnation, secret_version, revision, record_mac, count, subject } =
+            draft;
         let mut fields = Fields::start(&self.0, b"tokenkeep audit entry");
         fields.number(u64::from(head.shard));
         fields.number(sequence);

@@ -53,8 +53,13 @@ impl State {
             .map_or(AuditHead::empty(shard), AuditEntry::head)
     }
 
-    fn is_closed(&self, record: &Record) -> bool {
-        record.sealed.as_ref().is_some_and(|sealed| self.closed.contains(&sealed.kek))
+    /// Whether the record brings an envelope that was not in its place before, and that under a closed KEK.
+    fn seals_under_closed(&self, record: &Record, before: Option<&Record>) -> bool {
+        let present = before.and_then(|before| before.sealed.as_ref());
+        record.sealed.as_ref().is_some_and(|sealed| {
+            self.closed.contains(&sealed.kek)
+                && present.is_none_or(|present| present.envelope != sealed.envelope)
+        })
     }
 }
 
@@ -74,7 +79,14 @@ impl TokenStore for MemoryStore {
     }
 
     async fn init_vault(&self, vault: &VaultRecord) -> Result<VaultRecord, Error> {
-        Ok(self.state().vault.get_or_insert_with(|| vault.clone()).clone())
+        let mut state = self.state();
+        let in_use = !state.records.is_empty() || state.trail.iter().any(|chain| !chain.is_empty());
+        if state.vault.is_none() && in_use {
+            return Err(
+                Error::new(ErrorKind::StoreUnusable).because("its vault is missing, its records are not")
+            );
+        }
+        Ok(state.vault.get_or_insert_with(|| vault.clone()).clone())
     }
 
     async fn record(&self, id: &ConnectionId) -> Result<Option<Record>, Error> {
@@ -106,7 +118,7 @@ impl TokenStore for MemoryStore {
                     (Expected::Revision(revision), Some(before)) => before.revision == *revision,
                     _ => false,
                 };
-                if !met || state.is_closed(record) {
+                if !met || state.seals_under_closed(record, before) {
                     return Err(ErrorKind::Conflict.into());
                 }
                 records.insert(record.id.clone(), record.clone());

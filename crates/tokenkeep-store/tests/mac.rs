@@ -13,15 +13,18 @@ fn key(byte: u8) -> Zeroizing<[u8; 32]> {
 }
 
 fn record() -> Record {
-    sample_record(&sample_id("tenant", "name"), 5)
+    Record {
+        account: account("account-id", "account-name"),
+        ..sample_record(&sample_id("tenant", "name"), 5)
+    }
 }
 
 fn sealed(record: &mut Record) -> &mut Sealed {
     record.sealed.as_mut().unwrap()
 }
 
-fn account(record: &mut Record) -> &mut Account {
-    record.account.as_mut().unwrap()
+fn account(id: &str, name: &str) -> Option<Account> {
+    Some(Account::new(id, name).unwrap())
 }
 
 #[test]
@@ -48,8 +51,8 @@ fn every_field_of_a_record_matters() {
         ("KEK", |record| sealed(record).kek = KekId::from_slice(b"another").unwrap()),
         ("fingerprint", |record| sealed(record).fingerprint[31] ^= 1),
         ("account", |record| record.account = None),
-        ("account's id", |record| account(record).id.push('x')),
-        ("account's name", |record| account(record).name.push('x')),
+        ("account's id", |record| record.account = account("other", "account-name")),
+        ("account's name", |record| record.account = account("account-id", "other")),
         ("connected at", |record| record.connected_at = Timestamp::from_millis(1)),
         ("token set at", |record| record.token_set_at = Timestamp::from_millis(1)),
         ("updated at", |record| record.updated_at = Timestamp::from_millis(1)),
@@ -80,15 +83,12 @@ fn fields_of_a_record_do_not_run_together() {
     assert!(interchangeable(&record(), &record()));
     let with_id = |tenant, name| Record { id: sample_id(tenant, name), ..record() };
     assert!(!interchangeable(&with_id("ab", "c"), &with_id("a", "bc")));
-    let with_account = |id: &str, name: &str| {
-        let account = Account { id: id.to_owned(), name: name.to_owned() };
-        Record { account: Some(account), ..record() }
-    };
+    let with_account = |id: &str, name: &str| Record { account: account(id, name), ..record() };
     assert!(!interchangeable(&with_account("ab", "c"), &with_account("a", "bc")));
-    assert!(!interchangeable(&with_account("", "abc"), &with_account("abc", "")));
+    assert!(!interchangeable(&with_account("ab", "c"), &with_account("abc", "")));
     // Absent is not empty.
     let nobody = Record { account: None, ..record() };
-    assert!(!interchangeable(&nobody, &with_account("", "")));
+    assert!(!interchangeable(&nobody, &with_account("a", "")));
     let zero = Timestamp::from_millis(0);
     let never = Record { expires_at: None, ..record() };
     assert!(!interchangeable(&never, &Record { expires_at: Some(zero), ..record() }));
@@ -102,7 +102,7 @@ fn fields_of_a_record_do_not_run_together() {
 }
 
 fn draft() -> AuditDraft {
-    let mut draft = sample_entry(&record(), Action::Used);
+    let mut draft = sample_entry(&record(), Action::Connected);
     draft.subject = Some("run".to_owned());
     draft
 }
@@ -117,7 +117,7 @@ fn every_field_of_an_entry_matters() {
     assert!(!AuditChain::new(key(2)).follows(&before, &entry), "another key's MAC fits");
 
     type Edit = fn(&mut AuditEntry);
-    let edits: [(&str, Edit); 14] = [
+    let edits: [(&str, Edit); 16] = [
         ("shard", |entry| entry.shard = 4),
         ("sequence", |entry| entry.sequence = 9),
         ("time", |entry| entry.draft.at = Timestamp::from_millis(1)),
@@ -128,6 +128,8 @@ fn every_field_of_an_entry_matters() {
         ("incarnation", |entry| entry.draft.incarnation = Incarnation::from_bytes([1; 16])),
         ("secret version", |entry| entry.draft.secret_version = SecretVersion::from_u64(1 << 40)),
         ("revision", |entry| entry.draft.revision = Revision::from_u64(6)),
+        ("record's MAC", |entry| entry.draft.record_mac = Some([1; 32])),
+        ("no record's MAC", |entry| entry.draft.record_mac = None),
         ("count", |entry| entry.draft.count = 2),
         ("subject", |entry| entry.draft.subject = Some("ruN".to_owned())),
         ("no subject", |entry| entry.draft.subject = None),

@@ -11,8 +11,10 @@ CREATE TABLE tokenkeep_vault_key (
     envelope BLOB NOT NULL
 ) STRICT;
 
--- Fingerprint (32 bytes), envelope, and zeroes up to a size class. No row is ever deleted or changes its size, so
--- SQLite overwrites it in place and never moves it: where it moves a cell, it leaves a copy that secure_delete misses.
+-- What a disconnect must leave nothing of, in three parts, each led by its length in 4 bytes (big-endian; 0 where there
+-- is none): fingerprint (32 bytes) and envelope, the account's id, the account's name; then zeroes up to a size class.
+-- No row is ever deleted or changes its size, so SQLite overwrites it in place and never moves it: where it moves a cell,
+-- it leaves a copy that secure_delete misses.
 CREATE TABLE tokenkeep_sealed (
     slot INTEGER NOT NULL PRIMARY KEY,
     bytes BLOB NOT NULL
@@ -23,15 +25,13 @@ CREATE TABLE tokenkeep_connection (
     name TEXT NOT NULL,
     provider TEXT NOT NULL,
     origin TEXT NOT NULL,
+    kind INTEGER NOT NULL,
     incarnation BLOB NOT NULL,
     secret_version INTEGER NOT NULL,
     revision INTEGER NOT NULL,
     status TEXT NOT NULL,
-    kek BLOB,
-    envelope_length INTEGER,
+    kek BLOB, -- NULL where the slot holds no envelope
     slot INTEGER, -- a tombstone keeps its slot, full of zeroes
-    account_id TEXT,
-    account_name TEXT,
     connected_at INTEGER NOT NULL,
     token_set_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
@@ -59,6 +59,7 @@ CREATE TABLE tokenkeep_audit (
     incarnation BLOB NOT NULL,
     secret_version INTEGER NOT NULL,
     revision INTEGER NOT NULL,
+    record_mac BLOB,
     times INTEGER NOT NULL,
     subject TEXT,
     mac BLOB NOT NULL,

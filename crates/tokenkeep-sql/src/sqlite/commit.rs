@@ -41,11 +41,14 @@ pub(crate) async fn apply(
 }
 
 async fn put_record(db: &mut SqliteConnection, record: &Record, expected: Expected) -> Result<(), Error> {
-    if let Some(sealed) = &record.sealed {
-        refuse_closed(db, &sealed.kek).await?;
-    }
     let present = find(db, record, expected).await?;
-    let slot = sealed::put(db, present, record.sealed.as_ref()).await?;
+    if let Some(sealed) = &record.sealed
+        && is_closed(db, &sealed.kek).await?
+        && !sealed::holds(db, present, &sealed.envelope).await?
+    {
+        return Err(ErrorKind::Conflict.into());
+    }
+    let slot = sealed::put(db, present, record.sealed.as_ref(), record.account.as_ref()).await?;
     let query = match expected {
         Expected::Absent => bind_record(INSERT_RECORD, record, slot)?,
         Expected::Revision(revision) => {
@@ -56,13 +59,13 @@ async fn put_record(db: &mut SqliteConnection, record: &Record, expected: Expect
     if done.rows_affected() == 1 { Ok(()) } else { Err(ErrorKind::Conflict.into()) }
 }
 
-async fn refuse_closed(db: &mut SqliteConnection, kek: &KekId) -> Result<(), Error> {
+async fn is_closed(db: &mut SqliteConnection, kek: &KekId) -> Result<bool, Error> {
     let closed = sqlx::query("SELECT kek FROM tokenkeep_closed_kek WHERE kek = $1")
         .bind(kek.as_bytes())
         .fetch_optional(db)
         .await
         .map_err(failure)?;
-    if closed.is_none() { Ok(()) } else { Err(ErrorKind::Conflict.into()) }
+    Ok(closed.is_some())
 }
 
 /// The slot of the record that is to be replaced, if there is or isn't one as expected. Which revision it has is for the
@@ -85,38 +88,33 @@ async fn find(db: &mut SqliteConnection, record: &Record, expected: Expected) ->
     }
 }
 
-const INSERT_RECORD: &str = "INSERT INTO tokenkeep_connection (tenant, name, provider, origin, incarnation, \
-    secret_version, revision, status, kek, envelope_length, slot, account_id, account_name, connected_at, \
-    token_set_at, updated_at, expires_at, purge, mac) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) \
+const INSERT_RECORD: &str = "INSERT INTO tokenkeep_connection (tenant, name, provider, origin, kind, incarnation, \
+    secret_version, revision, status, kek, slot, connected_at, token_set_at, updated_at, expires_at, purge, mac) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
     ON CONFLICT DO NOTHING";
 
-const UPDATE_RECORD: &str = "UPDATE tokenkeep_connection SET provider = $3, origin = $4, incarnation = $5, \
-    secret_version = $6, revision = $7, status = $8, kek = $9, envelope_length = $10, slot = $11, account_id = $12, \
-    account_name = $13, connected_at = $14, token_set_at = $15, updated_at = $16, expires_at = $17, purge = $18, \
-    mac = $19 WHERE tenant = $1 AND name = $2 AND revision = $20";
+const UPDATE_RECORD: &str = "UPDATE tokenkeep_connection SET provider = $3, origin = $4, kind = $5, \
+    incarnation = $6, secret_version = $7, revision = $8, status = $9, kek = $10, slot = $11, connected_at = $12, \
+    token_set_at = $13, updated_at = $14, expires_at = $15, purge = $16, mac = $17 \
+    WHERE tenant = $1 AND name = $2 AND revision = $18";
 
 fn bind_record<'q>(
     sql: &'static str,
     record: &'q Record,
     slot: Option<i64>,
 ) -> Result<Query<'q, Sqlite, SqliteArguments>, Error> {
-    let sealed = record.sealed.as_ref();
-    let length = sealed.map(|sealed| to_signed(sealed.envelope.len() as u64)).transpose()?;
     Ok(sqlx::query(sql)
         .bind(record.id.tenant().as_str())
         .bind(record.id.name().as_str())
         .bind(record.provider.as_str())
         .bind(record.origin.as_str())
+        .bind(record.kind.number())
         .bind(&record.incarnation.as_bytes()[..])
         .bind(to_signed(record.secret_version.get())?)
         .bind(to_signed(record.revision.get())?)
         .bind(record.status.name())
-        .bind(sealed.map(|sealed| sealed.kek.as_bytes()))
-        .bind(length)
+        .bind(record.sealed.as_ref().map(|sealed| sealed.kek.as_bytes()))
         .bind(slot)
-        .bind(record.account.as_ref().map(|account| account.id.as_str()))
-        .bind(record.account.as_ref().map(|account| account.name.as_str()))
         .bind(record.connected_at.as_millis())
         .bind(record.token_set_at.as_millis())
         .bind(record.updated_at.as_millis())
@@ -138,7 +136,7 @@ async fn put_entry(db: &mut SqliteConnection, entry: &AuditEntry) -> Result<(), 
     let AuditEntry { shard, sequence, draft, mac } = entry;
     let done = sqlx::query(
         "INSERT INTO tokenkeep_audit (shard, sequence, at, action, tenant, name, incarnation, secret_version, \
-         revision, times, subject, mac) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+         revision, record_mac, times, subject, mac) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
          ON CONFLICT DO NOTHING",
     )
     .bind(i64::from(*shard))
@@ -150,6 +148,7 @@ async fn put_entry(db: &mut SqliteConnection, entry: &AuditEntry) -> Result<(), 
     .bind(&draft.incarnation.as_bytes()[..])
     .bind(to_signed(draft.secret_version.get())?)
     .bind(to_signed(draft.revision.get())?)
+    .bind(draft.record_mac.as_ref().map(|mac| &mac[..]))
     .bind(to_signed(draft.count)?)
     .bind(draft.subject.as_deref())
     .bind(&mac[..])
@@ -177,7 +176,15 @@ async fn put_head(db: &mut SqliteConnection, head: &AuditHead) -> Result<(), Err
     Ok(())
 }
 
+/// What a vault leaves in the database, should its own row be lost.
+const IN_USE: &str = "SELECT EXISTS (SELECT 1 FROM tokenkeep_connection) OR EXISTS (SELECT 1 FROM tokenkeep_audit) \
+    OR EXISTS (SELECT 1 FROM tokenkeep_audit_head) OR EXISTS (SELECT 1 FROM tokenkeep_vault_key)";
+
+/// In a database that holds no vault.
 pub(crate) async fn put_vault(db: &mut SqliteConnection, vault: &VaultRecord) -> Result<(), Error> {
+    if sqlx::query_scalar(IN_USE).fetch_one(&mut *db).await.map_err(failure)? {
+        return Err(Error::new(ErrorKind::StoreUnusable).because("its vault is missing, its records are not"));
+    }
     sqlx::query("INSERT INTO tokenkeep_vault (only_one, id) VALUES (1, $1)")
         .bind(&vault.id.as_bytes()[..])
         .execute(&mut *db)

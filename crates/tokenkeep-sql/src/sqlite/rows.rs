@@ -3,14 +3,14 @@
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Decode, Row, Sqlite, Type};
-use tokenkeep_core::{Account, ConnectionId, Error, Incarnation, Revision, SecretVersion, VaultId};
+use tokenkeep_core::{ConnectionId, Error, Incarnation, Revision, SecretVersion, VaultId};
 use tokenkeep_store::{
     Action, AuditDraft, AuditEntry, AuditHead, Purge, Record, SHARDS, Scan, Sealed, Status, Timestamp,
     VaultRecord,
 };
 
-use super::sealed::{self, Slot};
-use crate::columns::{array, kek_id, parsed, purpose, tampered, to_unsigned};
+use super::sealed::{self, Contents, Slot};
+use crate::columns::{array, kek_id, parsed, payload_kind, purpose, tampered, to_unsigned};
 
 pub(crate) const VAULT: &str = "SELECT v.id, k.purpose, k.envelope \
     FROM tokenkeep_vault v LEFT JOIN tokenkeep_vault_key k ON TRUE ORDER BY k.place";
@@ -18,18 +18,16 @@ pub(crate) const VAULT: &str = "SELECT v.id, k.purpose, k.envelope \
 pub(crate) const AUDIT_HEADS: &str = "SELECT shard, sequence, mac FROM tokenkeep_audit_head";
 
 pub(crate) const AUDIT_ENTRIES: &str = "SELECT shard, sequence, at, action, tenant, name, incarnation, \
-    secret_version, revision, times, subject, mac \
+    secret_version, revision, record_mac, times, subject, mac \
     FROM tokenkeep_audit WHERE shard = $1 AND sequence > $2 ORDER BY sequence LIMIT $3";
 
 /// Records with their sealed bytes.
 macro_rules! select_records {
     ($rest:literal) => {
         concat!(
-            "SELECT c.tenant, c.name, c.provider, c.origin, c.incarnation, c.secret_version, c.revision, c.status, \
-             c.kek, c.envelope_length, s.bytes, c.account_id, c.account_name, c.connected_at, c.token_set_at, \
-             c.updated_at, c.expires_at, c.purge, c.mac \
-             FROM tokenkeep_connection c \
-             LEFT JOIN tokenkeep_sealed s ON s.slot = c.slot AND c.envelope_length IS NOT NULL ",
+            "SELECT c.tenant, c.name, c.provider, c.origin, c.kind, c.incarnation, c.secret_version, c.revision, \
+             c.status, c.kek, c.slot, s.bytes, c.connected_at, c.token_set_at, c.updated_at, c.expires_at, c.purge, \
+             c.mac FROM tokenkeep_connection c LEFT JOIN tokenkeep_sealed s ON s.slot = c.slot ",
             $rest
         )
     };
@@ -89,6 +87,9 @@ fn get<'r, T: Decode<'r, Sqlite> + Type<Sqlite>>(
     row.try_get(column).map_err(|_| tampered("a column in the database holds what can't be in it"))
 }
 
+const BAD_MAC: &str = "a MAC in the database has no right length";
+const HALF: &str = "sealed bytes in the database are half there";
+
 fn counter(row: &SqliteRow, column: &'static str) -> Result<u64, Error> {
     to_unsigned(get(row, column)?)
 }
@@ -108,27 +109,30 @@ fn incarnation(row: &SqliteRow) -> Result<Incarnation, Error> {
 }
 
 fn mac(row: &SqliteRow) -> Result<[u8; 32], Error> {
-    array(get(row, "mac")?, "a MAC in the database has no right length")
+    array(get(row, "mac")?, BAD_MAC)
 }
 
 pub(crate) fn record(row: &SqliteRow) -> Result<Record, Error> {
     let status = Status::from_name(get(row, "status")?);
     let purge = Purge::from_name(get(row, "purge")?);
-    let account =
-        match (get::<Option<String>>(row, "account_id")?, get::<Option<String>>(row, "account_name")?) {
-            (Some(id), Some(name)) => Some(Account { id, name }),
-            (None, None) => None,
-            _ => return Err(tampered("an account in the database is half there")),
-        };
+    let Contents { sealed, account } = contents(row)?;
+    let sealed = match (get::<Option<&[u8]>>(row, "kek")?, sealed) {
+        (Some(kek), Some((fingerprint, envelope))) => {
+            Some(Sealed { envelope: envelope.to_vec(), kek: kek_id(kek)?, fingerprint })
+        }
+        (None, None) => None,
+        _ => return Err(tampered(HALF)),
+    };
     Ok(Record {
         id: id(row)?,
         provider: parsed(get(row, "provider")?, "a provider's name in the database is not allowed")?,
         origin: parsed(get(row, "origin")?, "an origin in the database is not allowed")?,
+        kind: payload_kind(get(row, "kind")?)?,
         incarnation: incarnation(row)?,
         secret_version: SecretVersion::from_u64(counter(row, "secret_version")?),
         revision: Revision::from_u64(counter(row, "revision")?),
         status: status.ok_or_else(|| tampered("a status in the database is unknown"))?,
-        sealed: sealed_part(row)?,
+        sealed,
         account,
         connected_at: time(row, "connected_at")?,
         token_set_at: time(row, "token_set_at")?,
@@ -139,17 +143,11 @@ pub(crate) fn record(row: &SqliteRow) -> Result<Record, Error> {
     })
 }
 
-fn sealed_part(row: &SqliteRow) -> Result<Option<Sealed>, Error> {
-    let kek: Option<&[u8]> = get(row, "kek")?;
-    let length: Option<i64> = get(row, "envelope_length")?;
-    let bytes: Option<&[u8]> = get(row, "bytes")?;
-    match (kek, length, bytes) {
-        (None, None, None) => Ok(None),
-        (Some(kek), Some(length), Some(bytes)) => {
-            let (fingerprint, envelope) = sealed::split(bytes, to_unsigned(length)?)?;
-            Ok(Some(Sealed { envelope, kek: kek_id(kek)?, fingerprint }))
-        }
-        _ => Err(tampered("sealed bytes in the database are half there")),
+fn contents(row: &SqliteRow) -> Result<Contents<'_>, Error> {
+    match (get::<Option<i64>>(row, "slot")?, get::<Option<&[u8]>>(row, "bytes")?) {
+        (Some(_), Some(bytes)) => sealed::unpack(bytes),
+        (None, None) => Ok(Contents { sealed: None, account: None }),
+        _ => Err(tampered(HALF)),
     }
 }
 
@@ -180,6 +178,7 @@ pub(crate) fn audit_entry(row: &SqliteRow) -> Result<AuditEntry, Error> {
         incarnation: incarnation(row)?,
         secret_version: SecretVersion::from_u64(counter(row, "secret_version")?),
         revision: Revision::from_u64(counter(row, "revision")?),
+        record_mac: get::<Option<&[u8]>>(row, "record_mac")?.map(|mac| array(mac, BAD_MAC)).transpose()?,
         count: counter(row, "times")?,
         subject: get(row, "subject")?,
     };

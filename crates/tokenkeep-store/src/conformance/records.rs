@@ -1,8 +1,8 @@
 //! Rules about one record.
 
-use tokenkeep_core::{Account, Revision, SecretVersion};
+use tokenkeep_core::{Revision, SecretVersion};
 
-use super::samples::sample_kek;
+use super::samples::{sample_account, sample_kek};
 use super::{
     commit, read, reads_back, refused, rule, sample_change, sample_id, sample_record, sample_tombstone,
 };
@@ -38,7 +38,7 @@ pub async fn records_come_back_as_written(store: &dyn TokenStore) {
         for id in [sample_id(text, "name"), sample_id("tenant", text), sample_id(text, text)] {
             rule!(RULE, read(RULE, store, &id).await.is_none(), "{id} is there before it was written");
             let mut record = sample_record(&id, 1);
-            record.account = Some(Account { id: text.to_owned(), name: String::new() });
+            record.account = Some(sample_account(text, if text == "NULL" { "" } else { text }));
             commit(RULE, store, &[sample_change(&record, None)]).await;
             reads_back(RULE, store, &record).await;
         }

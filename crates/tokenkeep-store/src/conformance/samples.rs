@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 use tokenkeep_core::{
-    Account, ConnectionId, Incarnation, KekId, Origin, ProviderName, Revision, SecretVersion,
+    Account, ConnectionId, Incarnation, KekId, Origin, PayloadKind, ProviderName, Revision, SecretVersion,
 };
 use zeroize::Zeroizing;
 
@@ -41,6 +41,7 @@ pub fn sample_record(id: &ConnectionId, revision: u64) -> Record {
         id: id.clone(),
         provider: literal::<ProviderName>(&format!("provider-{}", random[1])),
         origin: literal::<Origin>(&format!("https://api-{}.example", random[2])),
+        kind: PayloadKind::ApiToken,
         incarnation: Incarnation::from_bytes(incarnation),
         secret_version: SecretVersion::from_u64(u64::from(random[3])),
         revision: Revision::from_u64(revision),
@@ -50,7 +51,7 @@ pub fn sample_record(id: &ConnectionId, revision: u64) -> Record {
             kek: sample_kek(b"a KEK"),
             fingerprint: seed("fingerprint"),
         }),
-        account: Some(Account { id: format!("id-{}", random[5]), name: format!("name-{}", random[6]) }),
+        account: Some(sample_account(&format!("id-{}", random[5]), &format!("name-{}", random[6]))),
         connected_at: Timestamp::from_millis(at),
         token_set_at: Timestamp::from_millis(at + 1),
         updated_at: Timestamp::from_millis(at + 2),
@@ -82,6 +83,7 @@ pub fn sample_entry(record: &Record, action: Action) -> AuditDraft {
         incarnation: record.incarnation,
         secret_version: record.secret_version,
         revision: record.revision,
+        record_mac: action.changes_record().then_some(record.mac),
         count: 1,
         subject: None,
     }
@@ -105,6 +107,10 @@ pub fn sample_change(record: &Record, expected: Option<u64>) -> Change {
 #[must_use]
 pub fn sample_use(id: &ConnectionId) -> Change {
     Change { record: None, entry: sample_entry(&sample_record(id, 1), Action::Used) }
+}
+
+pub(super) fn sample_account(id: &str, name: &str) -> Account {
+    Account::new(id, name).expect("an account that is allowed")
 }
 
 pub(super) fn sample_kek(bytes: &[u8]) -> KekId {
