@@ -30,9 +30,9 @@ use rows::{AUDIT_ENTRIES, AUDIT_HEADS, VAULT, select_records};
 /// A commit that is dropped once SQLite has it may still be made, a moment later; no later commit of this store comes
 /// before it.
 ///
-/// What [`scrub`](TokenStore::scrub) promises holds for the sealed bytes that this store wrote: they never move within
-/// the file and are overwritten in place. `secure_delete` alone, which is set too, leaves copies where SQLite rebuilds a
-/// page; what else a record held, such as an account's name, may stay in one.
+/// What [`scrub`](TokenStore::scrub) promises holds for the sealed bytes and the accounts that this store wrote: they never
+/// move within the file and are overwritten in place. `secure_delete` alone, which is set too, leaves copies where SQLite
+/// rebuilds a page.
 #[derive(Clone)]
 pub struct SqliteStore {
     /// One connection: this process's commits queue here, in order, instead of sleeping on SQLite's lock.

@@ -1,23 +1,34 @@
-//! What is left in the database's files of tokens that were removed or replaced.
+//! What is left in the database's files of tokens and accounts that were removed or replaced.
 
 mod common;
 
 use common::{open, path, run, stranger};
 use sqlx::Connection;
 use tempfile::TempDir;
-use tokenkeep_core::fill_random;
+use tokenkeep_core::{Account, fill_random};
 use tokenkeep_sql::SqliteStore;
 use tokenkeep_store::conformance::{sample_chain, sample_change, sample_id, sample_record, sample_tombstone};
 use tokenkeep_store::{Change, Record, Scrub, TokenStore};
 use tokenkeep_testkit::{Leak, LeakScanner};
 
-/// Random sealed bytes, so that a run of 16 bytes of them is found nowhere by chance.
+/// Random letters and digits, so that a run of 12 of them is found nowhere by chance.
+fn random_text(length: usize) -> String {
+    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut random = vec![0; length];
+    fill_random(&mut random).unwrap();
+    random.into_iter().map(|byte| char::from(LETTERS[usize::from(byte) % LETTERS.len()])).collect()
+}
+
+/// Random sealed bytes, so that a run of 16 bytes of them is found nowhere by chance, and a random account.
 fn random_record(tenant: &str, revision: u64, envelope: usize) -> Record {
     let mut record = sample_record(&sample_id(tenant, "apify"), revision);
     let sealed = record.sealed.as_mut().unwrap();
     sealed.envelope = vec![0; envelope];
     fill_random(&mut sealed.envelope).unwrap();
     fill_random(&mut sealed.fingerprint).unwrap();
+    // From an id as Apify's are to the longest, by what the envelope's size happens to be.
+    let account = Account::new(random_text(17 + envelope % 239), random_text(12 + envelope * 7 % 244));
+    record.account = Some(account.unwrap());
     record
 }
 
@@ -38,13 +49,17 @@ impl Watched {
 
     fn add(&mut self, record: &Record) {
         let sealed = record.sealed.as_ref().unwrap();
+        let account = record.account.as_ref().unwrap();
         self.tokens += 1;
-        let scanner = std::mem::take(&mut self.scanner);
-        self.scanner = scanner.secret(&format!("envelope {}", self.tokens), &sealed.envelope, 16).secret(
-            &format!("fingerprint {}", self.tokens),
-            &sealed.fingerprint,
-            16,
-        );
+        for (what, bytes, run) in [
+            ("envelope", &sealed.envelope[..], 16),
+            ("fingerprint", &sealed.fingerprint, 16),
+            ("account id", account.id().as_bytes(), 12),
+            ("account name", account.name().as_bytes(), 12),
+        ] {
+            let name = format!("{what} {}", self.tokens);
+            self.scanner = std::mem::take(&mut self.scanner).secret(&name, bytes, run);
+        }
     }
 
     fn found(&self, folder: &TempDir) -> Vec<Leak> {
@@ -74,8 +89,9 @@ async fn a_removed_token_is_in_no_file() {
         watched.add(&record);
         connect(&store, &record).await;
         let found = watched.found(&folder);
-        assert!(found.iter().any(|leak| leak.secret == "envelope 1"), "the scan would find nothing");
-        assert!(found.iter().any(|leak| leak.secret == "fingerprint 1"), "the scan would find nothing");
+        for what in ["envelope 1", "fingerprint 1", "account id 1", "account name 1"] {
+            assert!(found.iter().any(|leak| leak.secret == what), "the scan would find no {what}");
+        }
 
         let tombstone = sample_tombstone(&record);
         replace(&store, &tombstone).await;
@@ -150,7 +166,7 @@ async fn churn(steps: usize, sizes: &[usize]) {
     living.for_each(|record| live.add(record));
     let found: std::collections::BTreeSet<String> =
         live.found(&folder).into_iter().map(|leak| leak.secret).collect();
-    assert_eq!(found.len(), live.tokens * 2, "the scan misses what is there");
+    assert_eq!(found.len(), live.tokens * 4, "the scan misses what is there");
     for record in &records {
         assert_eq!(store.record(&record.id).await.unwrap().as_ref(), Some(record));
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use common::{open, path, run, stranger};
-use sqlx::Connection;
+use sqlx::{AssertSqlSafe, Connection};
 use tempfile::TempDir;
 use tokenkeep_core::{Error, ErrorKind, KekId, VaultId, VaultKeyPurpose};
 use tokenkeep_sql::SqliteStore;
@@ -65,6 +65,32 @@ async fn reopening_keeps_everything() {
     under_closed.sealed.as_mut().unwrap().kek = kek;
     let refused = store.commit(&[sample_change(&under_closed, None)], &sample_chain()).await;
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::Conflict);
+}
+
+#[tokio::test]
+async fn no_vault_is_made_over_what_another_left() {
+    let tables = ["tokenkeep_connection", "tokenkeep_audit", "tokenkeep_audit_head", "tokenkeep_vault_key"];
+    let keys = vec![(VaultKeyPurpose::AuditMac, vec![1; 300])];
+    let vault = VaultRecord { id: VaultId::from_bytes([3; 16]), keys };
+    for left in tables.into_iter().map(Some).chain([None]) {
+        let folder = TempDir::new().unwrap();
+        let store = open(&folder).await;
+        store.init_vault(&vault).await.unwrap();
+        let record = sample_record(&sample_id("tenant", "name"), 1);
+        store.commit(&[sample_change(&record, None)], &sample_chain()).await.unwrap();
+        let mut stranger = stranger(&path(&folder)).await;
+        for table in tables.into_iter().filter(|table| Some(*table) != left).chain(["tokenkeep_vault"]) {
+            run(&mut stranger, AssertSqlSafe(format!("DELETE FROM {table}"))).await;
+        }
+        assert_eq!(store.vault().await.unwrap(), None);
+        let made = store.init_vault(&vault).await;
+        if left.is_none() {
+            assert_eq!(made.unwrap(), vault);
+            continue;
+        }
+        assert_eq!(made.unwrap_err().kind(), ErrorKind::StoreUnusable, "{left:?}");
+        assert_eq!(store.vault().await.unwrap(), None, "{left:?}");
+    }
 }
 
 #[tokio::test]

@@ -33,6 +33,10 @@ async fn a_record_that_does_not_parse_is_tampered() {
         ("tokenkeep_connection", "provider = 'Planted!'"),
         ("tokenkeep_connection", "provider = CAST(x'ff' AS TEXT)"),
         ("tokenkeep_connection", "origin = 'http://Planted!'"),
+        ("tokenkeep_connection", "kind = 0"),
+        ("tokenkeep_connection", "kind = 2"),
+        ("tokenkeep_connection", "kind = 257"), // 1 in its lowest byte
+        ("tokenkeep_connection", "kind = -1"),
         ("tokenkeep_connection", "incarnation = x'00'"),
         ("tokenkeep_connection", "secret_version = -1"),
         ("tokenkeep_connection", "revision = -1"),
@@ -41,14 +45,10 @@ async fn a_record_that_does_not_parse_is_tampered() {
         ("tokenkeep_connection", "kek = NULL"),
         ("tokenkeep_connection", "kek = x''"),
         ("tokenkeep_connection", "kek = zeroblob(30)"),
-        ("tokenkeep_connection", "envelope_length = NULL"),
-        ("tokenkeep_connection", "envelope_length = -1"),
-        ("tokenkeep_connection", "envelope_length = 9223372036854775807"),
         ("tokenkeep_connection", "slot = NULL"),
         ("tokenkeep_connection", "slot = 17"),
-        ("tokenkeep_connection", "account_name = NULL"),
-        ("tokenkeep_connection", "account_id = NULL"),
         ("tokenkeep_connection", "mac = x''"),
+        ("tokenkeep_connection", "kek = NULL, slot = 17"),
         ("tokenkeep_sealed", "bytes = x''"),
         ("tokenkeep_sealed", "bytes = zeroblob(100)"),
     ];
@@ -60,6 +60,71 @@ async fn a_record_that_does_not_parse_is_tampered() {
         assert_eq!(store.scan(&Scan::All, None, 10).await.unwrap(), [record]);
         edited(&mut stranger(&path(&folder)).await, table, edit).await;
         is_plain_tampering(store.scan(&Scan::All, None, 10).await, edit);
+    }
+}
+
+/// The parts of a slot, each with the length that is said of it.
+fn slot(parts: &[(usize, &[u8])]) -> Vec<u8> {
+    let lead = |length| u32::try_from(length).unwrap().to_be_bytes();
+    let mut bytes: Vec<u8> =
+        parts.iter().flat_map(|(length, part)| [&lead(*length)[..], part].concat()).collect();
+    bytes.resize(bytes.len().max(768), 0);
+    bytes
+}
+
+#[tokio::test]
+async fn a_slot_that_does_not_parse_is_tampered() {
+    let folder = TempDir::new().unwrap();
+    let store = open(&folder).await;
+    let record = sample_record(&sample_id("tenant-1", "name"), 1);
+    store.commit(&[sample_change(&record, None)], &sample_chain()).await.unwrap();
+    let mut connection = stranger(&path(&folder)).await;
+    let sealed = record.sealed.as_ref().unwrap();
+    let sealed = [&sealed.fingerprint, &sealed.envelope[..]].concat();
+    let put = async |connection: &mut SqliteConnection, bytes: Vec<u8>| {
+        let query = sqlx::query("UPDATE tokenkeep_sealed SET bytes = $1").bind(bytes);
+        query.execute(connection).await.unwrap();
+        store.record(&record.id).await
+    };
+    let with_account =
+        |id: &[u8], name: &[u8]| slot(&[(sealed.len(), &sealed), (id.len(), id), (name.len(), name)]);
+
+    let account = record.account.as_ref().unwrap();
+    let (id, name) = (account.id().as_bytes(), account.name().as_bytes());
+    let found = put(&mut connection, with_account(id, name)).await.unwrap();
+    assert_eq!(found.as_ref(), Some(&record), "these are not the parts that the store writes");
+    let longest = [b'x'; 255];
+    let found = put(&mut connection, with_account(&longest, &longest)).await.unwrap().unwrap();
+    assert_eq!(found.account.unwrap().name().len(), 255);
+
+    let accounts: [(&str, &[u8], &[u8]); 8] = [
+        ("no id", b"", b"Planted!"),
+        ("an id with a control character", b"Planted!\n", b"name"),
+        ("an id that is no UTF-8", b"Planted!\xff", b"name"),
+        ("an id that is too long", &[b'x'; 256], b"name"),
+        ("a name with a control character", b"id", b"Planted!\x1b"),
+        ("a name with what can't be seen", b"id", "Planted!\u{202e}".as_bytes()),
+        ("a name that is no UTF-8", b"id", b"Planted!\xff"),
+        ("a name that is too long", b"id", &[b'x'; 256]),
+    ];
+    for (what, id, name) in accounts {
+        is_plain_tampering(put(&mut connection, with_account(id, name)).await, what);
+    }
+    let short = |length| slot(&[(length, &sealed[..length.min(31)]), (id.len(), id), (name.len(), name)]);
+    is_plain_tampering(put(&mut connection, short(0)).await, "no envelope");
+    is_plain_tampering(put(&mut connection, short(1)).await, "the beginning of a fingerprint");
+    is_plain_tampering(put(&mut connection, short(31)).await, "most of a fingerprint");
+    let too_long = u32::MAX as usize;
+    for (what, bytes) in [
+        ("sealed bytes beyond the end", slot(&[(too_long, &sealed)])),
+        ("an id beyond the end", slot(&[(sealed.len(), &sealed), (too_long, id)])),
+        ("a name beyond the end", slot(&[(sealed.len(), &sealed), (id.len(), id), (too_long, name)])),
+        (
+            "no room for a name",
+            slot(&[(sealed.len(), &sealed), (id.len(), id)])[..sealed.len() + id.len() + 11].to_vec(),
+        ),
+    ] {
+        is_plain_tampering(put(&mut connection, bytes).await, what);
     }
 }
 
@@ -77,6 +142,8 @@ async fn a_trail_that_does_not_parse_is_tampered() {
         "times = -1",
         "subject = CAST(x'ff' AS TEXT)",
         "mac = x'00'",
+        "record_mac = x''",
+        "record_mac = zeroblob(33)",
     ];
     for edit in edits {
         let folder = TempDir::new().unwrap();

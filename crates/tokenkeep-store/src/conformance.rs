@@ -29,7 +29,8 @@ use tokenkeep_core::{ConnectionId, Error, ErrorKind, VaultId, VaultKeyPurpose};
 use crate::{Change, Record, Scrub, TokenStore, VaultRecord};
 
 pub use commits::{
-    changes_see_those_before_them, closed_keks_are_refused, commits_are_whole, one_winner_per_revision,
+    changes_see_those_before_them, closed_keks_are_refused, closed_keks_keep_what_is_in_place,
+    commits_are_whole, one_winner_per_revision,
 };
 pub use records::{
     absent_means_no_record, large_numbers_are_kept, records_come_back_as_written,
@@ -60,8 +61,9 @@ pub async fn run_all(fresh: impl AsyncFn() -> Box<dyn TokenStore>) {
     run! {
         one_vault_wins, records_come_back_as_written, large_numbers_are_kept, absent_means_no_record,
         stale_revisions_are_refused, tombstones_give_way, commits_are_whole, changes_see_those_before_them,
-        one_winner_per_revision, closed_keks_are_refused, uses_need_no_record, entries_are_chained,
-        entries_are_paged, scans_are_in_order, scans_filter, scans_miss_nothing_that_stays, scrub_answers,
+        one_winner_per_revision, closed_keks_are_refused, closed_keks_keep_what_is_in_place, uses_need_no_record,
+        entries_are_chained, entries_are_paged, scans_are_in_order, scans_filter, scans_miss_nothing_that_stays,
+        lost_vaults_are_not_replaced, scrub_answers,
     }
 }
 
@@ -81,8 +83,37 @@ pub async fn one_vault_wins(store: &dyn TokenStore) {
     for vault in got {
         rule!(RULE, vault.as_ref().ok() == Some(&winner), "one was given another vault: {vault:?}");
     }
+    for change in [
+        sample_use(&sample_id("tenant", "name")),
+        sample_change(&sample_record(&sample_id("tenant", "name"), 1), None),
+    ] {
+        let late = store.init_vault(&sample_vault(6)).await;
+        rule!(RULE, late.as_ref().ok() == Some(&winner), "a vault took another one's place: {late:?}");
+        commit(RULE, store, &[change]).await;
+    }
     let late = store.init_vault(&sample_vault(6)).await;
-    rule!(RULE, late.as_ref().ok() == Some(&winner), "a vault took another one's place: {late:?}");
+    rule!(RULE, late.as_ref().ok() == Some(&winner), "with records in it the vault is another: {late:?}");
+}
+
+/// Where there are records or audit entries and no vault, none is made.
+///
+/// # Panics
+/// When the store breaks the rule.
+pub async fn lost_vaults_are_not_replaced(store: &dyn TokenStore) {
+    const RULE: &str = "lost_vaults_are_not_replaced";
+    let id = sample_id("tenant", "name");
+    for (what, change) in
+        [("an entry", sample_use(&id)), ("a record", sample_change(&sample_record(&id, 1), None))]
+    {
+        commit(RULE, store, &[change]).await;
+        let before = snapshot(RULE, store).await;
+        let made = store.init_vault(&sample_vault(1)).await;
+        let unusable = matches!(&made, Err(error) if error.kind() == ErrorKind::StoreUnusable);
+        rule!(RULE, unusable, "a vault over {what} was not refused with StoreUnusable: {made:?}");
+        let vault = store.vault().await;
+        rule!(RULE, matches!(vault, Ok(None)), "a refused vault was made: {vault:?}");
+        rule!(RULE, snapshot(RULE, store).await == before, "a refused vault changed what was there");
+    }
 }
 
 fn sample_vault(seed: u8) -> VaultRecord {

@@ -1,10 +1,10 @@
 //! The reference keeps the contract, and a store that breaks it is named.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use tokenkeep_core::{ConnectionId, Error, KekId};
+use tokenkeep_core::{ConnectionId, Error, ErrorKind, KekId};
 use tokenkeep_store::conformance::{run_all, sample_change, sample_id, sample_record};
 use tokenkeep_store::{
     AuditChain, AuditEntry, AuditHead, Change, Expected, MemoryStore, Record, Scan, Scrub, Status,
@@ -65,12 +65,16 @@ enum Flaw {
     IgnoresCase,
     DropsTheExpiry,
     ClosesNothing,
+    ClosesWhatStays,
+    ComparesKeksAlone,
     TakesEachVault,
+    BuriesLostVaults,
     CutsCounters,
+    ForgetsRecordMacs,
     ForgetsTheHeads,
 }
 
-const FLAWS: [(Flaw, &str); 14] = [
+const FLAWS: [(Flaw, &str); 18] = [
     (Flaw::IgnoresWhatIsExpected, "absent_means_no_record"),
     (Flaw::LooksAndThenWrites, "one_winner_per_revision"),
     (Flaw::ReplacesTombstones, "absent_means_no_record"),
@@ -82,8 +86,12 @@ const FLAWS: [(Flaw, &str); 14] = [
     (Flaw::IgnoresCase, "records_come_back_as_written"),
     (Flaw::DropsTheExpiry, "records_come_back_as_written"),
     (Flaw::ClosesNothing, "closed_keks_are_refused"),
+    (Flaw::ClosesWhatStays, "closed_keks_keep_what_is_in_place"),
+    (Flaw::ComparesKeksAlone, "closed_keks_are_refused"),
     (Flaw::TakesEachVault, "one_vault_wins"),
+    (Flaw::BuriesLostVaults, "lost_vaults_are_not_replaced"),
     (Flaw::CutsCounters, "large_numbers_are_kept"),
+    (Flaw::ForgetsRecordMacs, "large_numbers_are_kept"),
     (Flaw::ForgetsTheHeads, "commits_are_whole"),
 ];
 
@@ -91,9 +99,16 @@ const FLAWS: [(Flaw, &str); 14] = [
 struct Flawed {
     flaw: Flaw,
     inner: MemoryStore,
+    /// For those flaws that need a state of their own.
+    closed: Mutex<Vec<KekId>>,
+    vault: Mutex<Option<VaultRecord>>,
 }
 
 impl Flawed {
+    fn new(flaw: Flaw) -> Self {
+        Self { flaw, inner: MemoryStore::new(), closed: Mutex::default(), vault: Mutex::default() }
+    }
+
     async fn present(&self, change: &Change) -> Option<Record> {
         let id = &change.record.as_ref()?.record.id;
         self.inner.record(id).await.ok().flatten()
@@ -123,10 +138,16 @@ impl Flawed {
 #[async_trait]
 impl TokenStore for Flawed {
     async fn vault(&self) -> Result<Option<VaultRecord>, Error> {
-        self.inner.vault().await
+        match self.flaw {
+            Flaw::BuriesLostVaults => Ok(self.vault.lock().unwrap().clone()),
+            _ => self.inner.vault().await,
+        }
     }
 
     async fn init_vault(&self, vault: &VaultRecord) -> Result<VaultRecord, Error> {
+        if matches!(self.flaw, Flaw::BuriesLostVaults) {
+            return Ok(self.vault.lock().unwrap().get_or_insert_with(|| vault.clone()).clone());
+        }
         let made = self.inner.init_vault(vault).await?;
         Ok(if matches!(self.flaw, Flaw::TakesEachVault) { vault.clone() } else { made })
     }
@@ -203,6 +224,23 @@ impl TokenStore for Flawed {
             Flaw::ForgetsUses => {
                 made.extend(changes.iter().filter(|change| change.record.is_some()).cloned());
             }
+            Flaw::ClosesWhatStays | Flaw::ComparesKeksAlone => {
+                for change in changes.iter().filter(|change| change.record.is_some()) {
+                    let kek = |record: &Record| record.sealed.as_ref().map(|sealed| sealed.kek);
+                    let named = change.record.as_ref().and_then(|change| kek(&change.record));
+                    let closed = named.is_some_and(|named| self.closed.lock().unwrap().contains(&named));
+                    let stays = matches!(self.flaw, Flaw::ComparesKeksAlone)
+                        && self.present(change).await.as_ref().and_then(kek) == named;
+                    if closed && !stays {
+                        return Err(ErrorKind::Conflict.into());
+                    }
+                }
+                return self.inner.commit(changes, chain).await;
+            }
+            Flaw::ForgetsRecordMacs => {
+                made.extend_from_slice(changes);
+                made.iter_mut().for_each(|change| change.entry.record_mac = None);
+            }
             Flaw::CutsCounters => {
                 made.extend_from_slice(changes);
                 made.iter_mut().for_each(|change| change.entry.count &= u64::from(u32::MAX));
@@ -213,7 +251,14 @@ impl TokenStore for Flawed {
     }
 
     async fn close_kek(&self, kek: &KekId) -> Result<(), Error> {
-        if matches!(self.flaw, Flaw::ClosesNothing) { Ok(()) } else { self.inner.close_kek(kek).await }
+        match self.flaw {
+            Flaw::ClosesNothing => Ok(()),
+            Flaw::ClosesWhatStays | Flaw::ComparesKeksAlone => {
+                self.closed.lock().unwrap().push(*kek);
+                Ok(())
+            }
+            _ => self.inner.close_kek(kek).await,
+        }
     }
 
     async fn audit_heads(&self) -> Result<Vec<AuditHead>, Error> {
@@ -233,7 +278,7 @@ impl TokenStore for Flawed {
 
 fn verdict(flaw: Flaw) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let fresh = async || Box::new(Flawed { flaw, inner: MemoryStore::new() }) as Box<dyn TokenStore>;
+    let fresh = async || Box::new(Flawed::new(flaw)) as Box<dyn TokenStore>;
     catch_unwind(AssertUnwindSafe(|| runtime.block_on(run_all(fresh)))).map_err(|panic| {
         panic.downcast::<String>().map_or_else(|_| "a panic without a text".to_owned(), |text| *text)
     })

@@ -78,6 +78,18 @@ pub async fn records_come_back_as_written(store: &dyn TokenStore) {
             }
         }
     }
+    // The token without the account and the other way round, each over the other.
+    for keep_sealed in [true, false, true] {
+        let mut record = sample_record(&id, revision + 1);
+        if keep_sealed {
+            record.account = None
+        } else {
+            record.sealed = None
+        }
+        commit(RULE, store, &[sample_change(&record, Some(revision))]).await;
+        reads_back(RULE, store, &record).await;
+        revision += 1;
+    }
 }
 
 /// Counters up to 2⁶³ − 1 and any time are kept.
