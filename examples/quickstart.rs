@@ -60,7 +60,7 @@ async fn run() -> Result<()> {
     let connection = vault.connection("customer-17", "apify")?;
     let account = connection.connect(apify.provider(), ApiToken::new(token.as_str().to_owned())?).await?;
     drop(token);
-    fact("Apify says", &format!("it is the token of {} ({})", account.name, account.id));
+    fact("Apify says", &format!("it is the token of {} ({})", account.name(), account.id()));
 
     title("3. It is used: the client holds no token and asks for it each time");
     let client = apify.with(connection.credential());
@@ -77,6 +77,7 @@ async fn run() -> Result<()> {
     fact("searched", &needle.search(&data)?);
 
     title("5. Every use is on record");
+    vault.flush().await?;
     for entry in vault.audit().of_tenant("customer-17", 0, 20).await? {
         println!(
             "   {}  {:<12} revision {}",

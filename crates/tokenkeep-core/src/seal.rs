@@ -12,6 +12,9 @@ use crate::{
     WrapRequest, WrappedDek, fill_random,
 };
 
+/// What a seal draws: DEK, payload nonce, wrap nonce.
+const DRAW: usize = KEY + 2 * NONCE;
+
 /// A seal in two steps, for key providers that must be waited for: draw, have the DEK wrapped, finish.
 ///
 /// Sealing a new token, and resealing the same one, are the same thing: a fresh DEK and a fresh payload.
@@ -28,12 +31,25 @@ impl<'a> SealDraft<'a> {
     /// # Errors
     /// [`RandomUnavailable`] when the system gives no random bytes.
     pub fn new(context: &'a EncryptionContext) -> Result<Self, RandomUnavailable> {
-        let mut drawn = Zeroizing::new([0; KEY + 2 * NONCE]);
+        let mut drawn = Zeroizing::new([0; DRAW]);
         fill_random(&mut *drawn)?;
-        let (key, nonces) = drawn.split_first_chunk::<KEY>().ok_or(RandomUnavailable)?;
-        let (nonce, wrap_nonce) = nonces.split_first_chunk::<NONCE>().ok_or(RandomUnavailable)?;
-        let wrap_nonce = wrap_nonce.try_into().map_err(|_| RandomUnavailable)?;
-        Ok(Self { context, dek: Dek::from_bytes(key), nonce: *nonce, wrap_nonce })
+        Ok(Self::from_drawn(context, &drawn))
+    }
+
+    /// A draft from bytes that were not drawn: DEK 32, payload nonce 24, wrap nonce 24. For test vectors alone: bytes that
+    /// are used twice give the DEK's authentication key and both plaintexts away.
+    #[cfg(feature = "dangerous-test-vectors")]
+    #[must_use]
+    pub fn dangerous_from_bytes(context: &'a EncryptionContext, bytes: &[u8; 80]) -> Self {
+        Self::from_drawn(context, bytes)
+    }
+
+    fn from_drawn(context: &'a EncryptionContext, drawn: &[u8; DRAW]) -> Self {
+        let (mut nonce, mut wrap_nonce, mut dek) = ([0; NONCE], [0; NONCE], Zeroizing::new([0; KEY]));
+        dek.copy_from_slice(&drawn[..KEY]);
+        nonce.copy_from_slice(&drawn[KEY..KEY + NONCE]);
+        wrap_nonce.copy_from_slice(&drawn[KEY + NONCE..]);
+        Self { context, dek: Dek::from_bytes(&dek), nonce, wrap_nonce }
     }
 
     /// What a key provider needs to wrap the DEK.

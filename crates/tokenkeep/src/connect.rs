@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use tokenkeep_core::{
-    Account, ApiToken, ConnectionId, Credential, Error, ErrorKind, Incarnation, Provider, SecretVersion,
+    Account, ApiToken, ConnectionId, Credential, Error, ErrorKind, Incarnation, PayloadKind, Provider,
+    SecretVersion,
 };
 use tokenkeep_store::{Action, AuditChain, Change, Purge, Record, Status, Timestamp};
 
+use crate::disconnect::purge;
 use crate::inner::{Inner, TokenPlace};
 
 /// A token that its provider accepted, sealed and ready to be committed. Nothing has changed anywhere yet.
@@ -37,17 +39,26 @@ impl PreparedChange {
         &self.vault.keys.chain
     }
 
-    /// Commits it to the vault's own store.
+    /// Commits it to the vault's own store. May be repeated after a `StoreUnavailable`: if the first try was committed
+    /// after all, the second one finds that out and is `Ok`.
     ///
     /// # Errors
     /// `Conflict` when the connection changed since it was prepared; `StoreUnavailable`.
     ///
     /// # Cancellation
     /// Safe: committed wholly or not at all.
-    pub async fn commit(self) -> Result<Account, Error> {
-        self.vault.commit(std::slice::from_ref(&self.change)).await?;
+    pub async fn commit(&self) -> Result<&Account, Error> {
+        match self.vault.commit(std::slice::from_ref(&self.change)).await {
+            Err(error) if error.kind() == ErrorKind::Conflict && self.is_in_place().await? => {}
+            done => done?,
+        }
         tracing::debug!(action = self.change.entry.action.name(), "token committed");
-        Ok(self.account)
+        Ok(&self.account)
+    }
+
+    async fn is_in_place(&self) -> Result<bool, Error> {
+        let mine = self.change.record.as_ref().map(|step| &step.record);
+        Ok(self.vault.load(&self.change.entry.id).await?.as_ref() == mine)
     }
 }
 
@@ -55,26 +66,35 @@ pub(crate) async fn prepare_connect(
     vault: &Arc<Inner>,
     id: &ConnectionId,
     provider: &dyn Provider,
-    token: ApiToken,
+    token: &Arc<ApiToken>,
 ) -> Result<PreparedChange, Error> {
-    let before = vault.load(id).await?;
+    let mut before = vault.load(id).await?;
     if before.as_ref().is_some_and(|record| record.status != Status::Disconnected) {
         return Err(ErrorKind::AlreadyConnected.into());
     }
-    let (token, account) = check(provider, token).await?;
+    if let Some(tombstone) = before.as_ref().filter(|record| record.purge == Purge::Pending) {
+        // What was cached belongs to the former connection, perhaps of another account: it must not be found here.
+        if !purge(vault, tombstone).await.pending.is_empty() {
+            return Err(ErrorKind::PurgePending.into());
+        }
+        before = vault.load(id).await?;
+    }
+    let account = check(provider, token).await?;
     let spec = provider.spec();
     let place = TokenPlace {
         provider: &spec.name,
         origin: &spec.origin,
+        kind: PayloadKind::ApiToken,
         incarnation: Incarnation::random()?,
         secret_version: SecretVersion::FIRST,
     };
-    let sealed = vault.seal(id, &place, &token).await?;
+    let sealed = vault.seal(id, &place, token).await?;
     let now = vault.now();
     let record = Record {
         id: id.clone(),
         provider: spec.name.clone(),
         origin: spec.origin.clone(),
+        kind: place.kind,
         incarnation: place.incarnation,
         secret_version: place.secret_version,
         revision: tokenkeep_core::Revision::FIRST,
@@ -96,19 +116,18 @@ pub(crate) async fn prepare_replace(
     vault: &Arc<Inner>,
     id: &ConnectionId,
     provider: &dyn Provider,
-    token: ApiToken,
+    token: &Arc<ApiToken>,
 ) -> Result<PreparedChange, Error> {
     let before = vault.load(id).await?.filter(|record| record.status != Status::Disconnected);
     let before = before.ok_or(ErrorKind::NotConnected)?;
     same_provider(&before, provider)?;
-    let (token, account) = check(provider, token).await?;
-    if before.account.as_ref().map(|account| &account.id) != Some(&account.id) {
-        return Err(Error::new(ErrorKind::TokenRefused)
-            .because("it is a token of another account; disconnect first to connect that account"));
+    let account = check(provider, token).await?;
+    if before.account.as_ref().map(Account::id) != Some(account.id()) {
+        return Err(ErrorKind::OtherAccount.into());
     }
     let mut record = before.clone();
     record.secret_version = before.secret_version.next();
-    record.sealed = Some(vault.seal(id, &TokenPlace::of(&record), &token).await?);
+    record.sealed = Some(vault.seal(id, &TokenPlace::of(&record), token).await?);
     record.status = Status::Active;
     record.account = Some(account.clone());
     record.token_set_at = vault.now();
@@ -127,10 +146,9 @@ pub(crate) fn same_provider(record: &Record, provider: &dyn Provider) -> Result<
     }
 }
 
-/// Asks the provider about a token that is not kept yet, and gives the token back.
-async fn check(provider: &dyn Provider, token: ApiToken) -> Result<(Arc<ApiToken>, Account), Error> {
-    let token = Arc::new(token);
-    let credential = Credential::fixed(provider.spec().origin.clone(), Arc::clone(&token));
-    let account = provider.check(&credential).await?;
-    Ok((token, account))
+/// Asks the provider about a token that is not kept yet. A credential that the provider held on to is worth nothing once
+/// the token is dropped.
+async fn check(provider: &dyn Provider, token: &Arc<ApiToken>) -> Result<Account, Error> {
+    let credential = Credential::lent(provider.spec().origin.clone(), token);
+    provider.check(&credential).await
 }

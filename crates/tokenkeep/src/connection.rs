@@ -1,16 +1,17 @@
 //! One connection: the handle that an application works with.
 
+use std::fmt;
 use std::sync::Arc;
 
 use tokenkeep_core::{
     Account, ApiToken, ConnectionId, Credential, CustomerAction, Error, ErrorKind, Origin, Provider,
     ProviderName, SecretVersion,
 };
-use tokenkeep_store::{Action, Record, Status, Timestamp};
+use tokenkeep_store::{Action, Purge, Record, Status, Timestamp};
 
 use crate::connect::{PreparedChange, prepare_connect, prepare_replace, same_provider};
 use crate::credential::ConnectionCredential;
-use crate::disconnect::disconnect;
+use crate::disconnect::{disconnect, removed_at};
 use crate::inner::Inner;
 use crate::receipt::Receipt;
 
@@ -35,14 +36,35 @@ pub enum ConnectionState {
     Revoked,
     /// It was disconnected; its token is gone.
     Disconnected,
+    /// Its record was altered in the database; its token is not used. The operator must look into it.
+    Tampered,
+}
+
+impl fmt::Display for ConnectionState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 impl ConnectionState {
+    /// A stable name in lower case, such as `not-connected`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotConnected => "not-connected",
+            Self::Connected => "connected",
+            Self::Paused => "paused",
+            Self::Revoked => "revoked",
+            Self::Disconnected => "disconnected",
+            Self::Tampered => "tampered",
+        }
+    }
+
     /// What the customer must do for the connection to work; `None` when it does, or when it is not theirs to mend.
     #[must_use]
     pub fn customer_action(self) -> Option<CustomerAction> {
         match self {
-            Self::Connected => None,
+            Self::Connected | Self::Tampered => None,
             Self::NotConnected | Self::Disconnected => Some(CustomerAction::Connect),
             Self::Paused => Some(CustomerAction::TryAgainLater),
             Self::Revoked => Some(CustomerAction::ReplaceToken),
@@ -64,8 +86,13 @@ pub struct ConnectionStatus {
     pub origin: Option<Origin>,
     /// Whose token it is at the provider; `None` when there is no token.
     pub account: Option<Account>,
-    /// When it was connected.
+    /// When it was connected; `None` when it is not.
     pub connected_at: Option<Timestamp>,
+    /// When its token was removed; `None` when it holds one, or never was connected.
+    pub disconnected_at: Option<Timestamp>,
+    /// Whether a hook that clears cached data has yet to succeed: see
+    /// [`Vault::finish_disconnects`](crate::Vault::finish_disconnects).
+    pub purge_pending: bool,
     /// When its present token was set.
     pub token_set_at: Option<Timestamp>,
     /// Which token of this life of the connection it is.
@@ -88,20 +115,32 @@ impl ConnectionStatus {
             provider: Some(record.provider.clone()),
             origin: Some(record.origin.clone()),
             account: record.account.clone(),
-            connected_at: Some(record.connected_at),
+            connected_at: live.then_some(record.connected_at),
+            disconnected_at: removed_at(record),
+            purge_pending: record.purge == Purge::Pending,
             token_set_at: live.then_some(record.token_set_at),
             secret_version: live.then_some(record.secret_version),
         }
     }
 
     fn absent(id: &ConnectionId) -> Self {
+        Self::without_record(id, ConnectionState::NotConnected)
+    }
+
+    pub(crate) fn tampered(id: &ConnectionId) -> Self {
+        Self::without_record(id, ConnectionState::Tampered)
+    }
+
+    fn without_record(id: &ConnectionId, state: ConnectionState) -> Self {
         Self {
             id: id.clone(),
-            state: ConnectionState::NotConnected,
+            state,
             provider: None,
             origin: None,
             account: None,
             connected_at: None,
+            disconnected_at: None,
+            purge_pending: false,
             token_set_at: None,
             secret_version: None,
         }
@@ -121,15 +160,22 @@ impl Connection {
 
     /// Asks the provider whether it accepts the token, seals it and keeps it. Returns whose token it is.
     ///
+    /// To be able to try again after an error that [is retryable](Error::is_retryable), give an `Arc` of the token and keep
+    /// a clone.
+    ///
     /// # Errors
-    /// `AlreadyConnected` when it holds a live token (use [`replace`](Self::replace)); what the provider answered
-    /// (`TokenRefused`, `ScopeTooSmall`, `RateLimited`, `ProviderUnavailable`, `ProviderMisbehaved`); `Conflict` when
+    /// `AlreadyConnected` when it holds a token (use [`replace`](Self::replace)); `PurgePending` when a hook of the former
+    /// connection still fails; what the provider answered (`TokenRefused`, `ScopeTooSmall`, `RateLimited`, `ProviderUnavailable`, `ProviderMisbehaved`); `Conflict` when
     /// someone else connected it meanwhile; and what the database and the keys may fail with. Nothing is kept then.
     ///
     /// # Cancellation
     /// Safe: a dropped call kept the token or did not.
-    pub async fn connect(&self, provider: &dyn Provider, token: ApiToken) -> Result<Account, Error> {
-        self.prepare_connect(provider, token).await?.commit().await
+    pub async fn connect(
+        &self,
+        provider: &dyn Provider,
+        token: impl Into<Arc<ApiToken>>,
+    ) -> Result<Account, Error> {
+        Ok(self.prepare_connect(provider, token).await?.commit().await?.clone())
     }
 
     /// As [`connect`](Self::connect), up to what must be committed: for an application that commits it together with
@@ -143,22 +189,26 @@ impl Connection {
     pub async fn prepare_connect(
         &self,
         provider: &dyn Provider,
-        token: ApiToken,
+        token: impl Into<Arc<ApiToken>>,
     ) -> Result<PreparedChange, Error> {
-        prepare_connect(&self.vault, &self.id, provider, token).await
+        prepare_connect(&self.vault, &self.id, provider, &token.into()).await
     }
 
     /// Puts a new token in the old one's place, if the provider accepts it and it is of the same account. The old one
     /// stays valid at the provider until it is deleted there.
     ///
     /// # Errors
-    /// `NotConnected` when there is none to replace; `Misuse` for another provider; `TokenRefused` also for a token of
+    /// `NotConnected` when there is none to replace; `Misuse` for another provider; `OtherAccount` for a token of
     /// another account; otherwise as [`connect`](Self::connect). The old token is kept then.
     ///
     /// # Cancellation
     /// Safe: a dropped call replaced the token or did not.
-    pub async fn replace(&self, provider: &dyn Provider, token: ApiToken) -> Result<Account, Error> {
-        self.prepare_replace(provider, token).await?.commit().await
+    pub async fn replace(
+        &self,
+        provider: &dyn Provider,
+        token: impl Into<Arc<ApiToken>>,
+    ) -> Result<Account, Error> {
+        Ok(self.prepare_replace(provider, token).await?.commit().await?.clone())
     }
 
     /// As [`replace`](Self::replace), up to what must be committed.
@@ -171,9 +221,9 @@ impl Connection {
     pub async fn prepare_replace(
         &self,
         provider: &dyn Provider,
-        token: ApiToken,
+        token: impl Into<Arc<ApiToken>>,
     ) -> Result<PreparedChange, Error> {
-        prepare_replace(&self.vault, &self.id, provider, token).await
+        prepare_replace(&self.vault, &self.id, provider, &token.into()).await
     }
 
     /// What a client asks for the token, one attempt at a time. It holds no token; making it asks nobody.
@@ -204,8 +254,9 @@ impl Connection {
         let before = self.vault.load(&self.id).await?.filter(|record| record.status != Status::Disconnected);
         let before = before.ok_or(ErrorKind::NotConnected)?;
         same_provider(&before, provider)?;
-        let probe =
-            Credential::new(ConnectionCredential::for_probe(Arc::clone(&self.vault), self.id.clone()));
+        let asking = Arc::new(());
+        let probe = ConnectionCredential::for_probe(Arc::clone(&self.vault), self.id.clone(), &asking);
+        let probe = Credential::new(probe);
         let (status, action) = match provider.check(&probe).await {
             Ok(_) => (Status::Active, Action::Resumed),
             Err(error) if error.kind() == ErrorKind::TokenRefused => (Status::Revoked, Action::Revoked),
@@ -221,7 +272,10 @@ impl Connection {
     }
 
     /// Removes the token. From the first commit on, the connection is refused everywhere; then the database's files are
-    /// scrubbed and the application's hooks run. Repeating it finishes what was left, and gives a receipt again.
+    /// scrubbed and the application's hooks run. Repeating it runs them again, and gives a receipt again.
+    ///
+    /// In a web handler, spawn it: a client that goes away drops the handler's future, and the hooks would then wait for
+    /// [`Vault::finish_disconnects`](crate::Vault::finish_disconnects).
     ///
     /// # Errors
     /// `NotConnected` when there never was a connection; `Tampered`; `StoreUnavailable`, when nothing is removed yet.

@@ -1,6 +1,7 @@
 //! A connection as a source of its token.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokenkeep_core::{
@@ -14,29 +15,45 @@ use crate::inner::Inner;
 /// The longest identifier of a provider that is put on record.
 const MAX_SUBJECT: usize = 128;
 
-/// How often a refusal is recorded anew when the record changed under it.
+/// How often something is tried anew when the record changed under it.
 const TRIES: usize = 5;
+
+/// How old what was read of a connection may be when its token is given. What took longer (a commit, a slow key
+/// provider) is followed by another look, so that a disconnect counts at once.
+const FRESH: Duration = Duration::from_millis(20);
 
 pub(crate) struct ConnectionCredential {
     vault: Arc<Inner>,
     id: ConnectionId,
-    /// Given also for a paused or revoked token, to ask the provider about it; what it answers is not reported here.
-    probe: bool,
+    /// Set for a probe: given also for a paused or revoked token, to ask the provider about it, for as long as the one
+    /// who asks keeps the other end; what the provider answers is not reported here.
+    probe: Option<Weak<()>>,
 }
 
 impl ConnectionCredential {
     pub(crate) fn for_use(vault: Arc<Inner>, id: ConnectionId) -> Self {
-        Self { vault, id, probe: false }
+        Self { vault, id, probe: None }
     }
 
-    pub(crate) fn for_probe(vault: Arc<Inner>, id: ConnectionId) -> Self {
-        Self { vault, id, probe: true }
+    pub(crate) fn for_probe(vault: Arc<Inner>, id: ConnectionId, asking: &Arc<()>) -> Self {
+        Self { vault, id, probe: Some(Arc::downgrade(asking)) }
+    }
+
+    /// Reads the record, and refuses unless its token may be used so now. Also tells when that was.
+    async fn permitted(&self, usage: Use<'_>) -> Result<(Instant, Record), Error> {
+        let at = Instant::now();
+        let record = self.vault.load(&self.id).await?.ok_or(ErrorKind::NotConnected)?;
+        self.permit(&record, usage)?;
+        Ok((at, record))
     }
 
     fn permit(&self, record: &Record, usage: Use<'_>) -> Result<(), Error> {
+        if self.probe.as_ref().is_some_and(|asking| asking.strong_count() == 0) {
+            return Err(Error::new(ErrorKind::Misuse).because("a credential for one check was used after it"));
+        }
         match record.status {
             Status::Active => {}
-            Status::Paused | Status::Revoked if self.probe => {}
+            Status::Paused | Status::Revoked if self.probe.is_some() => {}
             Status::Paused => return Err(ErrorKind::Paused.into()),
             Status::Revoked => return Err(ErrorKind::Revoked.into()),
             _ => return Err(ErrorKind::NotConnected.into()),
@@ -87,12 +104,25 @@ impl ConnectionCredential {
 #[async_trait]
 impl CredentialSource for ConnectionCredential {
     async fn issue(&self, usage: Use<'_>) -> Result<IssuedToken, Error> {
-        let record = self.vault.load(&self.id).await?.ok_or(ErrorKind::NotConnected)?;
-        self.permit(&record, usage)?;
-        // On record before the key is even asked for.
-        self.vault.uses.note(&self.vault, &record).await?;
-        let token = self.vault.open(&self.id, &record).await?;
-        Ok(IssuedToken { token, incarnation: record.incarnation, secret_version: record.secret_version })
+        let (mut read_at, mut record) = self.permitted(usage).await?;
+        for tries in 1..=TRIES {
+            // On record before the key is even asked for.
+            let waited = self.vault.uses.note(&self.vault, &record).await?;
+            let token = self.vault.open(&self.id, &record).await?;
+            let (incarnation, secret_version) = (record.incarnation, record.secret_version);
+            let issued = IssuedToken { token, incarnation, secret_version };
+            if !waited && read_at.elapsed() < FRESH {
+                return Ok(issued);
+            }
+            // A disconnect or a pause may have been committed and told meanwhile.
+            (read_at, record) = self.permitted(usage).await?;
+            let replaced = record.secret_version != secret_version;
+            // Replaced again and again: the last one that was opened is still as good as one given a moment earlier.
+            if record.incarnation == incarnation && (!replaced || tries == TRIES) {
+                return Ok(issued);
+            }
+        }
+        Err(ErrorKind::Conflict.into())
     }
 
     async fn report(
@@ -102,7 +132,7 @@ impl CredentialSource for ConnectionCredential {
         outcome: Outcome<'_>,
     ) -> Result<(), Error> {
         match outcome {
-            Outcome::Refused(Meaning::TokenRefused) if !self.probe => {
+            Outcome::Refused(Meaning::TokenRefused) if self.probe.is_none() => {
                 self.pause(incarnation, secret_version).await
             }
             Outcome::Created(subject) => self.note_created(incarnation, secret_version, subject).await,

@@ -4,32 +4,66 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokenkeep_core::{ConnectionId, Error, ErrorKind};
-use tokenkeep_store::{Action, Purge, Record, Scrub, Status};
+use tokenkeep_core::{ConnectionId, Error, ErrorKind, Incarnation};
+use tokenkeep_store::{Action, Purge, Record, Scan, Scrub, Status, Timestamp};
 
 use crate::inner::Inner;
 use crate::receipt::{Backups, Receipt};
+
+/// How many interrupted disconnects are read at a time.
+const PAGE: u32 = 64;
 
 /// How often the removal is tried anew when the record changes under it.
 const TRIES: usize = 16;
 
 /// Clears what the application cached for a connection: run lists, names, search indexes.
 ///
-/// It runs after the token is gone, at least once; it must bear being run again. When it fails, nothing comes back: the
-/// receipt says that it is pending, and the next [`disconnect`](crate::Connection::disconnect) runs it again.
+/// It runs after the token is gone, at least once, in the process that handles the disconnect; it must bear being run
+/// again, and should bound its own time. When it fails, nothing comes back: the receipt says that it is pending,
+/// [`Vault::finish_disconnects`](crate::Vault::finish_disconnects) runs it again, and until it succeeds the connection can't
+/// be connected anew.
+///
+/// ```
+/// use tokenkeep::{ConnectionId, Incarnation, PurgeHook, async_trait};
+///
+/// struct RunLists(/* your cache */);
+///
+/// #[async_trait]
+/// impl PurgeHook for RunLists {
+///     async fn purge(
+///         &self,
+///         connection: &ConnectionId,
+///         _former: Incarnation,
+///     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+///         // self.0.forget(connection).await?;
+///         Ok(())
+///     }
+/// }
+///
+/// let options = tokenkeep::Vault::options().on_disconnect("run lists", RunLists());
+/// # let _ = options;
+/// ```
 #[async_trait]
 pub trait PurgeHook: Send + Sync {
-    /// Clears what belongs to this connection.
+    /// Clears what belongs to this life of this connection.
     ///
     /// # Errors
-    /// Anything; the hook is then pending.
-    async fn purge(&self, connection: &ConnectionId) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
+    /// Anything; the hook is then pending. The error is not shown or logged: it may hold anything.
+    async fn purge(
+        &self,
+        connection: &ConnectionId,
+        former: Incarnation,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
 }
 
 #[async_trait]
 impl<T: PurgeHook + ?Sized> PurgeHook for Arc<T> {
-    async fn purge(&self, connection: &ConnectionId) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        (**self).purge(connection).await
+    async fn purge(
+        &self,
+        connection: &ConnectionId,
+        former: Incarnation,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        (**self).purge(connection, former).await
     }
 }
 
@@ -52,23 +86,44 @@ impl fmt::Debug for Hooks {
 pub(crate) async fn disconnect(vault: &Inner, id: &ConnectionId) -> Result<Receipt, Error> {
     // The count of uses belongs before the end. If it can't be written, the token goes all the same.
     if let Err(error) = vault.uses.flush_one(vault, id).await {
-        tracing::warn!(error = %error, "uses not written before a disconnect; they stay counted");
+        tracing::warn!(error = %error.report(), "uses not written before a disconnect; they stay counted");
     }
     let tombstone = remove(vault, id).await?;
+    Ok(finish(vault, &tombstone).await)
+}
+
+/// Finishes disconnects that were interrupted, or whose hooks failed.
+pub(crate) async fn finish_pending(vault: &Inner) -> Result<Vec<Receipt>, Error> {
+    let (mut receipts, mut after) = (Vec::new(), None);
+    loop {
+        let page = vault.store.scan(&Scan::PurgePending, after.as_ref(), PAGE).await?;
+        let Some(last) = page.last() else { return Ok(receipts) };
+        after = Some(last.id.clone());
+        for found in &page {
+            let tombstone = vault.load(&found.id).await?;
+            if let Some(tombstone) = tombstone.filter(|record| record.purge == Purge::Pending) {
+                receipts.push(finish(vault, &tombstone).await);
+            }
+        }
+    }
+}
+
+/// What comes after the removal: nothing of it can bring the token back.
+async fn finish(vault: &Inner, tombstone: &Record) -> Receipt {
     let scrub = vault.store.scrub().await.unwrap_or_else(|error| {
-        tracing::warn!(error = %error, "scrub failed; it is pending");
+        tracing::warn!(error = %error.report(), "scrub failed; it is pending");
         Scrub::Pending
     });
-    let (hooks_done, hooks_pending) = purge(vault, &tombstone).await;
-    Ok(Receipt {
-        connection: id.clone(),
+    let hooks = purge(vault, tombstone).await;
+    Receipt {
+        connection: tombstone.id.clone(),
         provider: tombstone.provider.clone(),
-        removed_at: removal_time(&tombstone),
+        removed_at: tombstone.token_set_at,
         scrub,
-        hooks_done,
-        hooks_pending,
+        hooks_done: hooks.done,
+        hooks_pending: hooks.pending,
         backups: Backups::BoundedByRetention,
-    })
+    }
 }
 
 /// Puts a tombstone in the record's place, or finds the one that is there.
@@ -102,36 +157,42 @@ async fn remove(vault: &Inner, id: &ConnectionId) -> Result<Record, Error> {
     Err(ErrorKind::Conflict.into())
 }
 
-/// In a tombstone, `token_set_at` is when the token was removed: the last time that the token was set, to nothing.
-fn removal_time(tombstone: &Record) -> tokenkeep_store::Timestamp {
-    tombstone.token_set_at
+/// When a tombstone's token was removed. It is kept as the last time that the token was set: to nothing.
+pub(crate) fn removed_at(record: &Record) -> Option<Timestamp> {
+    (record.status == Status::Disconnected).then_some(record.token_set_at)
 }
 
-/// Runs the hooks unless they ran before; returns the names of those that are done and of those that failed.
-async fn purge(vault: &Inner, tombstone: &Record) -> (Vec<&'static str>, Vec<&'static str>) {
-    let names = || vault.hooks.0.iter().map(|(name, _)| *name);
-    if tombstone.purge == Purge::Done {
-        return (names().collect(), Vec::new());
-    }
-    let (mut done, mut pending) = (Vec::new(), Vec::new());
+/// The names of the hooks that ran, and of those that must run again.
+pub(crate) struct Purged {
+    pub(crate) done: Vec<&'static str>,
+    pub(crate) pending: Vec<&'static str>,
+}
+
+/// Runs all hooks, also those that ran before: another process may have cached something too.
+pub(crate) async fn purge(vault: &Inner, tombstone: &Record) -> Purged {
+    let mut purged = Purged { done: Vec::new(), pending: Vec::new() };
     for (name, hook) in &vault.hooks.0 {
-        match hook.purge(&tombstone.id).await {
-            Ok(()) => done.push(*name),
+        match hook.purge(&tombstone.id, tombstone.incarnation).await {
+            Ok(()) => purged.done.push(*name),
             Err(_) => {
-                // The hook's error is the application's own and may hold anything; only its name is told.
                 tracing::warn!(hook = name, "purge hook failed; it is pending");
-                pending.push(*name);
+                purged.pending.push(*name);
             }
         }
     }
-    if pending.is_empty() {
+    if purged.pending.is_empty() && tombstone.purge == Purge::Pending {
         let after = Record { purge: Purge::Done, ..tombstone.clone() };
         let change = vault.change(Some(tombstone), after, Action::Purged);
-        // When this can't be noted the hooks run again, which they bear.
-        if let Err(error) = vault.commit(std::slice::from_ref(&change)).await {
-            tracing::warn!(error = %error, "purge not noted; the hooks will run again");
-            return (Vec::new(), names().collect());
+        match vault.commit(std::slice::from_ref(&change)).await {
+            Ok(()) => {}
+            // Someone else noted it, and may have connected anew since.
+            Err(error) if error.kind() == ErrorKind::Conflict => {}
+            // The hooks ran; when that can't be noted they run again, which they bear.
+            Err(error) => {
+                tracing::warn!(error = %error.report(), "purge not noted; the hooks will run again");
+                purged.pending.append(&mut purged.done);
+            }
         }
     }
-    (done, pending)
+    purged
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokenkeep_core::{ConnectionId, Revision};
 
@@ -17,19 +17,20 @@ pub(crate) struct HighWater {
 }
 
 impl HighWater {
-    /// Notes what was read or written; `false` when an older revision, or none, stands where a newer one was seen.
-    #[must_use]
-    pub(crate) fn admit(&self, id: &ConnectionId, found: Option<Revision>) -> bool {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = self.hasher.hash_one(id);
-        match (seen.get(&key), found) {
-            (None, None) => true,
-            (Some(_), None) => false,
-            (Some(highest), Some(found)) if found < *highest => false,
-            (_, Some(found)) => {
-                seen.insert(key, found);
-                true
-            }
-        }
+    /// The highest revision seen so far. Taken before a read, it is what the read must not fall below: another task may
+    /// commit while the read is under way, and the read is not to blame for that.
+    pub(crate) fn mark(&self, id: &ConnectionId) -> Option<Revision> {
+        self.seen().get(&self.hasher.hash_one(id)).copied()
+    }
+
+    /// Notes a revision that was read or written.
+    pub(crate) fn note(&self, id: &ConnectionId, revision: Revision) {
+        let mut seen = self.seen();
+        let highest = seen.entry(self.hasher.hash_one(id)).or_insert(revision);
+        *highest = revision.max(*highest);
+    }
+
+    fn seen(&self) -> MutexGuard<'_, HashMap<u64, Revision>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

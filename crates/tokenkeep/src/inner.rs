@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use tokenkeep_core::{
-    ApiToken, ConnectionId, EncryptionContext, Envelope, Error, ErrorKind, Incarnation, SealDraft,
-    SecretVersion, TokenFacts, VaultId,
+    ApiToken, ConnectionId, EncryptionContext, Envelope, Error, ErrorKind, Incarnation, PayloadKind,
+    SealDraft, SecretVersion, TokenFacts, VaultId,
 };
 use tokenkeep_keys::KeyProvider;
 use tokenkeep_store::{
@@ -36,13 +36,15 @@ impl Inner {
 
     /// Reads a record and refuses it unless it is the caller's, whole, and not older than what was seen before.
     pub(crate) async fn load(&self, id: &ConnectionId) -> Result<Option<Record>, Error> {
+        let mark = self.seen.mark(id);
         let record = self.store.record(id).await?;
-        if let Some(record) = &record
-            && (record.id != *id || !self.keys.records.fits(record))
-        {
-            return Err(Error::new(ErrorKind::Tampered).because("a record does not fit its MAC"));
+        if let Some(record) = &record {
+            if record.id != *id || !self.keys.records.fits(record) {
+                return Err(Error::new(ErrorKind::Tampered).because("a record does not fit its MAC"));
+            }
+            self.seen.note(id, record.revision);
         }
-        if !self.seen.admit(id, record.as_ref().map(|record| record.revision)) {
+        if record.as_ref().map(|record| record.revision) < mark {
             return Err(Error::new(ErrorKind::Tampered)
                 .because("a record is older than one seen before, or vanished"));
         }
@@ -57,6 +59,7 @@ impl Inner {
             incarnation: record.incarnation,
             provider: record.provider.clone(),
             origin: record.origin.clone(),
+            kind: record.kind,
             secret_version: record.secret_version,
         })
     }
@@ -72,7 +75,7 @@ impl Inner {
         let draft = SealDraft::new(&context)?;
         let wrapped = self.key_provider.wrap_dek(&draft.wrap_request()).await?;
         let envelope = draft.finish(token.expose_secret().as_bytes(), &wrapped)?;
-        let fingerprint = self.keys.fingerprints.of(place.origin, token);
+        let fingerprint = self.keys.fingerprints.of(place.origin, place.kind, token);
         Ok(Sealed { kek: *envelope.kek(), envelope: envelope.into_bytes(), fingerprint })
     }
 
@@ -91,7 +94,7 @@ impl Inner {
         record.revision = before.map_or(tokenkeep_core::Revision::FIRST, |before| before.revision.next());
         record.updated_at = self.now();
         self.keys.records.set(&mut record);
-        let entry = self.entry(&record, action);
+        let entry = AuditDraft { record_mac: Some(record.mac), ..self.entry(&record, action) };
         Change { record: Some(RecordChange { record, expected }), entry }
     }
 
@@ -104,6 +107,7 @@ impl Inner {
             incarnation: record.incarnation,
             secret_version: record.secret_version,
             revision: record.revision,
+            record_mac: None,
             count: 1,
             subject: None,
         }
@@ -112,11 +116,8 @@ impl Inner {
     /// Commits changes to the vault's own store and notes the revisions that are there now.
     pub(crate) async fn commit(&self, changes: &[Change]) -> Result<(), Error> {
         self.store.commit(changes, &self.keys.chain).await?;
-        for change in changes {
-            if let Some(step) = &change.record {
-                // A later revision may have been seen already; then this one is no news.
-                let _ = self.seen.admit(&step.record.id, Some(step.record.revision));
-            }
+        for step in changes.iter().filter_map(|change| change.record.as_ref()) {
+            self.seen.note(&step.record.id, step.record.revision);
         }
         Ok(())
     }
@@ -127,6 +128,7 @@ impl Inner {
 pub(crate) struct TokenPlace<'a> {
     pub(crate) provider: &'a tokenkeep_core::ProviderName,
     pub(crate) origin: &'a tokenkeep_core::Origin,
+    pub(crate) kind: PayloadKind,
     pub(crate) incarnation: Incarnation,
     pub(crate) secret_version: SecretVersion,
 }
@@ -136,6 +138,7 @@ impl<'a> TokenPlace<'a> {
         Self {
             provider: &record.provider,
             origin: &record.origin,
+            kind: record.kind,
             incarnation: record.incarnation,
             secret_version: record.secret_version,
         }

@@ -54,10 +54,11 @@ pub use receipt::{Backups, Receipt};
 pub use vault::{Vault, VaultOptions};
 pub use verify::{Finding, Verification};
 
+pub use async_trait::async_trait;
 pub use tokenkeep_core::{
     Account, ApiToken, BadName, BadOrigin, ConnectionId, ConnectionName, Credential, CredentialSource,
-    CustomerAction, Error, ErrorKind, Fault, Incarnation, IssuedToken, Meaning, Origin, Outcome, Provider,
-    ProviderName, ProviderSpec, Revision, SecretVersion, TenantId, TokenRejected, Use,
+    CustomerAction, Error, ErrorKind, Fault, Incarnation, IssuedToken, Meaning, Origin, Outcome, PayloadKind,
+    Provider, ProviderName, ProviderSpec, Revision, SecretVersion, TenantId, TokenRejected, Use,
 };
 pub use tokenkeep_keys::{KeyProvider, KeyringError, LocalKeyring};
 pub use tokenkeep_store::{

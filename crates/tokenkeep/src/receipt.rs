@@ -28,7 +28,7 @@ pub struct Receipt {
     pub scrub: Scrub,
     /// The application's hooks that ran.
     pub hooks_done: Vec<&'static str>,
-    /// The application's hooks that failed; the next disconnect runs them again.
+    /// The application's hooks that failed. [`Vault::finish_disconnects`](crate::Vault::finish_disconnects) runs them again.
     pub hooks_pending: Vec<&'static str>,
     /// What older backups still hold.
     pub backups: Backups,
@@ -40,14 +40,14 @@ impl fmt::Display for Receipt {
         writeln!(f, "  live row        token removed {}", self.removed_at)?;
         let scrub = match self.scrub {
             Scrub::Done => "scrubbed; the disk itself may keep old blocks",
-            Scrub::Pending => "scrub pending; disconnect again to retry",
+            Scrub::Pending => "scrub pending: something still reads them",
             Scrub::Impossible => "this database gives no way to scrub them",
         };
         writeln!(f, "  database files  {scrub}")?;
         let hooks = match (self.hooks_done.as_slice(), self.hooks_pending.as_slice()) {
             ([], []) => "none registered".to_owned(),
             (done, []) => format!("done: {}", done.join(", ")),
-            (_, pending) => format!("pending: {}; disconnect again to retry", pending.join(", ")),
+            (_, pending) => format!("pending: {}; finish_disconnects retries", pending.join(", ")),
         };
         writeln!(f, "  cached data     {hooks}")?;
         let Backups::BoundedByRetention = self.backups;

@@ -10,9 +10,10 @@ use tokenkeep_store::{Scan, TokenStore};
 use crate::audit::AuditTrail;
 use crate::clock::{Clock, SystemClock};
 use crate::connection::{Connection, ConnectionStatus};
-use crate::disconnect::{Hooks, PurgeHook};
+use crate::disconnect::{Hooks, PurgeHook, finish_pending};
 use crate::high_water::HighWater;
 use crate::inner::Inner;
+use crate::receipt::Receipt;
 use crate::uses::Uses;
 use crate::vault_keys;
 use crate::verify::{Verification, verify};
@@ -141,10 +142,11 @@ impl Vault {
         Ok(Connection::new(Arc::clone(&self.inner), ConnectionId::new(tenant, name)?))
     }
 
-    /// Up to `limit` of a tenant's connections, disconnected ones too, in order of their names, from behind `after`.
+    /// Up to `limit` of a tenant's connections, disconnected ones too, in order of their names, from behind `after`. One
+    /// whose record was altered or put back is listed as [`Tampered`](crate::ConnectionState::Tampered).
     ///
     /// # Errors
-    /// `InvalidName`; `Tampered` when a record was altered; `StoreUnavailable`.
+    /// `InvalidName`; `Tampered` when a record can't even be read; `StoreUnavailable`.
     pub async fn connections(
         &self,
         tenant: impl AsRef<str>,
@@ -153,17 +155,36 @@ impl Vault {
     ) -> Result<Vec<ConnectionStatus>, Error> {
         let tenant = TenantId::new(tenant)?;
         let after = after.map(|name| ConnectionId::new(tenant.as_str(), name.as_str())).transpose()?;
-        let records = self.inner.store.scan(&Scan::Tenant(tenant.clone()), after.as_ref(), limit).await?;
-        records
-            .iter()
-            .map(|record| {
-                if *record.id.tenant() == tenant && self.inner.keys.records.fits(record) {
-                    Ok(ConnectionStatus::of(record))
-                } else {
-                    Err(Error::new(ErrorKind::Tampered).because("a record does not fit its MAC"))
+        let records = self.inner.store.scan(&Scan::Tenant(tenant), after.as_ref(), limit).await?;
+        let mut listed = Vec::with_capacity(records.len());
+        for record in &records {
+            let whole = self.inner.keys.records.fits(record);
+            // What another task changed meanwhile looks old here; only a read of its own can tell.
+            let current = whole && self.inner.seen.mark(&record.id) <= Some(record.revision);
+            listed.push(if current {
+                ConnectionStatus::of(record)
+            } else {
+                match Connection::new(Arc::clone(&self.inner), record.id.clone()).status().await {
+                    Err(error) if error.kind() == ErrorKind::Tampered => {
+                        ConnectionStatus::tampered(&record.id)
+                    }
+                    status => status?,
                 }
-            })
-            .collect()
+            });
+        }
+        Ok(listed)
+    }
+
+    /// Finishes disconnects that were interrupted or whose hooks failed: scrubs, runs the hooks again, and returns a
+    /// receipt for each. Call it at start and now and then.
+    ///
+    /// # Errors
+    /// `StoreUnavailable`; `Tampered` when a record was altered. What was finished before stays so.
+    ///
+    /// # Cancellation
+    /// Safe: what is left is finished by the next call.
+    pub async fn finish_disconnects(&self) -> Result<Vec<Receipt>, Error> {
+        finish_pending(&self.inner).await
     }
 
     /// The audit trail.
@@ -182,7 +203,8 @@ impl Vault {
         verify(&self.inner).await
     }
 
-    /// Writes the counts of uses that are not in the audit trail yet. Call it now and then, and at shutdown.
+    /// Writes the counts of uses that are not in the audit trail yet. Call it now and then, before the trail is shown, and
+    /// at shutdown: what is not written when the process ends is lost, except for each minute's first use.
     ///
     /// # Errors
     /// `StoreUnavailable`; what was not written stays counted.

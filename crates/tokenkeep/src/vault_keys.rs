@@ -3,8 +3,8 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use tokenkeep_core::{
-    ApiToken, EncryptionContext, Envelope, Error, ErrorKind, Origin, SealDraft, VaultId, VaultKeyPurpose,
-    fill_random, open_payload,
+    ApiToken, EncryptionContext, Envelope, Error, ErrorKind, Origin, PayloadKind, SealDraft, VaultId,
+    VaultKeyPurpose, fill_random, open_payload,
 };
 use tokenkeep_keys::KeyProvider;
 use tokenkeep_store::{AuditChain, RecordMac, VaultRecord};
@@ -70,12 +70,15 @@ async fn open_one(
 pub(crate) struct FingerprintKey(Zeroizing<[u8; 32]>);
 
 impl FingerprintKey {
-    /// HMAC-SHA-256 over a label, the origin and the token, each led by its length.
-    pub(crate) fn of(&self, origin: &Origin, token: &ApiToken) -> [u8; 32] {
+    /// HMAC-SHA-256 over a label, the origin, the kind and the token, each led by its length as a `u64`.
+    pub(crate) fn of(&self, origin: &Origin, kind: PayloadKind, token: &ApiToken) -> [u8; 32] {
         let mut mac = Hmac::<Sha256>::new_from_slice(&*self.0).expect("HMAC takes a key of any length");
-        for field in
-            [&b"tokenkeep api token"[..], origin.as_str().as_bytes(), token.expose_secret().as_bytes()]
-        {
+        for field in [
+            &b"tokenkeep fingerprint"[..],
+            origin.as_str().as_bytes(),
+            &[kind.number()],
+            token.expose_secret().as_bytes(),
+        ] {
             mac.update(&(field.len() as u64).to_be_bytes());
             mac.update(field);
         }

@@ -53,7 +53,7 @@ async fn the_main_job() {
     let text = w.granted();
     let connection = w.vault.connection("customer-17", "apify").unwrap();
     let account = connection.connect(w.apify.provider(), token(&text)).await.unwrap();
-    assert_eq!((account.id.as_str(), account.name.as_str()), ("FakeUser17", "jane-doe"));
+    assert_eq!((account.id(), account.name()), ("FakeUser17", "jane-doe"));
 
     let client = w.apify.with(connection.credential());
     assert!(!client.runs().list().await.unwrap().items.is_empty());

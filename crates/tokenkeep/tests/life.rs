@@ -2,14 +2,14 @@
 
 mod common;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use common::{Fixture, Scripted, account, give, token};
 use tokenkeep::{
-    Action, ApiToken, ConnectionId, ConnectionState, CustomerAction, ErrorKind, Fault, PurgeHook, Scrub,
-    TokenStore, Vault,
+    Action, ApiToken, ConnectionId, ConnectionState, CustomerAction, ErrorKind, Fault, Incarnation,
+    PurgeHook, Scrub, TokenStore, Vault,
 };
 use tokenkeep_testkit::fake_token;
 
@@ -87,7 +87,10 @@ async fn a_token_is_replaced_by_one_of_the_same_account_alone() {
     connection.connect(&f.provider, token(&old)).await.unwrap();
     f.provider.answer(Ok(account("user-2")));
     let error = connection.replace(&f.provider, token(&new)).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::TokenRefused);
+    assert_eq!(
+        (error.kind(), error.customer_action()),
+        (ErrorKind::OtherAccount, Some(CustomerAction::UseSameAccount))
+    );
     assert_eq!(give(&credential, &f.provider).await, Ok(old.clone()), "the old one is kept");
 
     f.provider.answer(Ok(account("user-1")));
@@ -162,44 +165,121 @@ async fn every_instance_refuses_at_once() {
     assert_eq!(give(&elsewhere, &f.provider).await, Err(ErrorKind::NotConnected));
 }
 
+#[derive(Default)]
 struct Flaky {
+    last: Mutex<Option<Incarnation>>,
+    hangs: AtomicBool,
     fails: AtomicBool,
     runs: AtomicU32,
 }
 
 #[async_trait]
 impl PurgeHook for Flaky {
-    async fn purge(&self, _: &ConnectionId) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    async fn purge(
+        &self,
+        _: &ConnectionId,
+        former: Incarnation,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        *self.last.lock().unwrap() = Some(former);
         self.runs.fetch_add(1, Ordering::SeqCst);
+        if self.hangs.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         if self.fails.load(Ordering::SeqCst) { Err("the cache is down".into()) } else { Ok(()) }
     }
 }
 
-#[tokio::test]
-async fn a_failing_hook_delays_no_deletion_and_runs_again() {
+async fn with_hook() -> (Fixture, Vault, Arc<Flaky>) {
     let f = Fixture::new().await;
-    let hook = Arc::new(Flaky { fails: AtomicBool::new(true), runs: AtomicU32::new(0) });
+    let hook = Arc::new(Flaky::default());
     let options = Vault::options().on_disconnect("run lists", Arc::clone(&hook));
     let vault = options.open(Arc::clone(&f.store), f.keys.clone()).await.unwrap();
+    (f, vault, hook)
+}
+
+#[tokio::test]
+async fn a_failing_hook_delays_no_deletion_and_runs_until_it_succeeds() {
+    let (f, vault, hook) = with_hook().await;
     let connection = vault.connection("t", "apify").unwrap();
     connection.connect(&f.provider, token(&fake_token())).await.unwrap();
+    let former = f.store.record(connection.id()).await.unwrap().unwrap().incarnation;
 
+    hook.fails.store(true, Ordering::SeqCst);
     let receipt = connection.disconnect().await.unwrap();
     assert_eq!(
         (receipt.hooks_done.as_slice(), receipt.hooks_pending.as_slice()),
         (&[][..], &["run lists"][..])
     );
     assert_eq!(give(&connection.credential(), &f.provider).await, Err(ErrorKind::NotConnected));
+    assert!(connection.status().await.unwrap().purge_pending);
+
+    // What was cached for the former account must not be found by the next one.
+    f.provider.answer(Ok(account("someone-else")));
+    let error = connection.connect(&f.provider, token(&fake_token())).await.unwrap_err();
+    assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::PurgePending, true));
+    assert_eq!(vault.finish_disconnects().await.unwrap()[0].hooks_pending, ["run lists"]);
 
     hook.fails.store(false, Ordering::SeqCst);
-    let receipt = connection.disconnect().await.unwrap();
-    assert_eq!(
-        (receipt.hooks_done.as_slice(), receipt.hooks_pending.as_slice()),
-        (&["run lists"][..], &[][..])
-    );
-    let _ = connection.disconnect().await.unwrap();
-    assert_eq!(hook.runs.load(Ordering::SeqCst), 2, "what is done is not done again");
+    assert_eq!(vault.finish_disconnects().await.unwrap()[0].hooks_done, ["run lists"]);
+    assert_eq!(*hook.last.lock().unwrap(), Some(former));
+    assert!(!connection.status().await.unwrap().purge_pending);
+    assert_eq!(vault.finish_disconnects().await.unwrap(), [], "what is done is not done again");
+    connection.connect(&f.provider, token(&fake_token())).await.unwrap();
     assert!(vault.verify().await.unwrap().is_whole());
+}
+
+#[tokio::test]
+async fn connecting_anew_runs_pending_hooks_first() {
+    let (f, vault, hook) = with_hook().await;
+    let connection = vault.connection("t", "apify").unwrap();
+    connection.connect(&f.provider, token(&fake_token())).await.unwrap();
+    hook.fails.store(true, Ordering::SeqCst);
+    let _ = connection.disconnect().await.unwrap();
+    hook.fails.store(false, Ordering::SeqCst);
+    connection.connect(&f.provider, token(&fake_token())).await.unwrap();
+    assert_eq!(hook.runs.load(Ordering::SeqCst), 2);
+    assert!(vault.verify().await.unwrap().is_whole());
+}
+
+#[tokio::test]
+async fn a_disconnect_that_is_dropped_in_its_hook_is_finished_later() {
+    let (f, vault, hook) = with_hook().await;
+    let connection = vault.connection("t", "apify").unwrap();
+    connection.connect(&f.provider, token(&fake_token())).await.unwrap();
+    hook.hangs.store(true, Ordering::SeqCst);
+    let dropped = tokio::time::timeout(std::time::Duration::from_millis(50), connection.disconnect()).await;
+    assert!(dropped.is_err());
+    assert_eq!(give(&connection.credential(), &f.provider).await, Err(ErrorKind::NotConnected));
+    assert!(connection.status().await.unwrap().purge_pending);
+    hook.hangs.store(false, Ordering::SeqCst);
+    assert_eq!(vault.finish_disconnects().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn every_process_that_is_asked_to_disconnect_runs_its_own_hooks() {
+    let (f, vault, hook) = with_hook().await;
+    let connection = f.vault.connection("t", "apify").unwrap();
+    connection.connect(&f.provider, token(&fake_token())).await.unwrap();
+    assert_eq!(connection.disconnect().await.unwrap().hooks_done, [""; 0], "this one has none");
+    let receipt = vault.connection("t", "apify").unwrap().disconnect().await.unwrap();
+    assert_eq!((receipt.hooks_done.as_slice(), hook.runs.load(Ordering::SeqCst)), (&["run lists"][..], 1));
+}
+
+#[tokio::test]
+async fn a_commit_can_be_repeated_and_a_token_given_again() {
+    let f = Fixture::new().await;
+    let connection = f.vault.connection("t", "apify").unwrap();
+    let kept = Arc::new(token(&fake_token()));
+    f.provider.answer(Err(ErrorKind::RateLimited));
+    let error = connection.connect(&f.provider, Arc::clone(&kept)).await.unwrap_err();
+    assert!(error.is_retryable());
+    f.provider.answer(Ok(account("user-1")));
+    let prepared = connection.prepare_connect(&f.provider, kept).await.unwrap();
+    prepared.commit().await.unwrap();
+    prepared.commit().await.unwrap();
+    assert_eq!(f.vault.audit().of_tenant("t", 0, 9).await.unwrap().len(), 1, "committed once");
+    connection.replace(&f.provider, token(&fake_token())).await.unwrap();
+    assert_eq!(prepared.commit().await.unwrap_err().kind(), ErrorKind::Conflict, "not over what came later");
 }
 
 #[tokio::test]

@@ -52,7 +52,7 @@ impl Provider for Scripted {
 }
 
 pub(crate) fn account(id: &str) -> Account {
-    Account { id: id.to_owned(), name: format!("name of {id}") }
+    Account::new(id, format!("name of {id}")).unwrap()
 }
 
 /// A clock that stands still until it is moved.
