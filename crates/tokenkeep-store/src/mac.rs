@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crate::{AuditDraft, AuditEntry, AuditHead, Record};
 
 /// Feeds fields to a MAC so that two different sequences of fields never look alike: each is led by its length, and an
-/// absent one is not an empty one.
+/// absent one is not an empty one. The encoding is described at [`RecordMac`].
 struct Fields(Hmac<Sha256>);
 
 impl Fields {
@@ -53,7 +53,24 @@ impl Fields {
     }
 }
 
-/// Makes and checks the MAC of records. Its key is the vault's; it wipes itself.
+/// Makes and checks the MAC of records: HMAC-SHA-256. Its key is the vault's; it wipes itself.
+///
+/// # Encoding
+/// Each field of the input is its length in bytes as a big-endian `u64`, then its bytes: text in UTF-8, a number as a
+/// big-endian `u64`, a time in milliseconds since 1970-01-01 UTC as a big-endian `i64`. What may be absent is the number 0,
+/// or the number 1 and then its fields. The fields are, in this order:
+///
+/// 1. the text `tokenkeep record`;
+/// 2. tenant, connection name, provider and origin, as text;
+/// 3. the number of the payload's kind;
+/// 4. the incarnation's 16 bytes;
+/// 5. the numbers of secret version and revision;
+/// 6. the [`Status`](crate::Status), by its name;
+/// 7. if sealed: the envelope's bytes, the KEK id's bytes, the fingerprint's 32 bytes;
+/// 8. if there is an account: its id and its name, as text;
+/// 9. the times at which it was connected, its token was set, and it was updated;
+/// 10. if it expires: that time;
+/// 11. the state of the [`Purge`](crate::Purge), by its name.
 pub struct RecordMac(Zeroizing<[u8; 32]>);
 
 impl RecordMac {
@@ -130,6 +147,21 @@ impl fmt::Debug for RecordMac {
 
 /// Chains audit entries. A store is handed it with each commit, because an entry's MAC covers the one before it, which
 /// is known only once the chain's head is locked.
+///
+/// # Encoding
+/// An entry's MAC is HMAC-SHA-256 over fields that are encoded as those of a [`RecordMac`]. They are, in this order:
+///
+/// 1. the text `tokenkeep audit entry`;
+/// 2. the numbers of its shard and of its place in it, from 1;
+/// 3. the MAC of the entry before it, 32 bytes; zeroes for the first;
+/// 4. the time;
+/// 5. the [`Action`](crate::Action), by its name;
+/// 6. tenant and connection name, as text;
+/// 7. the incarnation's 16 bytes;
+/// 8. the numbers of secret version and revision;
+/// 9. if a record changed: that record's MAC, 32 bytes;
+/// 10. the count, a number;
+/// 11. if there is one: the subject, as text.
 pub struct AuditChain(Zeroizing<[u8; 32]>);
 
 impl AuditChain {

@@ -82,9 +82,9 @@ pub async fn records_come_back_as_written(store: &dyn TokenStore) {
     for keep_sealed in [true, false, true] {
         let mut record = sample_record(&id, revision + 1);
         if keep_sealed {
-            record.account = None
+            record.account = None;
         } else {
-            record.sealed = None
+            record.sealed = None;
         }
         commit(RULE, store, &[sample_change(&record, Some(revision))]).await;
         reads_back(RULE, store, &record).await;

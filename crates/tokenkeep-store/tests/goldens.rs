@@ -1,0 +1,134 @@
+//! What is in databases already must keep fitting: the MACs of fixed samples, as figures that `goldens.py` beside this
+//! file computed from the description of the encoding, and the names that are under them.
+
+use tokenkeep_core::{Account, ConnectionId, Incarnation, KekId, PayloadKind, Revision, SecretVersion};
+use tokenkeep_store::{
+    Action, AuditChain, AuditDraft, AuditHead, Purge, Record, RecordMac, Sealed, Status, Timestamp, shard_of,
+};
+use zeroize::Zeroizing;
+
+const LIVE: &str = "15e123218b4662a79bf5dc78b2cdc8955257dd1dcaad3e1b25cdf5715db0d0cf";
+const TOMBSTONE: &str = "f503fb923d18e4d98603c037c305f2b8a50b0e7c06bcd67a8aa9ccbc705ac5a9";
+const PINNING_ENTRY: &str = "aaf65bf4afdd2a882b36b8bc52697e19357cfa0f793d0ed0ebbfd027c8a2caad";
+const USE: &str = "ba340b7ec44cb5072f5db83ee9a631ab3b3b60d761767f2d0ec09350ca2a5471";
+
+fn key() -> Zeroizing<[u8; 32]> {
+    Zeroizing::new(std::array::from_fn(|at| at as u8))
+}
+
+fn id() -> ConnectionId {
+    ConnectionId::new("Kunde 17 é", "main").unwrap()
+}
+
+fn incarnation() -> Incarnation {
+    Incarnation::from_bytes(std::array::from_fn(|at| 0x10 + at as u8))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn live() -> Record {
+    let mut record = Record {
+        id: id(),
+        provider: "apify".parse().unwrap(),
+        origin: "https://api.apify.com".parse().unwrap(),
+        kind: PayloadKind::ApiToken,
+        incarnation: incarnation(),
+        secret_version: SecretVersion::from_u64(3),
+        revision: Revision::from_u64(4),
+        status: Status::Active,
+        sealed: Some(Sealed {
+            envelope: (0..200).collect(),
+            kek: KekId::from_slice(b"KEK-1").unwrap(),
+            fingerprint: [0xf5; 32],
+        }),
+        account: Some(Account::new("id-1", "Náme").unwrap()),
+        connected_at: Timestamp::from_millis(1_700_000_000_000),
+        token_set_at: Timestamp::from_millis(-1),
+        updated_at: Timestamp::from_millis(1_700_000_000_002),
+        expires_at: Some(Timestamp::from_millis(1_800_000_000_000)),
+        purge: Purge::NotDue,
+        mac: [0; 32],
+    };
+    RecordMac::new(key()).set(&mut record);
+    record
+}
+
+fn tombstone() -> Record {
+    let mut record = Record {
+        revision: Revision::from_u64(i64::MAX as u64),
+        status: Status::Disconnected,
+        sealed: None,
+        account: None,
+        expires_at: None,
+        purge: Purge::Pending,
+        ..live()
+    };
+    RecordMac::new(key()).set(&mut record);
+    record
+}
+
+#[test]
+fn the_macs_of_records_stay_what_they_are() {
+    assert_eq!(hex(&live().mac), LIVE);
+    assert_eq!(hex(&tombstone().mac), TOMBSTONE);
+}
+
+#[test]
+fn the_macs_of_entries_stay_what_they_are() {
+    let chain = AuditChain::new(key());
+    let disconnected = AuditDraft {
+        at: Timestamp::from_millis(1_700_000_000_003),
+        action: Action::Disconnected,
+        id: id(),
+        incarnation: incarnation(),
+        secret_version: SecretVersion::from_u64(3),
+        revision: Revision::from_u64(i64::MAX as u64),
+        record_mac: Some(tombstone().mac),
+        count: 1,
+        subject: None,
+    };
+    let used = AuditDraft {
+        action: Action::UsedAgain,
+        record_mac: None,
+        count: 41,
+        subject: Some("run-1".to_owned()),
+        ..disconnected.clone()
+    };
+    let first = chain.append(&AuditHead::empty(9), disconnected);
+    assert_eq!(hex(&first.mac), PINNING_ENTRY);
+    assert_eq!(hex(&chain.append(&first.head(), used).mac), USE);
+}
+
+#[test]
+fn a_tenant_stays_in_its_shard() {
+    let shard = |tenant| shard_of(ConnectionId::new(tenant, "main").unwrap().tenant());
+    assert_eq!([shard("Kunde 17 é"), shard("a"), shard("b")], [7, 10, 14]);
+}
+
+#[test]
+fn names_stay_what_they_are() {
+    let statuses = [Status::Active, Status::Paused, Status::Revoked, Status::Disconnected];
+    assert_eq!(statuses.map(Status::name), ["active", "paused", "revoked", "disconnected"]);
+    assert_eq!(statuses.map(|status| Status::from_name(status.name())), statuses.map(Some));
+    let purges = [Purge::NotDue, Purge::Pending, Purge::Done];
+    assert_eq!(purges.map(Purge::name), ["not-due", "pending", "done"]);
+    assert_eq!(purges.map(|purge| Purge::from_name(purge.name())), purges.map(Some));
+    let actions = [
+        (Action::Connected, "connected"),
+        (Action::Replaced, "replaced"),
+        (Action::Disconnected, "disconnected"),
+        (Action::Purged, "purged"),
+        (Action::Used, "used"),
+        (Action::UsedAgain, "used-again"),
+        (Action::Created, "created"),
+        (Action::Paused, "paused"),
+        (Action::Resumed, "resumed"),
+        (Action::Revoked, "revoked"),
+        (Action::Rewrapped, "rewrapped"),
+    ];
+    for (action, name) in actions {
+        assert_eq!((action.name(), Action::from_name(name)), (name, Some(action)));
+    }
+}
