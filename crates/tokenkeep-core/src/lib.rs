@@ -39,6 +39,7 @@
 extern crate alloc;
 
 mod aad;
+mod backend;
 mod context;
 #[cfg(feature = "async")]
 mod credential;

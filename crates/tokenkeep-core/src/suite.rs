@@ -1,16 +1,19 @@
-//! KC-XAES-256-GCM, composed from `cmac`, `aes` and `aes-gcm` as published.
+//! KC-XAES-256-GCM, composed as published.
 //!
 //! XAES-256-GCM (C2SP, c2sp.org/XAES-256-GCM): with a 24-byte nonce N, the subkey is
 //! `CMAC_K(00 01 'X' 00 ‖ N[..12]) ‖ CMAC_K(00 02 'X' 00 ‖ N[..12])`, and AES-256-GCM under it takes `N[12..]`.
 //! The key commitment (Kampanakis et al., eprint 2025/758) is
 //! `CMAC_K("XCMT" ‖ N ‖ 00010001) ‖ CMAC_K("XCMT" ‖ N ‖ 00010002)`, checked in constant time before anything is
 //! decrypted. It commits to key and nonce, not to the associated data.
+//!
+//! All four messages are whole blocks, so CMAC (NIST SP 800-38B) is `AES_K(block ⊕ K1)` for the first two and
+//! `AES_K(AES_K(block 1) ⊕ block 2 ⊕ K1)` for the others, which share block 1. Both specifications give them so. That
+//! is five block calls in two rounds, and a test holds them against the crate `cmac`.
 
-use aes::Aes256;
-use aes_gcm::{AeadInOut, Aes256Gcm, Nonce, Tag};
-use cmac::{Cmac, KeyInit, Mac};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
+
+use crate::backend::{self, Block, BlockKey};
 
 pub(crate) const KEY: usize = 32;
 pub(crate) const NONCE: usize = 24;
@@ -19,29 +22,40 @@ pub(crate) const COMMITMENT: usize = 32;
 /// What a ciphertext has over its plaintext when the nonce is counted apart.
 pub(crate) const OVERHEAD: usize = TAG + COMMITMENT;
 
-/// A key with its CMAC schedule. `Cmac` and `Aes256` wipe themselves (their feature `zeroize`).
-#[derive(Clone)]
-pub(crate) struct SuiteKey(Cmac<Aes256>);
+/// A key with its schedule and CMAC's first subkey. Both wipe themselves.
+pub(crate) struct SuiteKey {
+    cipher: BlockKey,
+    k1: Zeroizing<Block>,
+}
+
+/// What a key makes of a nonce.
+struct Derived {
+    subkey: Zeroizing<[u8; KEY]>,
+    commitment: [u8; COMMITMENT],
+}
 
 impl SuiteKey {
     pub(crate) fn new(key: &[u8; KEY]) -> Self {
-        Self(Cmac::new(key.into()))
+        let cipher = BlockKey::new(key);
+        let mut l = Zeroizing::new([[0; 16]]);
+        cipher.encrypt(&mut l);
+        let l = Zeroizing::new(u128::from_be_bytes(l[0]));
+        // Doubling in GF(2^128), without a branch on the key: `>> 127` is 0 or 1.
+        let k1 = Zeroizing::new(((*l << 1) ^ (0x87 * (*l >> 127))).to_be_bytes());
+        Self { cipher, k1 }
     }
 
     /// Encrypts `buffer` in place and returns what follows it: the tag and the commitment.
     pub(crate) fn encrypt(&self, nonce: &[u8; NONCE], aad: &[u8], buffer: &mut [u8]) -> [u8; OVERHEAD] {
-        let tag = self
-            .payload_cipher(nonce)
-            .encrypt_inout_detached(gcm_nonce(nonce), aad, buffer.into())
-            // AES-GCM refuses 64 GiB and more alone; a payload has at most 16 KiB.
-            .expect("a payload is far below the limit of AES-GCM");
+        let derived = self.derive(nonce);
+        let tag = backend::seal(&derived.subkey, gcm_nonce(nonce), aad, buffer);
         let mut trailer = [0; OVERHEAD];
         trailer[..TAG].copy_from_slice(&tag);
-        trailer[TAG..].copy_from_slice(&self.commitment(nonce));
+        trailer[TAG..].copy_from_slice(&derived.commitment);
         trailer
     }
 
-    /// Checks commitment and tag and decrypts `buffer` in place. On `false` the buffer holds no plaintext.
+    /// Checks commitment and tag and decrypts `buffer` in place. On `false` the buffer must not be used.
     #[must_use]
     pub(crate) fn decrypt(
         &self,
@@ -50,40 +64,52 @@ impl SuiteKey {
         buffer: &mut [u8],
         trailer: &[u8; OVERHEAD],
     ) -> bool {
-        let (tag, commitment) = trailer.split_at(TAG);
-        if !bool::from(self.commitment(nonce).ct_eq(commitment)) {
+        let Some((tag, commitment)) = trailer.split_first_chunk::<TAG>() else { return false };
+        let derived = self.derive(nonce);
+        if !bool::from(derived.commitment.ct_eq(commitment)) {
             return false;
         }
-        // `split_at` gave 16 bytes.
-        let Ok(tag) = <&Tag>::try_from(tag) else { return false };
-        self.payload_cipher(nonce).decrypt_inout_detached(gcm_nonce(nonce), aad, buffer.into(), tag).is_ok()
+        backend::open(&derived.subkey, gcm_nonce(nonce), aad, buffer, tag)
     }
 
-    fn payload_cipher(&self, nonce: &[u8; NONCE]) -> Aes256Gcm {
+    fn derive(&self, nonce: &[u8; NONCE]) -> Derived {
+        let block = |start: [u8; 4], rest: &[u8]| {
+            let mut block = [0; 16];
+            block[..4].copy_from_slice(&start);
+            block[4..].copy_from_slice(rest);
+            block
+        };
+        let (first, second) = nonce.split_at(12);
+        let mut round = Zeroizing::new([
+            self.masked(block([0, 1, b'X', 0], first)),
+            self.masked(block([0, 2, b'X', 0], first)),
+            block(*b"XCMT", first),
+        ]);
+        self.cipher.encrypt(&mut round);
         let mut subkey = Zeroizing::new([0; KEY]);
-        for (half, counter) in subkey.chunks_exact_mut(KEY / 2).zip([1, 2]) {
-            half.copy_from_slice(&*self.prf(&[&[0, counter, b'X', 0], &nonce[..12]]));
-        }
-        Aes256Gcm::new((&*subkey).into())
-    }
+        subkey.copy_from_slice(round[..2].as_flattened());
 
-    fn commitment(&self, nonce: &[u8; NONCE]) -> [u8; COMMITMENT] {
+        let chained = |counter: u8| {
+            let mut last = self.masked(round[2]);
+            last[..12].iter_mut().zip(second).for_each(|(byte, nonce)| *byte ^= nonce);
+            last[12..].iter_mut().zip([0, 1, 0, counter]).for_each(|(byte, value)| *byte ^= value);
+            last
+        };
+        let mut last = Zeroizing::new([chained(1), chained(2)]);
+        self.cipher.encrypt(&mut last);
         let mut commitment = [0; COMMITMENT];
-        for (half, counter) in commitment.chunks_exact_mut(COMMITMENT / 2).zip([1, 2]) {
-            half.copy_from_slice(&*self.prf(&[b"XCMT", nonce, &[0, 1, 0, counter]]));
-        }
-        commitment
+        commitment.copy_from_slice(last.as_flattened());
+        Derived { subkey, commitment }
     }
 
-    fn prf(&self, parts: &[&[u8]]) -> Zeroizing<[u8; 16]> {
-        let mut mac = self.0.clone();
-        parts.iter().for_each(|part| mac.update(part));
-        Zeroizing::new(mac.finalize().into_bytes().into())
+    /// The block that CMAC encrypts last: with its first subkey added.
+    fn masked(&self, block: Block) -> Block {
+        (u128::from_ne_bytes(block) ^ u128::from_ne_bytes(*self.k1)).to_ne_bytes()
     }
 }
 
-fn gcm_nonce(nonce: &[u8; NONCE]) -> &Nonce<<Aes256Gcm as aes_gcm::AeadCore>::NonceSize> {
-    <&Nonce<_>>::try_from(&nonce[12..]).expect("the nonce's second half has 12 bytes")
+fn gcm_nonce(nonce: &[u8; NONCE]) -> &[u8; 12] {
+    nonce.last_chunk().expect("the nonce's second half has 12 bytes")
 }
 
 #[cfg(test)]
@@ -121,6 +147,26 @@ mod tests {
             assert_eq!(trailer[TAG..], unhex::<32>(commitment));
             assert!(suite.decrypt(nonce, aad, &mut buffer, &trailer));
             assert_eq!(&buffer, b"XAES-256-GCM");
+        }
+    }
+
+    #[test]
+    fn the_block_calls_are_cmac() {
+        use cmac::{Cmac, KeyInit, Mac};
+        for round in 0..64_u8 {
+            let (key, nonce) = ([round.wrapping_mul(37); KEY], core::array::from_fn(|i| round ^ (i as u8)));
+            let cmac = |message: &[&[u8]]| {
+                let mut mac = Cmac::<aes::Aes256>::new(&key.into());
+                message.iter().for_each(|part| mac.update(part));
+                <[u8; 16]>::from(mac.finalize().into_bytes())
+            };
+            let derived = SuiteKey::new(&key).derive(&nonce);
+            let subkey = [1, 2].map(|counter| cmac(&[&[0, counter, b'X', 0], &nonce[..12]]));
+            let commitment = [1, 2].map(|counter| cmac(&[b"XCMT", &nonce, &[0, 1, 0, counter]]));
+            assert_eq!(
+                (derived.subkey.as_slice(), &derived.commitment[..]),
+                (subkey.as_flattened(), commitment.as_flattened())
+            );
         }
     }
 

@@ -1,0 +1,47 @@
+//! The seam to the block cipher and to AES-GCM. Everything above it is the same for every backend, and so are the bytes.
+//!
+//! A backend has `BlockKey` (AES-256, encryption alone), `seal` and `open` (AES-256-GCM under a key that is used once).
+//! The pure Rust one is always compiled; with the feature `aws-lc` the other one is compiled beside it and chosen.
+
+#[cfg(feature = "aws-lc")]
+mod aws_lc;
+#[cfg_attr(feature = "aws-lc", allow(dead_code, reason = "compiled beside the one that is chosen"))]
+mod rust;
+
+#[cfg(feature = "aws-lc")]
+pub(crate) use aws_lc::{BlockKey, open, seal};
+#[cfg(not(feature = "aws-lc"))]
+pub(crate) use rust::{BlockKey, open, seal};
+
+pub(crate) type Block = [u8; 16];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// FIPS 197, appendix C.3.
+    #[test]
+    fn the_block_cipher_is_aes_256() {
+        let key = core::array::from_fn(|i| i as u8);
+        let plain: Block = core::array::from_fn(|i| (i * 0x11) as u8);
+        let mut blocks = [plain; 3];
+        BlockKey::new(&key).encrypt(&mut blocks);
+        assert_eq!(blocks, [0x8ea2b7ca516745bfeafc49904b496089_u128.to_be_bytes(); 3]);
+    }
+
+    #[cfg(feature = "aws-lc")]
+    #[test]
+    fn both_backends_make_the_same_bytes() {
+        for length in [0, 1, 15, 16, 17, 46, 1024, 16 * 1024] {
+            let plain = alloc::vec![0xA5; length];
+            let (key, nonce, aad) = ([length as u8; 32], [3; 12], [7; 200]);
+            let (mut one, mut other) = (plain.clone(), plain.clone());
+            let tags =
+                (rust::seal(&key, &nonce, &aad, &mut one), aws_lc::seal(&key, &nonce, &aad, &mut other));
+            assert_eq!((&one, tags.0), (&other, tags.1));
+            assert!(rust::open(&key, &nonce, &aad, &mut other, &tags.0));
+            assert!(aws_lc::open(&key, &nonce, &aad, &mut one, &tags.1));
+            assert_eq!((&one, &other), (&plain, &plain));
+        }
+    }
+}
