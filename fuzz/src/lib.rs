@@ -1,0 +1,32 @@
+//! The bodies of the fuzz targets. Each takes any bytes and panics where a promise is broken; each says whether the
+//! bytes got as far as that promise, so that a replay of the corpus can tell a target that tests nothing.
+//!
+//! They are functions of a library so that `cargo test` replays the corpus with any compiler, without libFuzzer.
+
+mod context_encoding;
+mod corpus;
+mod envelope_decode;
+mod envelope_open;
+mod facts;
+mod keyring_file;
+mod sealed;
+mod token_shape;
+
+pub use context_encoding::context_encoding;
+pub use corpus::{Seed, corpus_folder, seeds};
+pub use envelope_decode::envelope_decode;
+pub use envelope_open::envelope_open;
+pub use keyring_file::keyring_file;
+pub use token_shape::token_shape;
+
+/// A target: any bytes in; panics at a finding; true where the bytes got as far as what it is about.
+pub type Target = fn(&[u8]) -> bool;
+
+/// All targets, by name.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("context_encoding", context_encoding),
+    ("envelope_decode", envelope_decode),
+    ("envelope_open", envelope_open),
+    ("keyring_file", keyring_file),
+    ("token_shape", token_shape),
+];
