@@ -4,8 +4,8 @@
 use aes_gcm::{AeadInOut, Aes256Gcm, KeyInit};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use tokenkeep_core::{
-    ApiToken, ConnectionId, EncryptionContext, Incarnation, Kek, Origin, PayloadKind, SecretVersion, TokenFacts, VaultId,
-    fill_random, open_token, seal_token,
+    ApiToken, ConnectionId, EncryptionContext, Incarnation, Kek, Origin, PayloadKind, SecretVersion,
+    TokenFacts, VaultId, fill_random, open_token, seal_token,
 };
 
 const LENGTH: usize = 46;

@@ -97,7 +97,7 @@ async fn a_row_edited_by_hand_is_refused_and_named() {
         assert_eq!(give(&connection.credential(), &f.provider).await, Err(ErrorKind::Tampered), "{sql}");
         match vault.connections("t", None, 10).await {
             Ok(listed) => {
-                assert_eq!((listed.len(), listed[0].state), (1, ConnectionState::Tampered), "{sql}")
+                assert_eq!((listed.len(), listed[0].state), (1, ConnectionState::Tampered), "{sql}");
             }
             Err(error) => assert_eq!(error.kind(), ErrorKind::Tampered, "{sql}"),
         }
@@ -116,7 +116,7 @@ async fn an_old_row_put_back_is_refused_by_who_saw_the_new_one_and_named_by_veri
     assert_eq!(give(&connection.credential(), &f.provider).await, Err(ErrorKind::Tampered));
     let put_back =
         Finding::RecordPutBack { id: id("t"), found: Revision::from_u64(1), expected: Revision::from_u64(2) };
-    assert_eq!(findings(&vault).await, [put_back.clone()]);
+    assert_eq!(findings(&vault).await, std::slice::from_ref(&put_back));
     assert_eq!(findings(&f.fresh().await).await, [put_back]);
 }
 
