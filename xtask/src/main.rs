@@ -6,10 +6,12 @@ mod cargo;
 mod examples;
 mod features;
 mod fuzz;
+mod interop;
 mod options;
 mod summary;
 mod test;
 mod tools;
+mod vectors;
 mod workspace;
 
 use std::env;
@@ -21,8 +23,10 @@ The project's own chores.
 Usage: cargo xtask COMMAND
 
 Commands:
-  test    Everything that must hold before a change is taken (`cargo xtask test --help`)
-  help    This text";
+  test     Everything that must hold before a change is taken (`cargo xtask test --help`)
+  interop  The second implementation, in Python, against the core
+  vectors  Makes the core's published vectors (`--check`: compares them)
+  help     This text";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -32,6 +36,8 @@ fn main() -> ExitCode {
     };
     match command {
         "test" => test::main(rest),
+        "interop" => interop::main(rest),
+        "vectors" => vectors::main(rest),
         "help" | "--help" | "-h" => {
             println!("{HELP}");
             ExitCode::SUCCESS

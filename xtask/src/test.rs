@@ -8,7 +8,7 @@ use crate::cargo;
 use crate::options::{self, Options, Request};
 use crate::summary::{Line, Outcome, seconds, summary};
 use crate::workspace::Workspace;
-use crate::{examples, features, fuzz, tools};
+use crate::{examples, features, fuzz, interop, tools};
 
 /// One part: its name, what it does in a few words, and the function that does it.
 pub(crate) struct Part {
@@ -33,6 +33,11 @@ pub(crate) const PARTS: &[Part] = &[
         name: "examples",
         what: "builds and runs every example",
         run: |context| Ok(examples::run(&context.workspace)?),
+    },
+    Part {
+        name: "interop",
+        what: "the published vectors, and the second implementation, in Python",
+        run: |context| Ok(interop::run(&context.workspace)?),
     },
     Part { name: "bench", what: "runs every benchmark once, unmeasured", run: bench },
     Part {

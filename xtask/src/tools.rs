@@ -44,6 +44,11 @@ fn install_wheel(workspace: &Workspace, folder: &Path) -> Result<(), String> {
     fs::write(&requirements, line)
         .map_err(|error| format!("cannot write {}: {error}", requirements.display()))?;
 
+    pip_install(workspace, &requirements, folder)
+}
+
+/// Installs Python packages into the folder: those in the list `requirements`, each with its hash, and no others.
+pub(crate) fn pip_install(workspace: &Workspace, requirements: &Path, folder: &Path) -> Result<(), String> {
     let mut command = workspace.command("python3");
     // Its warning is about installing for everybody, which a folder of our own isn't.
     command.env("PIP_ROOT_USER_ACTION", "ignore");
@@ -57,5 +62,5 @@ fn install_wheel(workspace: &Workspace, folder: &Path) -> Result<(), String> {
         "--upgrade",
     ]);
     command.args(["--only-binary", ":all:", "--require-hashes", "--target"]).arg(folder);
-    cargo::run(command.arg("--requirement").arg(&requirements))
+    cargo::run(command.arg("--requirement").arg(requirements))
 }

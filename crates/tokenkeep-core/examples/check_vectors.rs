@@ -12,6 +12,6 @@ use std::{env, error, fs};
 fn main() -> Result<(), Box<dyn error::Error>> {
     let path = env::args_os().nth(1).ok_or("usage: check_vectors FILE")?;
     let counts = support::check(&fs::read_to_string(path)?)?;
-    println!("good ones opened: {}, bad ones refused: {}", counts.good, counts.bad);
+    println!("    {:5}  opened\n    {:5}  refused", counts.good, counts.bad);
     Ok(())
 }

@@ -1,0 +1,92 @@
+//! `cargo xtask interop`: the second implementation, in Python, against the first.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use crate::workspace::Workspace;
+use crate::{cargo, tools, vectors};
+
+/// From the root of the workspace.
+const FOLDER: &str = "interop";
+const USAGE: &str = "\
+Holds the core against the second implementation, in Python: each opens what the other sealed and refuses what is bad.
+
+Usage: cargo xtask interop
+
+It needs python3 with pip; packages go under the target folder.";
+
+pub(crate) fn main(arguments: &[String]) -> ExitCode {
+    match arguments {
+        [] => {}
+        [help] if help == "--help" || help == "-h" => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprintln!("error: it takes no arguments\n\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    }
+    match Workspace::read().and_then(|workspace| run(&workspace)) {
+        Ok(()) => {
+            println!("ok");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+pub(crate) fn run(workspace: &Workspace) -> Result<(), String> {
+    let packages = packages(workspace)?;
+    let python = |command: &str, file: &Path| {
+        let mut python = workspace.command("python3");
+        python.env("PYTHONPATH", &packages).env("PYTHONDONTWRITEBYTECODE", "1");
+        python.arg(Path::new(FOLDER).join("exchange.py")).arg(command).arg(file);
+        python
+    };
+
+    vectors::check(workspace)?;
+    println!("  Python, with the published vectors:");
+    quietly(&mut python("check", Path::new(vectors::FILE)))?;
+
+    let sealed = workspace.target.join("xtask").join("sealed-by-python.json");
+    let folder = sealed.parent().unwrap_or(&workspace.target);
+    fs::create_dir_all(folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+    println!("  Python, with fresh keys and facts:");
+    quietly(&mut python("seal", &sealed))?;
+    println!("  Rust, with what Python sealed:");
+    let mut rust = workspace.cargo();
+    rust.args(["run", "--quiet", "--package", "tokenkeep-core", "--example", "check_vectors", "--"]);
+    quietly(rust.arg(&sealed))
+}
+
+/// Runs it without naming it: its output is the table.
+fn quietly(command: &mut Command) -> Result<(), String> {
+    let output = cargo::capture(command)?;
+    print!("{}", String::from_utf8_lossy(&output));
+    Ok(())
+}
+
+/// The folder with the Python packages, installed if need be.
+fn packages(workspace: &Workspace) -> Result<PathBuf, String> {
+    let requirements = workspace.root.join(FOLDER).join("requirements.txt");
+    let wanted = fs::read_to_string(&requirements)
+        .map_err(|error| format!("cannot read {}: {error}", requirements.display()))?;
+    let folder = workspace.target.join("tools").join("interop");
+    // Written last: a folder without it, or with another list, is made anew.
+    let installed = folder.join("installed.txt");
+    if fs::read_to_string(&installed).is_ok_and(|list| list == wanted) {
+        return Ok(folder);
+    }
+    if folder.exists() {
+        fs::remove_dir_all(&folder).map_err(|error| format!("cannot clear {}: {error}", folder.display()))?;
+    }
+    tools::pip_install(workspace, &requirements, &folder)?;
+    fs::write(&installed, wanted)
+        .map_err(|error| format!("cannot write {}: {error}", installed.display()))?;
+    Ok(folder)
+}
