@@ -188,7 +188,7 @@ async fn many_tokens_of_all_sizes_leave_nothing() {
 }
 
 /// Connected in descending order, so that full pages are split and rebuilt, and all removed before anything new overwrites
-/// what that left: bytes in a row that moves within the file are found again here.
+/// what that may have left.
 #[tokio::test]
 async fn pages_that_were_just_split_leave_nothing() {
     for count in 4..44 {
