@@ -56,6 +56,8 @@ mod provider;
 mod random;
 mod seal;
 mod suite;
+#[cfg(test)]
+mod suite_cases;
 mod token;
 mod wrap;
 

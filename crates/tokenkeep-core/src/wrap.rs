@@ -1,6 +1,7 @@
 //! Protecting a DEK under a KEK: what a key provider is asked, and how one with local KEKs answers.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -16,7 +17,6 @@ pub(crate) const LOCAL_LEN: usize = NONCE + KEY + OVERHEAD;
 ///
 /// It is made for one DEK and one context, so that the nonce can never meet another plaintext or other associated
 /// data under the same key.
-#[derive(Debug)]
 pub struct WrapRequest<'a> {
     dek: &'a Dek,
     context: &'a EncryptionContext,
@@ -61,6 +61,12 @@ impl<'a> WrapRequest<'a> {
         let trailer = kek.suite().encrypt(&self.nonce, aad.as_bytes(), &mut bytes[NONCE..NONCE + KEY]);
         bytes[NONCE + KEY..].copy_from_slice(&trailer);
         WrappedDek { kek: *kek.id(), bytes: WrappedBytes::Local(bytes) }
+    }
+}
+
+impl fmt::Debug for WrapRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WrapRequest").finish_non_exhaustive()
     }
 }
 
