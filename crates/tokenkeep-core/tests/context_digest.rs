@@ -1,0 +1,51 @@
+//! What a remote key service is told of a context: SHA-256 of the wrap's associated data. The figures were worked out
+//! apart from this code, from FORMAT.md.
+
+use tokenkeep_core::{
+    ConnectionId, Dek, EncryptionContext, Envelope, Incarnation, KekId, Origin, PayloadKind, SecretVersion,
+    TokenFacts, VaultId, VaultKeyPurpose, WrapRequest,
+};
+
+fn token() -> EncryptionContext {
+    EncryptionContext::for_token(&TokenFacts {
+        vault: VaultId::from_bytes([1; 16]),
+        connection: ConnectionId::new("customer-17", "apify").unwrap(),
+        incarnation: Incarnation::from_bytes([2; 16]),
+        provider: "apify".parse().unwrap(),
+        origin: Origin::parse("https://api.apify.com").unwrap(),
+        kind: PayloadKind::ApiToken,
+        secret_version: SecretVersion::FIRST,
+    })
+}
+
+fn digest(context: &EncryptionContext) -> String {
+    let (dek, kek) = (Dek::from_bytes(&[5; 32]), KekId::from_slice(b"a-kek").unwrap());
+    let digest = WrapRequest::for_rewrap(&dek, context).unwrap().context_digest(&kek);
+
+    // Whoever unwraps names the same one.
+    let bytes = [&[1, 1, 5], &b"a-kek"[..], &[0, 1, 9], &[0; 72]].concat();
+    let envelope = Envelope::decode(bytes).unwrap();
+    assert_eq!(envelope.unwrap_request(context).context_digest(), digest);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn the_digests_are_those_of_the_format() {
+    let key = EncryptionContext::for_vault_key(VaultId::from_bytes([1; 16]), VaultKeyPurpose::RecordMac);
+    assert_eq!(digest(&token()), "10aa8406aff0218ae5b91912e982c91861ea14a2df02cb88a0b6f0b685439c3a");
+    assert_eq!(digest(&key), "3f13c3d2a0e7b75d019730f550d23de98f5bdddb102267eef6c6766faad3b6b4");
+}
+
+#[test]
+fn kinds_and_purposes_keep_their_numbers_and_names() {
+    assert_eq!(PayloadKind::ApiToken.number(), 1);
+    for number in 0..=255 {
+        assert_eq!(PayloadKind::from_number(number), (number == 1).then_some(PayloadKind::ApiToken));
+    }
+    let names = VaultKeyPurpose::ALL.map(VaultKeyPurpose::name);
+    assert_eq!(names, ["fingerprint", "record-mac", "audit-mac"]);
+    for purpose in VaultKeyPurpose::ALL {
+        assert_eq!(VaultKeyPurpose::from_name(purpose.name()), Some(purpose));
+    }
+    assert_eq!(VaultKeyPurpose::from_name("record-MAC"), None);
+}

@@ -1,0 +1,103 @@
+//! The types that a provider and a transport meet on.
+#![cfg(feature = "async")]
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use tokenkeep_core::{
+    Account, ApiToken, Credential, ErrorKind, IssuedToken, Meaning, Origin, ProviderSpec, SecretVersion, Use,
+};
+
+fn spec(origin: &str) -> ProviderSpec {
+    ProviderSpec::new("apify".parse().unwrap(), Origin::parse(origin).unwrap())
+}
+
+fn token() -> Arc<ApiToken> {
+    Arc::new(ApiToken::new("a-made-up-token".to_owned()).unwrap())
+}
+
+/// A credential that holds its token is ready at once; so no runtime is needed.
+fn ready<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("it had nothing to wait for"),
+    }
+}
+
+fn issue(credential: &Credential, spec: &ProviderSpec) -> Result<IssuedToken, ErrorKind> {
+    ready(credential.issue(Use::at(spec))).map_err(|error| error.kind())
+}
+
+#[test]
+fn a_fixed_token_is_given_for_its_origin_alone() {
+    let (here, elsewhere) = (spec("https://api.apify.com"), spec("https://api.apify.com:8443"));
+    let credential = Credential::fixed(here.origin.clone(), token());
+    let issued = issue(&credential, &here).unwrap();
+    assert_eq!(issued.token.expose_secret(), "a-made-up-token");
+    assert_eq!(issued.secret_version, SecretVersion::FIRST);
+    assert_eq!(issue(&credential, &elsewhere).err(), Some(ErrorKind::Misuse));
+    let report =
+        credential.report(issued.incarnation, issued.secret_version, tokenkeep_core::Outcome::Accepted);
+    assert!(ready(report).is_ok());
+    assert_eq!(format!("{credential:?}"), "Credential");
+}
+
+#[test]
+fn a_lent_token_ends_with_its_lender() {
+    let (here, token) = (spec("https://api.apify.com"), token());
+    let credential = Credential::lent(here.origin.clone(), &token);
+    let kept = credential.clone();
+    assert_eq!(issue(&credential, &here).unwrap().token.expose_secret(), "a-made-up-token");
+    drop(token);
+    assert_eq!(issue(&kept, &here).err(), Some(ErrorKind::NotConnected));
+}
+
+#[test]
+fn each_status_has_its_meaning_and_each_meaning_its_kind() {
+    for (status, meaning, kind) in [
+        (401, Meaning::TokenRefused, ErrorKind::TokenRefused),
+        (403, Meaning::ScopeTooSmall, ErrorKind::ScopeTooSmall),
+        (400, Meaning::BadRequest, ErrorKind::Misuse),
+        (405, Meaning::BadRequest, ErrorKind::Misuse),
+        (413, Meaning::BadRequest, ErrorKind::Misuse),
+        (414, Meaning::BadRequest, ErrorKind::Misuse),
+        (415, Meaning::BadRequest, ErrorKind::Misuse),
+        (422, Meaning::BadRequest, ErrorKind::Misuse),
+        (404, Meaning::NotFound, ErrorKind::NotFound),
+        (429, Meaning::RateLimited, ErrorKind::RateLimited),
+        (500, Meaning::Unavailable, ErrorKind::ProviderUnavailable),
+        (599, Meaning::Unavailable, ErrorKind::ProviderUnavailable),
+        (200, Meaning::Unexpected, ErrorKind::ProviderMisbehaved),
+        (402, Meaning::Unexpected, ErrorKind::ProviderMisbehaved),
+        (600, Meaning::Unexpected, ErrorKind::ProviderMisbehaved),
+    ] {
+        assert_eq!((Meaning::of_status(status), meaning.kind()), (meaning, kind), "{status}");
+        assert_eq!((spec("https://a").meaning)(status, b"{}"), meaning, "unless a provider says more");
+    }
+}
+
+#[test]
+fn a_spec_keeps_what_it_is_told() {
+    let spec = spec("https://api.apify.com");
+    assert_eq!((spec.header, spec.prefix), ("authorization", "Bearer "));
+    let spec = spec.with_header("x-api-key", "").with_meaning(|_, _| Meaning::NotFound);
+    assert_eq!((spec.header, spec.prefix), ("x-api-key", ""));
+    assert_eq!((spec.meaning)(401, b""), Meaning::NotFound);
+    let shown = format!("{spec:?}");
+    assert!(shown.contains("apify") && shown.contains("https://api.apify.com"), "{shown}");
+}
+
+#[test]
+fn an_account_has_an_id_that_can_be_compared_and_a_name_that_can_be_shown() {
+    let account = Account::new("u-1", "A\u{202e} Name\n").unwrap();
+    assert_eq!((account.id(), account.name()), ("u-1", "A Name"));
+    assert_eq!(Account::new("u-1", "").unwrap().name(), "");
+    // Cut between two characters: 127 of two bytes, and no half of the next.
+    assert_eq!(Account::new("u-1", "ä".repeat(200)).unwrap().name(), "ä".repeat(127));
+    assert_eq!(Account::new("u-1", "a".repeat(256)).unwrap().name(), "a".repeat(255));
+    assert!(Account::new("i".repeat(255), "").is_ok());
+    for bad in [String::new(), "i".repeat(256), " a".into(), "a\u{200b}".into()] {
+        assert_eq!(Account::new(bad, "").map_err(|error| error.kind()), Err(ErrorKind::ProviderMisbehaved));
+    }
+}
