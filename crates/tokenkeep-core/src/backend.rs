@@ -1,7 +1,11 @@
-//! The seam to the block cipher and to AES-GCM. Everything above it is the same for every backend, and so are the bytes.
+//! The seam to AES-GCM and to the block cipher. Everything above it is the same for every backend, and so are the bytes.
 //!
-//! A backend has `BlockKey` (AES-256, encryption alone), `seal` and `open` (AES-256-GCM under a key that is used once).
-//! The pure Rust one is always compiled; with the feature `aws-lc` the other one is compiled beside it and chosen.
+//! A backend has `seal` and `open`: AES-256-GCM under a key that is used once. The pure Rust one is always compiled; with
+//! the feature `aws-lc` the other one is compiled beside it and chosen. The block calls that derive keys and commitments
+//! are pure Rust with both: `aws-lc-rs` offers no block cipher without a heap allocation and a decryption schedule.
+
+use aes::Aes256Enc;
+use aes::cipher::{BlockCipherEncrypt, KeyInit};
 
 #[cfg(feature = "aws-lc")]
 mod aws_lc;
@@ -11,11 +15,27 @@ mod rust;
 mod wycheproof_cases;
 
 #[cfg(feature = "aws-lc")]
-pub(crate) use aws_lc::{BlockKey, open, seal};
+pub(crate) use aws_lc::{open, seal};
 #[cfg(not(feature = "aws-lc"))]
-pub(crate) use rust::{BlockKey, open, seal};
+pub(crate) use rust::{open, seal};
 
 pub(crate) type Block = [u8; 16];
+
+/// An expanded AES-256 key, for encryption alone. It wipes itself (feature `zeroize` of `aes`).
+pub(crate) struct BlockKey(Aes256Enc);
+
+impl BlockKey {
+    pub(crate) fn new(key: &[u8; 32]) -> Self {
+        Self(Aes256Enc::new(key.into()))
+    }
+
+    /// Encrypts each block by itself.
+    pub(crate) fn encrypt<const N: usize>(&self, blocks: &mut [Block; N]) {
+        let mut whole = blocks.map(aes::Block::from);
+        self.0.encrypt_blocks(&mut whole);
+        *blocks = whole.map(Block::from);
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -1,24 +1,6 @@
 //! AWS-LC, through `aws-lc-rs`.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use aws_lc_rs::cipher::{AES_256, EncryptingKey, UnboundCipherKey};
-
-use super::Block;
-
-/// An expanded AES-256 key. It wipes itself.
-pub(crate) struct BlockKey(EncryptingKey);
-
-impl BlockKey {
-    pub(crate) fn new(key: &[u8; 32]) -> Self {
-        let key = UnboundCipherKey::new(&AES_256, key).expect("AES-256 takes any 32 bytes");
-        Self(EncryptingKey::ecb(key).expect("AES-256 has this mode"))
-    }
-
-    /// Encrypts each block by itself.
-    pub(crate) fn encrypt<const N: usize>(&self, blocks: &mut [Block; N]) {
-        self.0.encrypt(blocks.as_flattened_mut()).expect("these are whole blocks");
-    }
-}
 
 fn gcm(key: &[u8; 32]) -> LessSafeKey {
     LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key).expect("AES-256-GCM takes any 32 bytes"))

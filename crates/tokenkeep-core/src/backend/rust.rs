@@ -1,26 +1,6 @@
-//! Pure Rust: `aes` and `aes-gcm`.
+//! Pure Rust: `aes-gcm`.
 
-use aes::Aes256Enc;
-use aes::cipher::BlockCipherEncrypt;
 use aes_gcm::{AeadInOut, Aes256Gcm, KeyInit, Tag};
-
-use super::Block;
-
-/// An expanded AES-256 key, for encryption alone. It wipes itself (feature `zeroize` of `aes`).
-pub(crate) struct BlockKey(Aes256Enc);
-
-impl BlockKey {
-    pub(crate) fn new(key: &[u8; 32]) -> Self {
-        Self(Aes256Enc::new(key.into()))
-    }
-
-    /// Encrypts each block by itself.
-    pub(crate) fn encrypt<const N: usize>(&self, blocks: &mut [Block; N]) {
-        let mut whole = blocks.map(aes::Block::from);
-        self.0.encrypt_blocks(&mut whole);
-        *blocks = whole.map(Block::from);
-    }
-}
 
 /// Encrypts `buffer` in place and returns the tag.
 pub(crate) fn seal(key: &[u8; 32], nonce: &[u8; 12], aad: &[u8], buffer: &mut [u8]) -> [u8; 16] {
