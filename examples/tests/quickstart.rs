@@ -6,10 +6,12 @@ use std::process::{Command, Stdio};
 
 use tokenkeep_testkit::{LeakScanner, fake_token};
 
-/// Cargo builds a package's examples before it runs its tests, and puts them beside the folder of the tests.
+/// Cargo puts a package's examples beside the folder of its tests. A plain `cargo test` builds them first.
 fn quickstart() -> PathBuf {
     let test = std::env::current_exe().unwrap();
-    test.parent().unwrap().parent().unwrap().join("examples").join("quickstart")
+    let built = test.parent().unwrap().parent().unwrap().join("examples").join("quickstart");
+    assert!(built.exists(), "build the examples too: `cargo test --package examples --tests --examples`");
+    built
 }
 
 fn run(arguments: &[&str], input: &str) -> std::process::Output {

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command for people prints")]
 
 mod api_description;
+mod bench;
 mod cargo;
 mod examples;
 mod features;
@@ -27,6 +28,7 @@ Commands:
   test     Everything that must hold before a change is taken (`cargo xtask test --help`)
   fuzz     Runs the fuzz targets on each backend (`cargo xtask fuzz --help`)
   mutants  Changes the core and looks whether a test notices (`cargo xtask mutants --help`)
+  bench    The core's benchmarks, as a table (`cargo xtask bench --help`)
   interop  The second implementation, in Python, against the core
   vectors  Makes the core's published vectors (`--check`: compares them)
   help     This text";
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         "test" => test::main(rest),
         "fuzz" => fuzz::main(rest),
         "mutants" => mutants::main(rest),
+        "bench" => bench::main(rest),
         "interop" => interop::main(rest),
         "vectors" => vectors::main(rest),
         "help" | "--help" | "-h" => {

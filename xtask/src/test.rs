@@ -146,7 +146,7 @@ fn clippy(context: &Context) -> Result<(), Failure> {
 }
 
 fn tests(context: &Context) -> Result<(), Failure> {
-    let test = ["test", "--workspace", "--all-features", "--tests", "--no-fail-fast"];
+    let test = ["test", "--workspace", "--all-features", "--tests", "--examples", "--no-fail-fast"];
     if let Some(why) = context.api_description.left_out() {
         println!("    {why}");
     }
