@@ -100,7 +100,7 @@ fn round(c: &mut Criterion, round: u32) {
         group.bench_function(format!("floor/{round}"), |b| b.iter(|| floor_of_seal(black_box(plain))));
         group.bench_function(format!("tokenkeep/{round}"), |b| b.iter(|| seal_token(&kek, &context, &token)));
         group.bench_function(format!("orion/{round}"), |b| {
-            b.iter(|| orion::aead::seal(&peer, black_box(plain)))
+            b.iter(|| orion::aead::seal(&peer, black_box(plain)));
         });
         group.finish();
 
@@ -109,7 +109,7 @@ fn round(c: &mut Criterion, round: u32) {
             b.iter(|| floor_of_open(black_box(&key), &nonce, &ciphertext, &tag));
         });
         group.bench_function(format!("tokenkeep/{round}"), |b| {
-            b.iter(|| open_token(&kek, &context, &envelope))
+            b.iter(|| open_token(&kek, &context, &envelope));
         });
         group.bench_function(format!("orion/{round}"), |b| b.iter(|| orion::aead::open(&peer, &peer_sealed)));
         group.finish();
