@@ -8,6 +8,7 @@ mod examples;
 mod features;
 mod fuzz;
 mod interop;
+mod linked;
 mod mutants;
 mod options;
 mod summary;

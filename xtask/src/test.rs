@@ -8,7 +8,7 @@ use crate::cargo;
 use crate::options::{self, Options, Request};
 use crate::summary::{Line, Outcome, seconds, summary};
 use crate::workspace::Workspace;
-use crate::{examples, features, fuzz, interop, tools};
+use crate::{examples, features, fuzz, interop, linked, tools};
 
 /// One part: its name, what it does in a few words, and the function that does it.
 pub(crate) struct Part {
@@ -44,6 +44,11 @@ pub(crate) const PARTS: &[Part] = &[
         name: "fuzz",
         what: "the fuzz targets compile, warnings denied, and their corpus is replayed",
         run: |context| Ok(fuzz::check(&context.workspace)?),
+    },
+    Part {
+        name: "linked",
+        what: "the core links few crates",
+        run: |context| Ok(linked::check(&context.workspace)?),
     },
     Part { name: "deny", what: "dependencies: bans, licences, sources", run: deny },
 ];

@@ -8,9 +8,9 @@
 //!
 //! All four messages are whole blocks, so CMAC (NIST SP 800-38B) is `AES_K(block ⊕ K1)` for the first two and
 //! `AES_K(AES_K(block 1) ⊕ block 2 ⊕ K1)` for the others, which share block 1. Both specifications give them so. That
-//! is five block calls in two rounds, and a test holds them against the crate `cmac`.
+//! is five block calls in two rounds, besides the one for K1, and a test holds them against the crate `cmac`.
 
-use subtle::ConstantTimeEq;
+use ctutils::CtEq;
 use zeroize::Zeroizing;
 
 use crate::backend::{self, Block, BlockKey};
@@ -66,7 +66,7 @@ impl SuiteKey {
     ) -> bool {
         let Some((tag, commitment)) = trailer.split_first_chunk::<TAG>() else { return false };
         let derived = self.derive(nonce);
-        if !bool::from(derived.commitment.ct_eq(commitment)) {
+        if !derived.commitment.ct_eq(commitment).to_bool() {
             return false;
         }
         backend::open(&derived.subkey, gcm_nonce(nonce), aad, buffer, tag)
