@@ -66,7 +66,7 @@ impl SuiteKey {
     ) -> bool {
         let Some((tag, commitment)) = trailer.split_first_chunk::<TAG>() else { return false };
         let derived = self.derive(nonce);
-        if !derived.commitment.ct_eq(commitment).to_bool() {
+        if !derived.commitment.as_slice().ct_eq(commitment).to_bool() {
             return false;
         }
         backend::open(&derived.subkey, gcm_nonce(nonce), aad, buffer, tag)
