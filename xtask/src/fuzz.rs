@@ -1,11 +1,8 @@
 //! The fuzz targets, which are a workspace of their own, and `cargo xtask fuzz`.
 
-use std::collections::VecDeque;
-use std::env;
-use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -23,11 +20,12 @@ const BACKENDS: [(&str, Option<&str>); 2] = [("rust", None), ("aws-lc", Some("aw
 const HELP: &str = "\
 Runs the fuzz targets on each backend, one after the other, and shows what came of it.
 
-Usage: cargo xtask fuzz [--seconds N] [--target NAME]...
+Usage: cargo xtask fuzz [--seconds N] [--target NAME]... [--backend NAME]
 
 Options:
   --seconds N      How long each target runs on each backend (60)
   --target NAME    Runs this target alone (several may be named)
+  --backend NAME   Runs on this backend alone: rust or aws-lc
 
 It needs cargo-fuzz, which it installs under the target folder when there is none, a C++ compiler, and the nightly
 compiler (`rustup toolchain install nightly`). The corpus grows under target/fuzz-corpus; fuzz/corpus is not written to.";
@@ -102,11 +100,13 @@ struct Options {
     seconds: u32,
     /// Empty: all.
     targets: Vec<String>,
+    /// `None`: all.
+    backend: Option<String>,
 }
 
 /// `None`: help was asked for.
 fn parse(arguments: &[String]) -> Result<Option<Options>, String> {
-    let mut options = Options { seconds: 60, targets: Vec::new() };
+    let mut options = Options { seconds: 60, targets: Vec::new(), backend: None };
     let mut arguments = arguments.iter().map(String::as_str);
     while let Some(argument) = arguments.next() {
         let (option, value) = match argument.split_once('=') {
@@ -116,19 +116,21 @@ fn parse(arguments: &[String]) -> Result<Option<Options>, String> {
         if matches!(option, "--help" | "-h") {
             return Ok(None);
         }
-        if !matches!(option, "--seconds" | "--target") {
+        if !matches!(option, "--seconds" | "--target" | "--backend") {
             return Err(format!("unknown argument {argument:?}; see `cargo xtask fuzz --help`"));
         }
         let value = value.or_else(|| arguments.next()).ok_or(format!("{option} needs a value"))?;
-        if option == "--target" {
-            options.targets.push(value.into());
-        } else {
+        match option {
+            "--target" => options.targets.push(value.into()),
+            "--backend" if BACKENDS.iter().any(|(name, _)| *name == value) => {
+                options.backend = Some(value.into())
+            }
+            "--backend" => return Err(format!("no backend is named {value:?}; there are: rust, aws-lc")),
             // libFuzzer takes 0 for no limit.
-            options.seconds = value
-                .parse()
-                .ok()
-                .filter(|seconds| *seconds > 0)
-                .ok_or(format!("--seconds takes a number of at least 1, not {value:?}"))?;
+            _ => match value.parse() {
+                Ok(seconds) if seconds > 0 => options.seconds = seconds,
+                _ => return Err(format!("--seconds takes a number of at least 1, not {value:?}")),
+            },
         }
     }
     Ok(Some(options))
@@ -184,11 +186,20 @@ fn run(options: &Options) -> Result<Vec<Run>, String> {
 
     let mut runs = Vec::new();
     for (backend, feature) in BACKENDS {
+        if options.backend.as_ref().is_some_and(|only| only != backend) {
+            continue;
+        }
         println!("\n=== backend {backend}");
         // Built first, so that code that doesn't compile is told apart from a finding.
-        cargo::run(&mut fuzzer.command("build", feature))?;
+        let built = cargo::run(&mut fuzzer.command("build", feature));
         for target in &chosen {
-            runs.push(fuzzer.run(target, backend, feature, options.seconds)?);
+            runs.push(match &built {
+                Ok(()) => fuzzer.run(target, backend, feature, options.seconds)?,
+                Err(_) => {
+                    let failure = Some("it does not compile".into());
+                    Run { target: target.to_string(), backend, failure, ..Run::default() }
+                }
+            });
         }
     }
     Ok(runs)
@@ -196,8 +207,7 @@ fn run(options: &Options) -> Result<Vec<Run>, String> {
 
 struct Fuzzer<'a> {
     workspace: &'a Workspace,
-    /// The search path with cargo-fuzz in it.
-    path: OsString,
+    program: PathBuf,
 }
 
 impl<'a> Fuzzer<'a> {
@@ -210,20 +220,17 @@ impl<'a> Fuzzer<'a> {
                     .into(),
             );
         }
-        let program = tools::cargo_fuzz(workspace)?;
-        let folder = program.parent().map(Path::to_path_buf);
-        let others = env::var_os("PATH").unwrap_or_default();
-        let path = env::join_paths(folder.into_iter().chain(env::split_paths(&others)));
-        Ok(Self { workspace, path: path.map_err(|error| format!("the search path: {error}"))? })
+        Ok(Self { workspace, program: tools::cargo_fuzz(workspace)? })
     }
 
     /// `cargo +nightly fuzz SUBCOMMAND`.
     fn command(&self, subcommand: &str, feature: Option<&str>) -> Command {
-        let mut command = self.workspace.command("cargo");
-        command.env("PATH", &self.path).env_remove("CARGO").env_remove("RUSTUP_TOOLCHAIN");
+        let mut command = self.workspace.command(&self.program);
+        // Told by the environment, as `+nightly` would be lost on a program that is not Cargo.
+        command.env("RUSTUP_TOOLCHAIN", "nightly").env_remove("CARGO");
         // No sanitizer: the code is `forbid(unsafe_code)`, the targets look for broken promises, and AWS-LC's C would
         // not be instrumented anyway. It is several times as fast.
-        command.args(["+nightly", "fuzz", subcommand, "--sanitizer", "none", "--target-dir"]);
+        command.args(["fuzz", subcommand, "--sanitizer", "none", "--target-dir"]);
         command.arg(self.workspace.target.join("fuzz-nightly"));
         if let Some(feature) = feature {
             command.args(["--features", feature]);
@@ -247,19 +254,22 @@ impl<'a> Fuzzer<'a> {
 
         println!("    {target} on {backend}, {seconds} s");
         let begin = Instant::now();
-        let (progress, last_lines, status) = follow(&mut command, begin)?;
+        let (progress, told, status) = follow(&mut command, begin)?;
         let failure = match (&progress.artifact, status) {
             (Some(artifact), _) => {
-                println!("{last_lines}\n    A finding: {artifact}. Once more, with libFuzzer:");
+                println!("{told}\n    A finding: {artifact}. Once more, with libFuzzer:");
                 let features = feature.map(|name| format!(" --features {name}")).unwrap_or_default();
-                println!("      cargo +nightly fuzz run --sanitizer none{features} {target} {artifact}");
+                let program = self.program.display();
+                println!(
+                    "      RUSTUP_TOOLCHAIN=nightly {program} fuzz run -s none{features} {target} {artifact}"
+                );
                 println!("    or, with any compiler, as a part of the corpus:");
                 println!("      cp {artifact} fuzz/corpus/{target}/NAME");
                 println!("      cargo test --manifest-path {MANIFEST} --no-default-features{features} --lib");
                 Some(format!("FINDING: {artifact}"))
             }
             (None, Err(why)) => {
-                println!("{last_lines}");
+                println!("{told}");
                 Some(why)
             }
             (None, Ok(())) if progress.executions == 0 => Some("it ran nothing".into()),
@@ -269,9 +279,10 @@ impl<'a> Fuzzer<'a> {
     }
 }
 
-/// Runs libFuzzer and says from time to time how far it is. Gives what it told, its last lines and how it ended.
+/// Runs libFuzzer and says from time to time how far it is. Gives what it told in figures and in words (from a panic on,
+/// or at its end) and how it ended.
 fn follow(command: &mut Command, begin: Instant) -> Result<(Progress, String, Result<(), String>), String> {
-    const KEPT: usize = 40;
+    const KEPT: usize = 30;
     const SAID_EVERY: Duration = Duration::from_secs(10);
 
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
@@ -285,14 +296,17 @@ fn follow(command: &mut Command, begin: Instant) -> Result<(Progress, String, Re
         }
     });
 
-    let (mut progress, mut last, mut said) = (Progress::default(), VecDeque::new(), begin);
+    let (mut progress, mut told, mut panicked, mut said) = (Progress::default(), Vec::new(), false, begin);
     loop {
         match lines.recv_timeout(SAID_EVERY) {
             Ok(line) => {
                 progress.read(&line);
-                last.push_back(line);
-                if last.len() > KEPT {
-                    last.pop_front();
+                if !panicked && (told.len() == KEPT || line.contains("panicked at")) {
+                    panicked = line.contains("panicked at");
+                    told.drain(..if panicked { told.len() } else { 1 });
+                }
+                if told.len() < KEPT {
+                    told.push(line);
                 }
             }
             Err(RecvTimeoutError::Timeout) => {}
@@ -311,7 +325,7 @@ fn follow(command: &mut Command, begin: Instant) -> Result<(Progress, String, Re
     // Its output has ended, so it has too.
     let _ = reader.join();
     let status = if status.success() { Ok(()) } else { Err(format!("cargo fuzz: {status}")) };
-    Ok((progress, Vec::from(last).join("\n"), status))
+    Ok((progress, told.join("\n"), status))
 }
 
 fn table(runs: &[Run]) -> String {
@@ -348,11 +362,12 @@ mod tests {
 
     #[test]
     fn options_are_read() {
-        assert_eq!(parsed(""), Ok(Some(Options { seconds: 60, targets: Vec::new() })));
-        let both = Options { seconds: 5, targets: vec!["a".into(), "b".into()] };
-        assert_eq!(parsed("--target a --seconds=5 --target=b"), Ok(Some(both)));
+        assert_eq!(parsed(""), Ok(Some(Options { seconds: 60, targets: Vec::new(), backend: None })));
+        let both =
+            Options { seconds: 5, targets: vec!["a".into(), "b".into()], backend: Some("rust".into()) };
+        assert_eq!(parsed("--target a --seconds=5 --target=b --backend rust"), Ok(Some(both)));
         assert_eq!(parsed("--seconds 5 --help"), Ok(None));
-        for bad in ["--seconds", "--seconds 0", "--seconds x", "--target", "5", "--second 5"] {
+        for bad in ["--seconds", "--seconds 0", "--seconds x", "--target", "--backend x", "5", "--second 5"] {
             assert!(parsed(bad).is_err(), "{bad}");
         }
     }

@@ -104,6 +104,9 @@ fn run(resume: bool) -> Result<Counts, String> {
         if resume {
             command.arg("--iterate");
         }
+        // Hundreds of builds and runs of the tests: no debug information to link, and fast ciphers under the tests.
+        command.env("CARGO_PROFILE_DEV_DEBUG", "false");
+        command.args(["--cargo-arg=--config", "--cargo-arg=profile.dev.package.'*'.opt-level=2"]);
         // Without the tests in the documentation, each of which is a program to link.
         command.args(["--", "--lib", "--tests"]);
         let ended = cargo::status(&mut command)?;
