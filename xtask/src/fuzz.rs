@@ -123,7 +123,7 @@ fn parse(arguments: &[String]) -> Result<Option<Options>, String> {
         match option {
             "--target" => options.targets.push(value.into()),
             "--backend" if BACKENDS.iter().any(|(name, _)| *name == value) => {
-                options.backend = Some(value.into())
+                options.backend = Some(value.into());
             }
             "--backend" => return Err(format!("no backend is named {value:?}; there are: rust, aws-lc")),
             // libFuzzer takes 0 for no limit.
@@ -141,7 +141,6 @@ fn parse(arguments: &[String]) -> Result<Option<Options>, String> {
 struct Run {
     target: String,
     backend: &'static str,
-    took: Duration,
     progress: Progress,
     /// Why it is no success, in a line.
     failure: Option<String>,
@@ -151,6 +150,8 @@ struct Run {
 #[derive(Debug, Default, Clone, PartialEq)]
 struct Progress {
     executions: u64,
+    /// Of libFuzzer's own time, without what a build took; 0 until it ends.
+    per_second: u64,
     /// Edges of the code.
     coverage: u64,
     /// The file that a finding was written to.
@@ -168,6 +169,8 @@ impl Progress {
             self.coverage = after_cov.next().and_then(number).unwrap_or(self.coverage);
         } else if let Some(count) = line.strip_prefix("stat::number_of_executed_units:") {
             self.executions = number(count).unwrap_or(self.executions);
+        } else if let Some(rate) = line.strip_prefix("stat::average_exec_per_sec:") {
+            self.per_second = number(rate).unwrap_or(self.per_second);
         } else if let Some((_, path)) = line.split_once("Test unit written to ") {
             self.artifact = Some(path.trim().into());
         }
@@ -275,7 +278,7 @@ impl<'a> Fuzzer<'a> {
             (None, Ok(())) if progress.executions == 0 => Some("it ran nothing".into()),
             (None, Ok(())) => None,
         };
-        Ok(Run { target: target.into(), backend, took: begin.elapsed(), progress, failure })
+        Ok(Run { target: target.into(), backend, progress, failure })
     }
 }
 
@@ -334,11 +337,10 @@ fn table(runs: &[Run]) -> String {
         "target", "backend", "executions", "per second", "coverage"
     );
     for run in runs {
-        let Progress { executions, coverage, .. } = run.progress;
-        let rate = executions as f64 / run.took.as_secs_f64().max(1.0);
+        let Progress { executions, per_second, coverage, .. } = run.progress;
         let failure = run.failure.as_deref().unwrap_or("none");
         text.push_str(&format!(
-            "{:<18}  {:<7}  {executions:>12}  {rate:>10.0}  {coverage:>8}  {failure}\n",
+            "{:<18}  {:<7}  {executions:>12}  {per_second:>10}  {coverage:>8}  {failure}\n",
             run.target, run.backend
         ));
     }
@@ -379,8 +381,12 @@ mod tests {
         progress.read("#1024\tpulse  cov: 75 ft: 80 corp: 15/16Kb lim: 16464 exec/s: 142650 rss: 27Mb");
         assert_eq!((progress.executions, progress.coverage), (1024, 75));
         progress.read("stat::number_of_executed_units: 1569153");
+        progress.read("stat::average_exec_per_sec:     142650");
         progress.read("thread '<unnamed>' panicked at src/x.rs:1:1: #");
-        assert_eq!(progress, Progress { executions: 1_569_153, coverage: 75, artifact: None });
+        assert_eq!(
+            progress,
+            Progress { executions: 1_569_153, per_second: 142_650, coverage: 75, artifact: None }
+        );
         progress.read("artifact_prefix='a/'; Test unit written to a/crash-1");
         assert_eq!(progress.artifact.as_deref(), Some("a/crash-1"));
     }
