@@ -1,7 +1,8 @@
 //! `cargo xtask mutants`: cargo-mutants changes the core in one place after the other and looks whether a test notices.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -97,13 +98,17 @@ fn run(resume: bool) -> Result<Counts, String> {
     for (name, features, files) in RUNS {
         println!("\n=== backend {name}");
         let folder = workspace.target.join("mutants").join(name);
-        fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
         let mut command = workspace.command(&program);
         command.args(["mutants", "--package", PACKAGE, "--features", features]).args(files);
         command.arg("--output").arg(&folder);
         if resume {
+            keep_unviable(&folder)?;
             command.arg("--iterate");
+        } else if folder.exists() {
+            fs::remove_dir_all(&folder)
+                .map_err(|error| format!("cannot empty {}: {error}", folder.display()))?;
         }
+        fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
         // Hundreds of builds and runs of the tests: no debug information to link, and fast ciphers under the tests.
         command.env("CARGO_PROFILE_DEV_DEBUG", "false");
         command.args(["--cargo-arg=--config", "--cargo-arg=profile.dev.package.'*'.opt-level=2"]);
@@ -114,26 +119,44 @@ fn run(resume: bool) -> Result<Counts, String> {
         if !matches!(ended.code(), Some(0 | 2 | 3)) {
             return Err(format!("cargo mutants: {ended}"));
         }
-        collect(&folder.join("mutants.out"), &mut counts)?;
+        collect(&folder, &mut counts)?;
     }
     Ok(counts)
 }
 
-/// Reads the lists that cargo-mutants keeps: one change a line, led by its file.
-fn collect(folder: &Path, counts: &mut Counts) -> Result<(), String> {
-    let list = |name: &str| {
-        let path = folder.join(name);
-        // There is no list of what was caught before where nothing was.
-        if name.starts_with("previously") && !path.exists() {
-            return Ok(String::new());
-        }
-        fs::read_to_string(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))
-    };
-    for name in ["caught.txt", "previously_caught.txt"] {
-        each(&list(name)?, counts, |count, _| count.caught += 1);
+/// Below a run's folder: the lists of cargo-mutants, one change a line, led by its file.
+const LISTS: &str = "mutants.out";
+/// In a run's folder: what didn't compile in the runs before. cargo-mutants itself puts those among the caught ones.
+const UNVIABLE: &str = "unviable_before.txt";
+
+/// Keeps the list of what doesn't compile before cargo-mutants begins a new one.
+fn keep_unviable(folder: &Path) -> Result<(), String> {
+    let kept = list(&folder.join(UNVIABLE))? + &list(&folder.join(LISTS).join("unviable.txt"))?;
+    let path = folder.join(UNVIABLE);
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(&path, kept))
+        .map_err(|error| format!("cannot write {}: {error}", path.display()))
+}
+
+/// A list, or nothing where there is none yet.
+fn list(path: &Path) -> Result<String, String> {
+    match fs::read_to_string(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
+        read => read.map_err(|error| format!("cannot read {}: {error}", path.display())),
     }
-    each(&list("timeout.txt")?, counts, |count, _| count.timeouts += 1);
-    each(&list("missed.txt")?, counts, |count, change| count.missed.push(change.into()));
+}
+
+fn collect(folder: &Path, counts: &mut Counts) -> Result<(), String> {
+    let lists = folder.join(LISTS);
+    let unviable = list(&folder.join(UNVIABLE))?;
+    let unviable: HashSet<&str> = unviable.lines().collect();
+    let before = list(&lists.join("previously_caught.txt"))?;
+    let before: Vec<&str> = before.lines().filter(|change| !unviable.contains(change)).collect();
+    for caught in [list(&lists.join("caught.txt"))?, before.join("\n")] {
+        each(&caught, counts, |count, _| count.caught += 1);
+    }
+    each(&list(&lists.join("timeout.txt"))?, counts, |count, _| count.timeouts += 1);
+    each(&list(&lists.join("missed.txt"))?, counts, |count, change| count.missed.push(change.into()));
     Ok(())
 }
 
@@ -204,6 +227,28 @@ mod tests {
         let list = "crates/tokenkeep-core/src/wrap.rs:1:2: replace a with b\ncrates/tokenkeep-core/src/wrap.rs:9:1: x\n";
         each(list, &mut counts, |count, change| count.missed.push(change.into()));
         assert_eq!(counts["wrap.rs"].missed, ["wrap.rs:1:2: replace a with b", "wrap.rs:9:1: x"]);
+    }
+
+    #[test]
+    fn what_did_not_compile_in_a_run_before_is_not_caught() {
+        let folder = std::env::temp_dir().join(format!("tokenkeep-xtask-mutants-{}", std::process::id()));
+        let lists = folder.join(LISTS);
+        fs::create_dir_all(&lists).unwrap();
+        let change = |number| format!("{SOURCES}wrap.rs:{number}:1: x\n");
+        fs::write(lists.join("unviable.txt"), change(1)).unwrap();
+        keep_unviable(&folder).unwrap();
+        fs::write(lists.join("unviable.txt"), "").unwrap();
+        keep_unviable(&folder).unwrap();
+        fs::write(lists.join("previously_caught.txt"), change(1) + &change(2)).unwrap();
+        fs::write(lists.join("caught.txt"), change(3)).unwrap();
+        fs::write(lists.join("timeout.txt"), change(4)).unwrap();
+        fs::write(lists.join("missed.txt"), change(5)).unwrap();
+        let mut counts = Counts::new();
+        let collected = collect(&folder, &mut counts);
+        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(collected, Ok(()));
+        let missed = vec!["wrap.rs:5:1: x".to_owned()];
+        assert_eq!(counts, Counts::from([("wrap.rs".into(), Count { caught: 2, timeouts: 1, missed })]));
     }
 
     #[test]
