@@ -3,8 +3,9 @@
 mod common;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::{Fixture, Scripted, give, token};
+use common::{Fixture, Scripted, Unsteady, give, token};
 use tokenkeep::{Action, ConnectionState, ErrorKind, Meaning, Outcome, Provider, Use, Vault};
 use tokenkeep_testkit::fake_token;
 
@@ -39,6 +40,28 @@ async fn the_first_use_of_a_minute_is_written_and_the_rest_counted() {
     assert_eq!(used, 9, "five, one, one, two: none is lost");
     assert_eq!(all.last(), Some(&(Action::Disconnected, 1)), "the count stands before the end");
     assert!(f.vault.verify().await.unwrap().is_whole());
+}
+
+#[tokio::test]
+async fn a_use_that_can_not_be_written_gives_no_token_and_loses_no_count() {
+    let f = Fixture::new().await;
+    let store = Arc::new(Unsteady { steady: Arc::clone(&f.store), fails: AtomicBool::new(false) });
+    let options = Vault::options().clock(Arc::clone(&f.clock));
+    let vault = options.open(Arc::clone(&store), f.keys.clone()).await.unwrap();
+    let connection = vault.connection("t", "apify").unwrap();
+    connection.connect(&f.provider, token(&fake_token())).await.unwrap();
+    let credential = connection.credential();
+    for _ in 0..4 {
+        give(&credential, &f.provider).await.unwrap();
+    }
+    f.clock.advance(60_000);
+    store.fails.store(true, Ordering::SeqCst);
+    assert_eq!(give(&credential, &f.provider).await, Err(ErrorKind::StoreUnavailable));
+    store.fails.store(true, Ordering::SeqCst);
+    assert_eq!(vault.flush().await.unwrap_err().kind(), ErrorKind::StoreUnavailable);
+    give(&credential, &f.provider).await.unwrap();
+    let expected = [(Action::Connected, 1), (Action::Used, 1), (Action::UsedAgain, 3), (Action::Used, 1)];
+    assert_eq!(actions(&vault).await, expected);
 }
 
 #[tokio::test]

@@ -1,15 +1,18 @@
 //! A vault over the in-memory store, and a provider that answers as it is told, without a network.
 #![allow(dead_code, reason = "each test file uses its part")]
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use tempfile::TempDir;
 use tokenkeep::{
-    Account, ApiToken, Clock, Credential, Error, ErrorKind, LocalKeyring, MemoryStore, Origin, Provider,
-    ProviderSpec, Timestamp, Use, Vault,
+    Account, ApiToken, AuditChain, AuditEntry, AuditHead, Change, Clock, ConnectionId, Credential, Error,
+    ErrorKind, LocalKeyring, MemoryStore, Origin, Provider, ProviderSpec, Scrub, Timestamp, TokenStore, Use,
+    Vault,
 };
+use tokenkeep_core::KekId;
+use tokenkeep_store::{Record, Scan, VaultRecord};
 
 /// A provider that answers as it is told. It asks for the token, as a transport would, and keeps the last one.
 #[derive(Debug)]
@@ -113,4 +116,58 @@ pub(crate) fn token(text: &str) -> ApiToken {
 pub(crate) async fn give(credential: &Credential, provider: &Scripted) -> Result<String, ErrorKind> {
     let issued = credential.issue(Use::at(provider.spec())).await.map_err(|error| error.kind())?;
     Ok(issued.token.expose_secret().to_owned())
+}
+
+/// A store whose next commit fails, as one does when the database is gone for a moment.
+#[derive(Debug)]
+pub(crate) struct Unsteady {
+    pub(crate) steady: Arc<MemoryStore>,
+    pub(crate) fails: AtomicBool,
+}
+
+#[async_trait]
+impl TokenStore for Unsteady {
+    async fn vault(&self) -> Result<Option<VaultRecord>, Error> {
+        self.steady.vault().await
+    }
+
+    async fn init_vault(&self, vault: &VaultRecord) -> Result<VaultRecord, Error> {
+        self.steady.init_vault(vault).await
+    }
+
+    async fn record(&self, id: &ConnectionId) -> Result<Option<Record>, Error> {
+        self.steady.record(id).await
+    }
+
+    async fn scan(
+        &self,
+        scan: &Scan,
+        after: Option<&ConnectionId>,
+        limit: u32,
+    ) -> Result<Vec<Record>, Error> {
+        self.steady.scan(scan, after, limit).await
+    }
+
+    async fn commit(&self, changes: &[Change], chain: &AuditChain) -> Result<(), Error> {
+        if self.fails.swap(false, Ordering::SeqCst) {
+            return Err(ErrorKind::StoreUnavailable.into());
+        }
+        self.steady.commit(changes, chain).await
+    }
+
+    async fn close_kek(&self, kek: &KekId) -> Result<(), Error> {
+        self.steady.close_kek(kek).await
+    }
+
+    async fn audit_heads(&self) -> Result<Vec<AuditHead>, Error> {
+        self.steady.audit_heads().await
+    }
+
+    async fn audit_entries(&self, shard: u16, after: u64, limit: u32) -> Result<Vec<AuditEntry>, Error> {
+        self.steady.audit_entries(shard, after, limit).await
+    }
+
+    async fn scrub(&self) -> Result<Scrub, Error> {
+        self.steady.scrub().await
+    }
 }
