@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use common::{Fixture, Scripted, give, token};
+use common::{Fixture, Scripted, Unsteady, give, token};
 use tokenkeep::{
     Action, Error, ErrorKind, KeyProvider, LocalKeyring, Meaning, Outcome, Provider, SqliteStore, Use, Vault,
 };
@@ -83,6 +83,22 @@ async fn verify_cries_wolf_under_no_load() {
     }
     let verification = vault.verify().await.unwrap();
     assert!(verification.is_whole() && verification.entries > 50, "{verification}");
+}
+
+#[tokio::test]
+async fn a_read_that_a_change_overtakes_is_no_tampering() {
+    let f = Fixture::new().await;
+    let store = Unsteady::new(&f.store);
+    let vault = Vault::open(Arc::clone(&store), f.keys.clone()).await.unwrap();
+    let connection = vault.connection("t", "apify").unwrap();
+    connection.connect(&f.provider, token(&fake_token())).await.unwrap();
+    store.lags.store(true, Ordering::SeqCst);
+    let (status, replaced) = tokio::join!(connection.status(), async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        connection.replace(&f.provider, token(&fake_token())).await
+    });
+    replaced.unwrap();
+    assert_eq!(status.unwrap().secret_version.unwrap().get(), 1, "as it was when it was read");
 }
 
 /// Keys that take their time, as a remote service may.

@@ -3,7 +3,7 @@
 mod common;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use common::{Fixture, Scripted, Unsteady, give, token};
 use tokenkeep::{Action, ConnectionState, ErrorKind, Meaning, Outcome, Provider, Use, Vault};
@@ -45,7 +45,7 @@ async fn the_first_use_of_a_minute_is_written_and_the_rest_counted() {
 #[tokio::test]
 async fn a_use_that_can_not_be_written_gives_no_token_and_loses_no_count() {
     let f = Fixture::new().await;
-    let store = Arc::new(Unsteady { steady: Arc::clone(&f.store), fails: AtomicBool::new(false) });
+    let store = Unsteady::new(&f.store);
     let options = Vault::options().clock(Arc::clone(&f.clock));
     let vault = options.open(Arc::clone(&store), f.keys.clone()).await.unwrap();
     let connection = vault.connection("t", "apify").unwrap();

@@ -118,11 +118,20 @@ pub(crate) async fn give(credential: &Credential, provider: &Scripted) -> Result
     Ok(issued.token.expose_secret().to_owned())
 }
 
-/// A store whose next commit fails, as one does when the database is gone for a moment.
+/// A store whose next commit fails, as one does when the database is gone for a moment, or whose next read is slow to
+/// come back.
 #[derive(Debug)]
 pub(crate) struct Unsteady {
     pub(crate) steady: Arc<MemoryStore>,
     pub(crate) fails: AtomicBool,
+    pub(crate) lags: AtomicBool,
+}
+
+impl Unsteady {
+    pub(crate) fn new(steady: &Arc<MemoryStore>) -> Arc<Self> {
+        let (fails, lags) = (AtomicBool::new(false), AtomicBool::new(false));
+        Arc::new(Self { steady: Arc::clone(steady), fails, lags })
+    }
 }
 
 #[async_trait]
@@ -136,7 +145,11 @@ impl TokenStore for Unsteady {
     }
 
     async fn record(&self, id: &ConnectionId) -> Result<Option<Record>, Error> {
-        self.steady.record(id).await
+        let record = self.steady.record(id).await;
+        if self.lags.swap(false, Ordering::SeqCst) {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        record
     }
 
     async fn scan(
