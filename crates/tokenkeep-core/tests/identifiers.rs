@@ -59,7 +59,9 @@ fn what_holds_a_secret_shows_its_name_alone() {
     assert_eq!(format!("{kek:?}"), "Kek { id: KekId(01), .. }");
     assert_eq!(format!("{:?}", Dek::from_bytes(&[0xAB; 32])), "Dek([hidden])");
     assert_eq!(format!("{context:?}"), "EncryptionContext { .. }");
-    assert_eq!(format!("{:?}", SealDraft::new(&context).unwrap()), "SealDraft { .. }");
+    let draft = SealDraft::new(&context).unwrap();
+    assert_eq!(format!("{draft:?}"), "SealDraft { .. }");
+    assert_eq!(format!("{:?}", draft.wrap_request()), "WrapRequest { .. }");
     let bytes = [&[1, 1, 1, 7, 0, 1, 9], &[0; 72][..]].concat();
     assert_eq!(
         format!("{:?}", Envelope::decode(bytes).unwrap()),
