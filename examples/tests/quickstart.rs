@@ -10,7 +10,7 @@ use tokenkeep_testkit::{LeakScanner, fake_token};
 fn quickstart() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let built = test.parent().unwrap().parent().unwrap().join("examples").join("quickstart");
-    assert!(built.exists(), "build the examples too: `cargo test --package examples --tests --examples`");
+    assert!(built.exists(), "build the examples first: `cargo build --package examples --examples`");
     built
 }
 

@@ -151,10 +151,13 @@ fn clippy(context: &Context) -> Result<(), Failure> {
 }
 
 fn tests(context: &Context) -> Result<(), Failure> {
-    let test = ["test", "--workspace", "--all-features", "--tests", "--examples", "--no-fail-fast"];
+    let test = ["test", "--workspace", "--all-features", "--tests", "--no-fail-fast"];
     if let Some(why) = context.api_description.left_out() {
         println!("    {why}");
     }
+    // A test starts an example as a person does. `cargo test --examples` would build it as a test.
+    let examples = ["build", "--workspace", "--all-features", "--examples"];
+    cargo::run(context.workspace.cargo().args(examples)).map_err(Failure::Stop)?;
     // Built first, so that code that doesn't compile is told apart from a test that fails: what comes after
     // needs the same code.
     cargo::run(context.workspace.cargo().args(test).arg("--no-run")).map_err(Failure::Stop)?;
