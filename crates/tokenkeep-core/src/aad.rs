@@ -10,8 +10,8 @@ pub(crate) const MAX_CONTEXT: usize = 915;
 const PAYLOAD_LABEL: &[u8] = b"tokenkeep payload";
 const WRAP_LABEL: &[u8] = b"tokenkeep wrapped dek";
 
-/// The longest wrap AAD: label and KEK id with their lengths, version, suite, context.
-const MAX_AAD: usize = 2 + WRAP_LABEL.len() + 2 + 2 + KekId::MAX_LEN + MAX_CONTEXT;
+/// The longest wrap AAD: label and KEK id with their lengths, version and suite, context.
+const MAX_AAD: usize = 2 + WRAP_LABEL.len() + 2 + KekId::MAX_LEN + 2 + MAX_CONTEXT;
 
 /// Associated data on the stack: a seal allocates nothing for it.
 pub(crate) struct Aad {
