@@ -78,21 +78,23 @@ impl Measured {
         let mut all = Self(BTreeMap::new());
         for operation in folders(folder)? {
             for subject in folders(&operation)? {
-                for file in folders(&subject)? {
-                    all.add(&operation, &subject, &file)?;
-                }
+                all.add(&operation, &subject)?;
             }
         }
         if all.0.is_empty() { Err("nothing was measured".into()) } else { Ok(all) }
     }
 
-    fn add(&mut self, operation: &Path, subject: &Path, round: &Path) -> Result<(), String> {
-        let Ok(number) = name(round).parse() else { return Ok(()) };
-        let text = fs::read_to_string(round.join("new/estimates.json")).map_err(|error| error.to_string())?;
+    /// Criterion names the folder of `floor/3` `floor_3`.
+    fn add(&mut self, operation: &Path, folder: &Path) -> Result<(), String> {
+        let folder_name = name(folder);
+        let Some((subject, round)) = folder_name.rsplit_once(' ') else { return Ok(()) };
+        let Ok(number) = round.parse() else { return Ok(()) };
+        let text =
+            fs::read_to_string(folder.join("new/estimates.json")).map_err(|error| error.to_string())?;
         let estimates: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
         let median = estimates["median"]["point_estimate"].as_f64().ok_or("criterion gave no median")?;
         let subjects = self.0.entry(name(operation)).or_default();
-        subjects.entry(name(subject)).or_default().insert(number, median);
+        subjects.entry(subject.to_owned()).or_default().insert(number, median);
         Ok(())
     }
 }
