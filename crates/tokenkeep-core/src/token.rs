@@ -106,14 +106,15 @@ fn check(text: &str) -> Result<(), TokenRejected> {
     if text.len() > MAX_PAYLOAD {
         return Err(TokenRejected::TooLong);
     }
-    if text.chars().any(char::is_whitespace) {
-        return Err(TokenRejected::WhiteSpace);
-    }
-    if text.chars().any(char::is_control) {
-        return Err(TokenRejected::ControlCharacter);
-    }
-    if !text.is_ascii() {
-        return Err(TokenRejected::NotAscii);
+    // One pass over bytes for what is a token; what is wrong with another text is found out only then.
+    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(if text.chars().any(char::is_whitespace) {
+            TokenRejected::WhiteSpace
+        } else if text.chars().any(char::is_control) {
+            TokenRejected::ControlCharacter
+        } else {
+            TokenRejected::NotAscii
+        });
     }
     if text.contains("://") {
         return Err(TokenRejected::Url);
