@@ -7,5 +7,33 @@ use crate::RandomUnavailable;
 /// # Errors
 /// [`RandomUnavailable`] when the system gives no random bytes; `buffer` must then not be used.
 pub fn fill_random(buffer: &mut [u8]) -> Result<(), RandomUnavailable> {
+    #[cfg(test)]
+    draws::DRAWS.with(|draws| draws.set(draws.get() + 1));
     getrandom::fill(buffer).map_err(|_| RandomUnavailable)
+}
+
+#[cfg(test)]
+mod draws {
+    extern crate std;
+
+    use core::cell::Cell;
+
+    use crate::{ApiToken, EncryptionContext, Kek, VaultId, VaultKeyPurpose, open_token, seal_token};
+
+    std::thread_local! {
+        pub(super) static DRAWS: Cell<usize> = const { Cell::new(0) };
+    }
+
+    #[test]
+    fn a_seal_draws_once_and_an_open_never() {
+        let kek = Kek::generate().unwrap();
+        let context =
+            EncryptionContext::for_vault_key(VaultId::from_bytes([1; 16]), VaultKeyPurpose::AuditMac);
+        let token = ApiToken::new("an-example-token".into()).unwrap();
+        DRAWS.set(0);
+        let envelope = seal_token(&kek, &context, &token).unwrap();
+        assert_eq!(DRAWS.get(), 1);
+        open_token(&kek, &context, &envelope).unwrap();
+        assert_eq!(DRAWS.get(), 1);
+    }
 }

@@ -1,6 +1,6 @@
 //! Sealing and opening.
 
-use alloc::vec::Vec;
+use alloc::boxed::Box;
 use core::fmt;
 
 use zeroize::Zeroizing;
@@ -92,10 +92,10 @@ pub fn open_payload(
     envelope: &Envelope,
     dek: &Dek,
     context: &EncryptionContext,
-) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+) -> Result<Zeroizing<Box<[u8]>>, OpenError> {
     let (nonce, rest) = envelope.sealed_payload().split_first_chunk::<NONCE>().ok_or(OpenError::Rejected)?;
     let (ciphertext, trailer) = rest.split_last_chunk::<OVERHEAD>().ok_or(OpenError::Rejected)?;
-    let mut payload = Zeroizing::new(ciphertext.to_vec());
+    let mut payload: Zeroizing<Box<[u8]>> = Zeroizing::new(ciphertext.into());
     let aad = Aad::of_payload(context);
     if dek.suite().decrypt(nonce, aad.as_bytes(), &mut payload, trailer) {
         Ok(payload)

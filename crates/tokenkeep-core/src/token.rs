@@ -2,8 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
-use alloc::vec::Vec;
-use core::fmt;
+use core::{fmt, mem};
 
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
@@ -74,10 +73,11 @@ impl ApiToken {
     }
 
     /// The token from an opened payload.
-    pub(crate) fn from_payload(payload: Zeroizing<Vec<u8>>) -> Option<Self> {
-        let text = core::str::from_utf8(&payload).ok()?;
-        check(text).ok()?;
-        Some(Self(SecretString::from(Box::<str>::from(text))))
+    pub(crate) fn from_payload(mut payload: Zeroizing<Box<[u8]>>) -> Option<Self> {
+        check(core::str::from_utf8(&payload).ok()?).ok()?;
+        // The block itself goes on: a boxed slice has no room to spare, so no step of this copies or gives it back.
+        let text = String::from_utf8(mem::take(&mut *payload).into_vec()).ok()?;
+        Some(Self(SecretString::from(text.into_boxed_str())))
     }
 
     /// A second copy, for the one place that gives out a token it keeps. Not public: a copy is made by name alone.

@@ -1,21 +1,15 @@
 //! What a remote key service is told of a context: SHA-256 of the wrap's associated data. The figures were worked out
 //! apart from this code, from FORMAT.md.
 
+#[path = "support/facts.rs"]
+mod support;
+
 use tokenkeep_core::{
-    ConnectionId, Dek, EncryptionContext, Envelope, Incarnation, KekId, Origin, PayloadKind, SecretVersion,
-    TokenFacts, VaultId, VaultKeyPurpose, WrapRequest,
+    Dek, EncryptionContext, Envelope, KekId, PayloadKind, VaultId, VaultKeyPurpose, WrapRequest,
 };
 
 fn token() -> EncryptionContext {
-    EncryptionContext::for_token(&TokenFacts {
-        vault: VaultId::from_bytes([1; 16]),
-        connection: ConnectionId::new("customer-17", "apify").unwrap(),
-        incarnation: Incarnation::from_bytes([2; 16]),
-        provider: "apify".parse().unwrap(),
-        origin: Origin::parse("https://api.apify.com").unwrap(),
-        kind: PayloadKind::ApiToken,
-        secret_version: SecretVersion::FIRST,
-    })
+    EncryptionContext::for_token(&support::facts())
 }
 
 fn digest(context: &EncryptionContext) -> String {

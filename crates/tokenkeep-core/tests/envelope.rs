@@ -1,23 +1,15 @@
 //! What an envelope promises: it opens with the key, the context and the bytes it was sealed with, and never otherwise.
 
+#[path = "support/facts.rs"]
+mod support;
+
 use proptest::prelude::*;
+use support::facts;
 use tokenkeep_core::{
     ApiToken, ConnectionId, DecodeError, EncryptionContext, Envelope, Incarnation, Kek, KekId, OpenError,
-    Origin, PayloadKind, SealDraft, SealError, SecretVersion, TokenFacts, VaultId, VaultKeyPurpose,
-    WrapRequest, WrappedDek, open_payload, open_token, seal_token,
+    Origin, SealDraft, SealError, TokenFacts, VaultId, VaultKeyPurpose, WrapRequest, WrappedDek,
+    open_payload, open_token, seal_token,
 };
-
-fn facts() -> TokenFacts {
-    TokenFacts {
-        vault: VaultId::from_bytes([1; 16]),
-        connection: ConnectionId::new("customer-17", "apify").unwrap(),
-        incarnation: Incarnation::from_bytes([2; 16]),
-        provider: "apify".parse().unwrap(),
-        origin: Origin::parse("https://api.apify.com").unwrap(),
-        kind: PayloadKind::ApiToken,
-        secret_version: SecretVersion::FIRST,
-    }
-}
 
 fn token() -> ApiToken {
     ApiToken::new("apify_api_FAKE-0123456789abcdef0123456789".to_owned()).unwrap()
@@ -174,7 +166,7 @@ proptest! {
         let wrapped = draft.wrap_request().wrap_with(&kek);
         let envelope = Envelope::decode(draft.finish(&payload, &wrapped).unwrap().into_bytes()).unwrap();
         let dek = envelope.unwrap_request(&context).unwrap_with(&kek).unwrap();
-        prop_assert_eq!(&*open_payload(&envelope, &dek, &context).unwrap(), &payload);
+        prop_assert_eq!(&**open_payload(&envelope, &dek, &context).unwrap(), &payload);
     }
 
     #[test]

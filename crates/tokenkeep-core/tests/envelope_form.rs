@@ -84,7 +84,7 @@ fn the_longest_payload_and_the_empty_one_come_back() {
         let wrapped = draft.wrap_request().wrap_with(&kek);
         let envelope = draft.finish(&payload, &wrapped).unwrap();
         let dek = envelope.unwrap_request(&context).unwrap_with(&kek).unwrap();
-        assert_eq!(*open_payload(&envelope, &dek, &context).unwrap(), payload);
+        assert_eq!(**open_payload(&envelope, &dek, &context).unwrap(), payload);
     }
 }
 

@@ -2,10 +2,16 @@
 //! `/proc/self/mem`, which needs no `unsafe`.
 #![cfg(target_os = "linux")]
 
+#[path = "support/facts.rs"]
+mod support;
+
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-use tokenkeep_core::{ApiToken, Dek, EncryptionContext, Kek, KekId, SealDraft, VaultId, VaultKeyPurpose};
+use tokenkeep_core::{
+    ApiToken, Dek, EncryptionContext, Kek, KekId, SealDraft, VaultId, VaultKeyPurpose, open_payload,
+    open_token, seal_token,
+};
 
 /// Bytes that occur nowhere else in the process. Made at run time, so that no constant holds them.
 fn secret<const N: usize>() -> [u8; N] {
@@ -76,6 +82,35 @@ fn a_token() {
     assert_eq!(watch.remaining(&secret), 64);
     drop(token);
     assert!(watch.remaining(&secret) < 16);
+}
+
+#[test]
+fn an_opened_token() {
+    let secret = secret::<64>();
+    let (kek, context) = (Kek::generate().unwrap(), EncryptionContext::for_token(&support::facts()));
+    let token = ApiToken::new(String::from_utf8(secret.to_vec()).unwrap()).unwrap();
+    let envelope = seal_token(&kek, &context, &token).unwrap();
+    let opened = open_token(&kek, &context, &envelope).unwrap();
+    let mut watch = Watch::on(opened.expose_secret().as_ptr(), 64);
+    assert_eq!(watch.remaining(&secret), 64);
+    drop(opened);
+    assert!(watch.remaining(&secret) < 16);
+}
+
+#[test]
+fn an_opened_payload() {
+    let payload = secret::<64>();
+    let context = EncryptionContext::for_token(&support::facts());
+    let kek = Kek::generate().unwrap();
+    let draft = SealDraft::new(&context).unwrap();
+    let wrapped = draft.wrap_request().wrap_with(&kek);
+    let envelope = draft.finish(&payload, &wrapped).unwrap();
+    let dek = envelope.unwrap_request(&context).unwrap_with(&kek).unwrap();
+    let opened = open_payload(&envelope, &dek, &context).unwrap();
+    let mut watch = Watch::on(opened.as_ptr(), 64);
+    assert_eq!(watch.remaining(&payload), 64);
+    drop(opened);
+    assert!(watch.remaining(&payload) < 16);
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn check_good(vector: &Value) -> Result<(), String> {
     let digest = request.context_digest();
     let (encoded, wrap_aad) = (hex(vector, "encoded_context"), hex(vector, "wrap_aad"));
     for (what, holds) in [
-        ("another payload", *payload == hex(vector, "payload")),
+        ("another payload", **payload == hex(vector, "payload")),
         ("other bytes when encoded", envelope.into_bytes() == bytes),
         ("another DEK", dek.expose_secret()[..] == hex(vector, "drawn")[..32]),
         // The wrap AAD is not public; its digest is.
