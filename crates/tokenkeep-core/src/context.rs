@@ -62,11 +62,14 @@ pub enum VaultKeyPurpose {
     RecordMac,
     /// The MAC that chains the audit trail.
     AuditMac,
+    /// The signature under the audit trail's checkpoints.
+    CheckpointSigning,
 }
 
 impl VaultKeyPurpose {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Fingerprint, Self::RecordMac, Self::AuditMac];
+    pub const ALL: [Self; 4] =
+        [Self::Fingerprint, Self::RecordMac, Self::AuditMac, Self::CheckpointSigning];
 
     /// The name that is bound into the key's envelope and under which a store keeps it.
     #[must_use]
@@ -75,6 +78,7 @@ impl VaultKeyPurpose {
             Self::Fingerprint => "fingerprint",
             Self::RecordMac => "record-mac",
             Self::AuditMac => "audit-mac",
+            Self::CheckpointSigning => "checkpoint-signing",
         }
     }
 
