@@ -87,7 +87,7 @@ def fresh(number):
 
     kek = tokenkeep.Kek(os.urandom(dice.randint(1, 29)), os.urandom(32))
     if number % 4 == 0:
-        purpose = dice.choice(["fingerprint", "record-mac", "audit-mac"])
+        purpose = dice.choice(["fingerprint", "record-mac", "audit-mac", "checkpoint-signing"])
         context = {"of": "vault key", "vault": os.urandom(16).hex(), "purpose": purpose}
     else:
         port = dice.choice(["", f":{dice.randint(444, 65_535)}"])

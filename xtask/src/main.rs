@@ -10,6 +10,7 @@ mod fuzz;
 mod interop;
 mod linked;
 mod mutants;
+mod no_std;
 mod options;
 mod summary;
 mod test;

@@ -8,7 +8,7 @@ use crate::cargo;
 use crate::options::{self, Options, Request};
 use crate::summary::{Line, Outcome, seconds, summary};
 use crate::workspace::Workspace;
-use crate::{examples, features, fuzz, interop, linked, tools};
+use crate::{examples, features, fuzz, interop, linked, no_std, tools};
 
 /// One part: its name, what it does in a few words, and the function that does it.
 pub(crate) struct Part {
@@ -49,6 +49,11 @@ pub(crate) const PARTS: &[Part] = &[
         name: "linked",
         what: "the core links few crates",
         run: |context| Ok(linked::check(&context.workspace)?),
+    },
+    Part {
+        name: "no-std",
+        what: "the core does without the standard library",
+        run: |context| Ok(no_std::check(&context.workspace)?),
     },
     Part { name: "deny", what: "dependencies: bans, licences, sources", run: deny },
 ];

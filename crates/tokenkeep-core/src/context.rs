@@ -68,8 +68,7 @@ pub enum VaultKeyPurpose {
 
 impl VaultKeyPurpose {
     /// All of them.
-    pub const ALL: [Self; 4] =
-        [Self::Fingerprint, Self::RecordMac, Self::AuditMac, Self::CheckpointSigning];
+    pub const ALL: [Self; 4] = [Self::Fingerprint, Self::RecordMac, Self::AuditMac, Self::CheckpointSigning];
 
     /// The name that is bound into the key's envelope and under which a store keeps it.
     #[must_use]

@@ -130,6 +130,11 @@ pub(crate) fn all() -> Vec<Good> {
         vault_key("vault key: fingerprint", "one of a vault's own keys", VaultKeyPurpose::Fingerprint),
         vault_key("vault key: record-mac", "one of a vault's own keys", VaultKeyPurpose::RecordMac),
         vault_key("vault key: audit-mac", "one of a vault's own keys", VaultKeyPurpose::AuditMac),
+        vault_key(
+            "vault key: checkpoint-signing",
+            "one of a vault's own keys",
+            VaultKeyPurpose::CheckpointSigning,
+        ),
         rewrapped,
     ]
 }
