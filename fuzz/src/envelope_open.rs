@@ -49,7 +49,7 @@ fn check(sealed: &Sealed, bytes: &[u8]) -> bool {
             match open_payload(&envelope, &record.dek, &other.context) {
                 Ok(payload) => {
                     assert!(same_payload && same_context, "a payload opened that is not what was sealed");
-                    assert_eq!(&*payload, TOKEN.as_bytes());
+                    assert_eq!(&**payload, TOKEN.as_bytes());
                 }
                 Err(error) => {
                     assert!(!(same_payload && same_context), "a good payload did not open");
