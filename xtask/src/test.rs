@@ -8,7 +8,7 @@ use crate::cargo;
 use crate::options::{self, Options, Request};
 use crate::summary::{Line, Outcome, seconds, summary};
 use crate::workspace::Workspace;
-use crate::{examples, features, fuzz, interop, linked, no_std, tools};
+use crate::{bench, examples, features, fuzz, interop, linked, no_std, tools};
 
 /// One part: its name, what it does in a few words, and the function that does it.
 pub(crate) struct Part {
@@ -19,7 +19,7 @@ pub(crate) struct Part {
 
 /// In the order in which they run: the quick ones and those that others rest on first.
 pub(crate) const PARTS: &[Part] = &[
-    Part { name: "fmt", what: "formatting, in the fuzz workspace too", run: fmt },
+    Part { name: "fmt", what: "formatting, also of benches and fuzz", run: fmt },
     Part { name: "clippy", what: "lints over every target with all features, warnings denied", run: clippy },
     Part {
         name: "features",
@@ -39,7 +39,11 @@ pub(crate) const PARTS: &[Part] = &[
         what: "the published vectors, and the second implementation, in Python",
         run: |context| Ok(interop::run(&context.workspace)?),
     },
-    Part { name: "bench", what: "runs every benchmark once, unmeasured", run: bench },
+    Part {
+        name: "bench",
+        what: "lints the benchmarks and runs each once, unmeasured",
+        run: |context| Ok(bench::check(&context.workspace)?),
+    },
     Part {
         name: "fuzz",
         what: "the fuzz targets compile, warnings denied, and their corpus is replayed",
@@ -146,8 +150,10 @@ fn fmt(context: &Context) -> Result<(), Failure> {
     let workspace = &context.workspace;
     let main = cargo::run(workspace.cargo().args(["fmt", "--all", "--check"]));
     // Without `--all`, which would go through the path dependencies into the main workspace again.
-    let fuzz = cargo::run(workspace.cargo().args(["fmt", "--manifest-path", fuzz::MANIFEST, "--check"]));
-    Ok(main.and(fuzz)?)
+    let others = [bench::MANIFEST, fuzz::MANIFEST]
+        .map(|manifest| cargo::run(workspace.cargo().args(["fmt", "--manifest-path", manifest, "--check"])));
+    others.into_iter().fold(main, Result::and)?;
+    Ok(())
 }
 
 fn clippy(context: &Context) -> Result<(), Failure> {
@@ -182,15 +188,6 @@ fn doc(context: &Context) -> Result<(), Failure> {
     let mut command = context.workspace.cargo();
     command.env("RUSTDOCFLAGS", "-D warnings").args(["doc", "--workspace", "--no-deps", "--all-features"]);
     Ok(cargo::run(&mut command)?)
-}
-
-fn bench(context: &Context) -> Result<(), Failure> {
-    if !context.workspace.package("benches")?.targets.iter().any(|target| target.is("bench")) {
-        return Err(Failure::GoOn("the package `benches` has no benchmark".into()));
-    }
-    // `cargo test`, not `cargo bench`: Criterion then runs each once, and nothing is built with optimizations.
-    let once = ["test", "--package", "benches", "--benches", "--all-features"];
-    Ok(cargo::run(context.workspace.cargo().args(once))?)
 }
 
 fn deny(context: &Context) -> Result<(), Failure> {

@@ -1,10 +1,11 @@
-//! Sealing and opening a token, beside their floors and a peer, at 46 bytes and 1 KiB. `cargo xtask bench` shows it as a
-//! table, with all of them measured in turn, round after round.
+//! Sealing and opening a token, beside their floors and peers, at 46 bytes and 1 KiB. `cargo xtask bench` shows it as a
+//! table, with all of them measured in turn, round after round, and says what each does not do.
 //!
 //! The floor of a seal is one AES-256-GCM call of the backend's own library, with a key and nonce freshly drawn from the
-//! operating system; that of an open is one call with a fresh key schedule. Neither wraps a key, commits to one or binds
-//! a context. The peer is orion's `aead` (XChaCha20-Poly1305) under one long-lived key: no wrapped key, no commitment,
-//! no context.
+//! operating system; that of an open is one call with a fresh key schedule.
+#![forbid(unsafe_code)]
+
+mod peers;
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -93,15 +94,23 @@ fn round(c: &mut Criterion, round: u32) {
         let (key, nonce) = ([1; 32], [2; 12]);
         let mut ciphertext = plain.to_vec();
         let tag = floor::seal(&key, &nonce, &mut ciphertext);
-        let peer = orion::aead::SecretKey::generate().expect("the system's generator");
-        let peer_sealed = orion::aead::seal(&peer, plain).expect("it seals");
+        let peers: Vec<_> = peers::all()
+            .into_iter()
+            .map(|peer| {
+                let sealed = peer.seal(plain);
+                assert_eq!(peer.open(&sealed), plain, "{}", peer.name());
+                (peer, sealed)
+            })
+            .collect();
 
         let mut group = c.benchmark_group(format!("seal {length}"));
         group.bench_function(format!("floor/{round}"), |b| b.iter(|| floor_of_seal(black_box(plain))));
         group.bench_function(format!("tokenkeep/{round}"), |b| b.iter(|| seal_token(&kek, &context, &token)));
-        group.bench_function(format!("orion/{round}"), |b| {
-            b.iter(|| orion::aead::seal(&peer, black_box(plain)));
-        });
+        for (peer, _) in &peers {
+            group.bench_function(format!("{}/{round}", peer.name()), |b| {
+                b.iter(|| peer.seal(black_box(plain)))
+            });
+        }
         group.finish();
 
         let mut group = c.benchmark_group(format!("open {length}"));
@@ -111,7 +120,11 @@ fn round(c: &mut Criterion, round: u32) {
         group.bench_function(format!("tokenkeep/{round}"), |b| {
             b.iter(|| open_token(&kek, &context, &envelope));
         });
-        group.bench_function(format!("orion/{round}"), |b| b.iter(|| orion::aead::open(&peer, &peer_sealed)));
+        for (peer, sealed) in &peers {
+            group.bench_function(format!("{}/{round}", peer.name()), |b| {
+                b.iter(|| peer.open(black_box(sealed)))
+            });
+        }
         group.finish();
     }
 }
