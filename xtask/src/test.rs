@@ -27,6 +27,7 @@ pub(crate) const PARTS: &[Part] = &[
         run: |context| Ok(features::check(&context.workspace)?),
     },
     Part { name: "test", what: "unit and integration tests with all features", run: tests },
+    Part { name: "core", what: "the core's tests again as it ships: optimized, on each backend", run: core },
     Part { name: "doctest", what: "the code in the documentation", run: doctests },
     Part { name: "doc", what: "the documentation, warnings denied", run: doc },
     Part {
@@ -177,6 +178,16 @@ fn tests(context: &Context) -> Result<(), Failure> {
     command.args(test);
     context.api_description.apply(&mut command);
     Ok(cargo::run(&mut command)?)
+}
+
+/// With all features, as everywhere else, the core's backend is AWS-LC; and what it leaves on the stack is worth a look in an
+/// optimized build alone.
+fn core(context: &Context) -> Result<(), Failure> {
+    let test = ["test", "--release", "--package", "tokenkeep-core", "--lib", "--tests"];
+    for features in ["dangerous-test-vectors", "dangerous-test-vectors,aws-lc"] {
+        cargo::run(context.workspace.cargo().args(test).args(["--features", features]))?;
+    }
+    Ok(())
 }
 
 fn doctests(context: &Context) -> Result<(), Failure> {

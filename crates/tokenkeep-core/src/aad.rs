@@ -22,14 +22,14 @@ pub(crate) struct Aad {
 impl Aad {
     /// Label, version, suite, context. No KEK id, so that a rewrap leaves the payload alone.
     pub(crate) fn of_payload(context: &EncryptionContext) -> Self {
-        let mut aad = Self::start(PAYLOAD_LABEL);
+        let mut aad = Self::start(PAYLOAD_LABEL, VERSION, SUITE);
         aad.push(context.encoded());
         aad
     }
 
     /// Another label, version, suite, KEK id, the same context.
     pub(crate) fn of_wrap(kek: &KekId, context: &EncryptionContext) -> Self {
-        let mut aad = Self::start(WRAP_LABEL);
+        let mut aad = Self::start(WRAP_LABEL, VERSION, SUITE);
         aad.push_field(kek.as_bytes());
         aad.push(context.encoded());
         aad
@@ -39,10 +39,10 @@ impl Aad {
         &self.bytes[..self.length]
     }
 
-    fn start(label: &[u8]) -> Self {
+    fn start(label: &[u8], version: u8, suite: u8) -> Self {
         let mut aad = Self { bytes: [0; MAX_AAD], length: 0 };
         aad.push_field(label);
-        aad.push(&[VERSION, SUITE]);
+        aad.push(&[version, suite]);
         aad
     }
 
@@ -65,6 +65,12 @@ mod tests {
         ConnectionId, Incarnation, Origin, PayloadKind, ProviderName, SecretVersion, TokenFacts, VaultId,
     };
     use alloc::format;
+
+    /// Version 1 has suite 1, so that no vector can tell one from the other.
+    #[test]
+    fn the_version_stands_before_the_suite() {
+        assert_eq!(Aad::start(b"label", 8, 9).as_bytes(), b"\0\x05label\x08\x09");
+    }
 
     #[test]
     fn the_longest_context_fits() {

@@ -121,6 +121,9 @@ impl Envelope {
     }
 
     /// The same payload with its DEK under another KEK: not one byte of the payload changes.
+    ///
+    /// `wrapped` must hold this envelope's DEK, wrapped for its context. Nothing can check that here, and an envelope with
+    /// another one never opens: keep the old envelope until the new one was unwrapped.
     #[must_use]
     pub fn with_wrapped_dek(&self, wrapped: &WrappedDek) -> Self {
         let sealed = self.sealed_payload();

@@ -124,7 +124,7 @@ from_typed! {
     TokenRejected => InvalidToken,
     BadName => InvalidName,
     BadOrigin => InvalidName,
-    BadKekId => Tampered,
+    BadKekId => Misuse,
     RandomUnavailable => RandomUnavailable,
 }
 

@@ -121,7 +121,8 @@ pub struct KekId {
     bytes: [u8; KekId::MAX_LEN],
 }
 
-/// A KEK id must have 1 to 29 bytes.
+/// A KEK id must have 1 to 29 bytes. As an [`Error`](crate::Error) it is the caller's fault; who reads an id from a database
+/// says [`Tampered`](crate::ErrorKind::Tampered) instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("a KEK id has 1 to 29 bytes")]
 pub struct BadKekId;

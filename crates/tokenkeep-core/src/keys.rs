@@ -7,7 +7,8 @@ use zeroize::{ZeroizeOnDrop, Zeroizing};
 use crate::suite::{KEY, SuiteKey};
 use crate::{KekId, RandomUnavailable, fill_random};
 
-/// A data-encryption key: 32 random bytes, fresh for every secret version. It wipes itself and shows nothing.
+/// A data-encryption key: 32 random bytes, fresh for every secret version. It wipes the place where it is dropped, and
+/// shows nothing. A move may leave a copy behind on the stack.
 ///
 /// ```compile_fail
 /// let dek = tokenkeep_core::Dek::from_bytes(&[0; 32]);
@@ -32,6 +33,10 @@ impl Dek {
         &self.0
     }
 
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8; KEY] {
+        &mut self.0
+    }
+
     pub(crate) fn suite(&self) -> SuiteKey {
         SuiteKey::new(&self.0)
     }
@@ -43,7 +48,8 @@ impl fmt::Debug for Dek {
     }
 }
 
-/// A key-encryption key held in this process, with its id. It keeps its schedule, wipes itself and shows only its id.
+/// A key-encryption key held in this process, with its id. It keeps its schedule, wipes the place where it is dropped, and
+/// shows only its id. A move may leave a copy behind on the stack: put it where it will stay (an `Arc`) when it is made.
 ///
 /// One KEK may wrap at most 2^40 DEKs; whoever holds it counts or bounds that.
 ///
@@ -72,6 +78,9 @@ impl Kek {
     }
 
     /// The key with this id and these bytes, as a keyring kept them. The caller wipes its own copy.
+    ///
+    /// Keep the same bytes under one id only: a [`WrapRequest`](crate::WrapRequest) has one nonce, and two ids make two
+    /// associated data of it.
     #[must_use]
     pub fn from_bytes(id: KekId, bytes: &[u8; KEY]) -> Self {
         Self { id, suite: SuiteKey::new(bytes), bytes: Zeroizing::new(*bytes) }

@@ -18,6 +18,7 @@ mod draws {
 
     use core::cell::Cell;
 
+    use crate::suite::SCHEDULES;
     use crate::{ApiToken, EncryptionContext, Kek, VaultId, VaultKeyPurpose, open_token, seal_token};
 
     std::thread_local! {
@@ -25,15 +26,17 @@ mod draws {
     }
 
     #[test]
-    fn a_seal_draws_once_and_an_open_never() {
+    fn a_seal_draws_once_and_an_open_never_and_a_keks_schedule_is_kept() {
         let kek = Kek::generate().unwrap();
         let context =
             EncryptionContext::for_vault_key(VaultId::from_bytes([1; 16]), VaultKeyPurpose::AuditMac);
         let token = ApiToken::new("an-example-token".into()).unwrap();
-        DRAWS.set(0);
+        let counted = || (DRAWS.take(), SCHEDULES.take());
+        counted();
         let envelope = seal_token(&kek, &context, &token).unwrap();
-        assert_eq!(DRAWS.get(), 1);
+        // The one schedule is that of the DEK.
+        assert_eq!(counted(), (1, 1));
         open_token(&kek, &context, &envelope).unwrap();
-        assert_eq!(DRAWS.get(), 1);
+        assert_eq!(counted(), (0, 1));
     }
 }

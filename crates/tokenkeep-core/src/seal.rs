@@ -18,6 +18,9 @@ const DRAW: usize = KEY + 2 * NONCE;
 /// A seal in two steps, for key providers that must be waited for: draw, have the DEK wrapped, finish.
 ///
 /// Sealing a new token, and resealing the same one, are the same thing: a fresh DEK and a fresh payload.
+///
+/// It wipes the place where it is dropped. It is moved when it is returned and when it is finished, and each move may leave a
+/// copy of the DEK behind on the stack; [`seal_token`] moves none.
 pub struct SealDraft<'a> {
     context: &'a EncryptionContext,
     dek: Dek,
@@ -31,9 +34,26 @@ impl<'a> SealDraft<'a> {
     /// # Errors
     /// [`RandomUnavailable`] when the system gives no random bytes.
     pub fn new(context: &'a EncryptionContext) -> Result<Self, RandomUnavailable> {
+        let mut draft = Self::empty(context);
+        draft.draw()?;
+        Ok(draft)
+    }
+
+    fn empty(context: &'a EncryptionContext) -> Self {
+        Self { context, dek: Dek::from_bytes(&[0; KEY]), nonce: [0; NONCE], wrap_nonce: [0; NONCE] }
+    }
+
+    fn draw(&mut self) -> Result<(), RandomUnavailable> {
         let mut drawn = Zeroizing::new([0; DRAW]);
         fill_random(&mut *drawn)?;
-        Ok(Self::from_drawn(context, &drawn))
+        self.fill(&drawn);
+        Ok(())
+    }
+
+    fn fill(&mut self, drawn: &[u8; DRAW]) {
+        self.dek.bytes_mut().copy_from_slice(&drawn[..KEY]);
+        self.nonce.copy_from_slice(&drawn[KEY..KEY + NONCE]);
+        self.wrap_nonce.copy_from_slice(&drawn[KEY + NONCE..]);
     }
 
     /// A draft from bytes that were not drawn: DEK 32, payload nonce 24, wrap nonce 24. For test vectors alone: bytes that
@@ -41,15 +61,9 @@ impl<'a> SealDraft<'a> {
     #[cfg(feature = "dangerous-test-vectors")]
     #[must_use]
     pub fn dangerous_from_bytes(context: &'a EncryptionContext, bytes: &[u8; 80]) -> Self {
-        Self::from_drawn(context, bytes)
-    }
-
-    fn from_drawn(context: &'a EncryptionContext, drawn: &[u8; DRAW]) -> Self {
-        let (mut nonce, mut wrap_nonce, mut dek) = ([0; NONCE], [0; NONCE], Zeroizing::new([0; KEY]));
-        dek.copy_from_slice(&drawn[..KEY]);
-        nonce.copy_from_slice(&drawn[KEY..KEY + NONCE]);
-        wrap_nonce.copy_from_slice(&drawn[KEY + NONCE..]);
-        Self { context, dek: Dek::from_bytes(&dek), nonce, wrap_nonce }
+        let mut draft = Self::empty(context);
+        draft.fill(bytes);
+        draft
     }
 
     /// What a key provider needs to wrap the DEK.
@@ -60,9 +74,16 @@ impl<'a> SealDraft<'a> {
 
     /// Encrypts the payload and puts the envelope together. The draft is used up, so that its nonce meets one payload.
     ///
+    /// `wrapped` must come from this draft's [`wrap_request`](Self::wrap_request). Nothing can check that here, and an
+    /// envelope with another draft's DEK never opens.
+    ///
     /// # Errors
     /// [`SealError::PayloadTooLong`] for a payload over [`MAX_PAYLOAD`] bytes.
     pub fn finish(self, payload: &[u8], wrapped: &WrappedDek) -> Result<Envelope, SealError> {
+        self.envelope(payload, wrapped)
+    }
+
+    fn envelope(&self, payload: &[u8], wrapped: &WrappedDek) -> Result<Envelope, SealError> {
         if payload.len() > MAX_PAYLOAD {
             return Err(SealError::PayloadTooLong);
         }
@@ -109,16 +130,18 @@ pub fn open_payload(
 /// # Errors
 /// [`SealError::Random`] when the system gives no random bytes.
 pub fn seal_token(kek: &Kek, context: &EncryptionContext, token: &ApiToken) -> Result<Envelope, SealError> {
-    let draft = SealDraft::new(context)?;
+    // Filled where it stands: a draft that is returned or moved leaves its DEK behind on the stack.
+    let mut draft = SealDraft::empty(context);
+    draft.draw()?;
     let wrapped = draft.wrap_request().wrap_with(kek);
-    draft.finish(token.expose_secret().as_bytes(), &wrapped)
+    draft.envelope(token.expose_secret().as_bytes(), &wrapped)
 }
 
 /// Opens a token under a KEK of this process.
 ///
 /// # Errors
 /// [`OpenError::OtherKek`] when the envelope names another KEK; [`OpenError::Rejected`] when key, context or bytes are
-/// not those that were sealed.
+/// not those that were sealed, or the payload is no token.
 pub fn open_token(
     kek: &Kek,
     context: &EncryptionContext,

@@ -15,8 +15,8 @@ pub(crate) const LOCAL_LEN: usize = NONCE + KEY + OVERHEAD;
 
 /// A DEK to wrap, the context to bind it to, and a nonce for a local wrap.
 ///
-/// It is made for one DEK and one context, so that the nonce can never meet another plaintext or other associated
-/// data under the same key.
+/// It is made for one DEK and one context, so that the nonce never meets another plaintext under the same key, nor other
+/// associated data, as long as no key is kept under two ids.
 pub struct WrapRequest<'a> {
     dek: &'a Dek,
     context: &'a EncryptionContext,
@@ -24,7 +24,8 @@ pub struct WrapRequest<'a> {
 }
 
 impl<'a> WrapRequest<'a> {
-    /// A request for a DEK that was just unwrapped, to move it to another KEK.
+    /// A request for a DEK that was just unwrapped, to move it to another KEK. The context must be the one that the DEK was
+    /// unwrapped with: what is wrapped for another one never opens.
     ///
     /// # Errors
     /// [`RandomUnavailable`] when the system gives no random bytes.

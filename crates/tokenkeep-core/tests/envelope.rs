@@ -205,3 +205,26 @@ fn types_cross_threads() {
     send_and_sync::<tokenkeep_core::Error>();
     send_and_sync::<tokenkeep_core::Credential>();
 }
+
+#[test]
+fn a_payload_that_is_no_token_opens_as_a_payload_alone() {
+    let (kek, context) = (Kek::generate().unwrap(), EncryptionContext::for_token(&facts()));
+    for payload in [
+        &b""[..],
+        b"two words",
+        b"a line\n",
+        b"\xff\xfe",
+        "tök".as_bytes(),
+        b"a\0b",
+        b"\x7f",
+        b"https://a.example",
+    ] {
+        let draft = SealDraft::new(&context).unwrap();
+        let wrapped = draft.wrap_request().wrap_with(&kek);
+        let envelope = draft.finish(payload, &wrapped).unwrap();
+        let dek = envelope.unwrap_request(&context).unwrap_with(&kek).unwrap();
+        assert_eq!(**open_payload(&envelope, &dek, &context).unwrap(), *payload);
+        assert_eq!(open_token(&kek, &context, &envelope).err(), Some(OpenError::Rejected), "{payload:?}");
+        assert_eq!(ApiToken::open(&envelope, &dek, &context).err(), Some(OpenError::Rejected), "{payload:?}");
+    }
+}

@@ -95,7 +95,7 @@ fn each_typed_error_becomes_its_kind_and_stays_its_source() {
         (TokenRejected::Empty.into(), ErrorKind::InvalidToken, TokenRejected::Empty.to_string()),
         (bad_name.into(), ErrorKind::InvalidName, bad_name.to_string()),
         (bad_origin.into(), ErrorKind::InvalidName, bad_origin.to_string()),
-        (BadKekId.into(), ErrorKind::Tampered, BadKekId.to_string()),
+        (BadKekId.into(), ErrorKind::Misuse, BadKekId.to_string()),
         (RandomUnavailable.into(), ErrorKind::RandomUnavailable, RandomUnavailable.to_string()),
         decoding(DecodeError::UnknownVersion, ErrorKind::StoreUnusable),
         decoding(DecodeError::UnknownSuite, ErrorKind::StoreUnusable),

@@ -8,6 +8,8 @@ mod support;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
+use aes::Aes256;
+use aes::cipher::{BlockCipherEncrypt, KeyInit};
 use tokenkeep_core::{
     ApiToken, Dek, EncryptionContext, Kek, KekId, SealDraft, VaultId, VaultKeyPurpose, open_payload,
     open_token, seal_token,
@@ -75,6 +77,18 @@ fn the_string_that_a_token_came_in() {
 }
 
 #[test]
+fn the_string_of_a_paste() {
+    let secret = secret::<64>();
+    for (end, accepted) in [("\n", true), (" and more", false)] {
+        let text = format!("{}{end}", str::from_utf8(&secret).unwrap());
+        let mut watch = Watch::on(text.as_ptr(), secret.len());
+        assert_eq!(watch.remaining(&secret), 64);
+        assert_eq!(ApiToken::from_pasted(text).is_ok(), accepted);
+        assert!(watch.remaining(&secret) < 16);
+    }
+}
+
+#[test]
 fn a_token() {
     let secret = secret::<64>();
     let token = ApiToken::new(String::from_utf8(secret.to_vec()).unwrap()).unwrap();
@@ -135,6 +149,21 @@ fn a_kek_and_its_schedule() {
     // The expanded schedule is as good as the key: of the non-zero bytes before, few may stand unchanged.
     let unchanged = whole.iter().zip(&watch.found).filter(|(was, is)| **was != 0 && was == is).count();
     assert!(unchanged < 64, "{unchanged} of {} bytes stand as they were", whole.len());
+}
+
+/// CMAC's subkey makes commitments by itself.
+#[test]
+fn the_cmac_subkey_of_a_kek() {
+    let secret = secret::<32>();
+    let kek = Box::new(Kek::from_bytes(KekId::from_slice(b"some id").unwrap(), &secret));
+    let mut l = aes::Block::default();
+    Aes256::new(&secret.into()).encrypt_block(&mut l);
+    let l = u128::from_be_bytes(l.into());
+    let subkey = ((l << 1) ^ (0x87 * (l >> 127))).to_be_bytes();
+    let mut watch = Watch::on(&raw const *kek, size_of::<Kek>());
+    assert_eq!(watch.remaining(&subkey), 16);
+    drop(kek);
+    assert!(watch.remaining(&subkey) < 8);
 }
 
 #[test]
