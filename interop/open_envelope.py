@@ -6,6 +6,7 @@ the first one against, and a way to reach a token should the first one ever be g
 It is for that and for tests. Python wipes nothing: keys and payloads stay in memory.
 """
 
+import hashlib
 import os
 from dataclasses import dataclass
 
@@ -34,10 +35,10 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Kek:
-    """A key-encryption key: its id of 1 to 29 bytes, its key of 32."""
+    """A key-encryption key: its id of 1 to 29 bytes, its key of 32. A remote key service keeps the key to itself."""
 
     id: bytes
-    key: bytes
+    key: bytes | None
 
 
 # Context and associated data
@@ -77,6 +78,11 @@ def payload_aad(context):
 
 def wrap_aad(kek_id, context):
     return field(b"tokenkeep wrapped dek") + bytes([VERSION, SUITE]) + field(kek_id) + context
+
+
+def context_digest(kek_id, context):
+    """What a remote key service is given to bind the DEK to."""
+    return hashlib.sha256(wrap_aad(kek_id, context)).digest()
 
 
 # The suite: KC-XAES-256-GCM
@@ -156,25 +162,36 @@ def decode(data):
     return Envelope(kek_id, wrapped_dek, nonce, output)
 
 
-def open_envelope(kek, context, data):
-    """The payload. `context` is encoded."""
+def unwrap(kek, context, wrapped):
+    """The DEK, under a KEK whose key is here."""
+    if len(wrapped) != NONCE + KEY + TAG + COMMITMENT:
+        raise Refused("Rejected", "wrap")
+    return decrypt(kek.key, wrapped[:NONCE], wrap_aad(kek.id, context), wrapped[NONCE:], "wrap")
+
+
+def open_envelope(kek, context, data, dek=None):
+    """The payload. `context` is encoded. `dek` is what a remote key service gave back for the wrapped DEK."""
     envelope = decode(data)
     if envelope.kek_id != kek.id:
         raise Refused("OtherKek", "kek")
-    wrapped = envelope.wrapped_dek
-    if len(wrapped) != NONCE + KEY + TAG + COMMITMENT:
-        raise Refused("Rejected", "wrap")
-    dek = decrypt(kek.key, wrapped[:NONCE], wrap_aad(kek.id, context), wrapped[NONCE:], "wrap")
+    if dek is None:
+        dek = unwrap(kek, context, envelope.wrapped_dek)
     return decrypt(dek, envelope.nonce, payload_aad(context), envelope.output, "payload")
 
 
-def seal(kek, context, payload, drawn=None):
-    """An envelope. `drawn` is for making published vectors again; bytes that are used twice give the plaintexts away."""
+def seal(kek, context, payload, drawn=None, wrapped=None):
+    """An envelope. `wrapped` is what a remote key service made of the DEK.
+
+    `drawn` is for making published vectors again; bytes that are used twice give the plaintexts away.
+    """
+    if wrapped is not None and drawn is None:
+        raise ValueError("what was wrapped is the first 32 bytes drawn")
     if len(payload) > MAX_PAYLOAD:
         raise ValueError("the payload is over 16 KiB")
     drawn = os.urandom(DRAWN) if drawn is None else drawn
     dek, nonce, wrap_nonce = drawn[:KEY], drawn[KEY : KEY + NONCE], drawn[KEY + NONCE :]
-    wrapped = wrap_nonce + encrypt(kek.key, wrap_nonce, wrap_aad(kek.id, context), dek)
+    if wrapped is None:
+        wrapped = wrap_nonce + encrypt(kek.key, wrap_nonce, wrap_aad(kek.id, context), dek)
     return (
         bytes([VERSION, SUITE, len(kek.id)])
         + kek.id

@@ -92,7 +92,7 @@ fn cmac(key: &[u8; 32], message: &[u8]) -> [u8; 16] {
 }
 
 /// `Kx`.
-fn derived_key(key: &[u8; 32], nonce: &[u8; 24]) -> [u8; 32] {
+pub(crate) fn derived_key(key: &[u8; 32], nonce: &[u8; 24]) -> [u8; 32] {
     let half = |counter| cmac(key, &[&[0, counter, 0x58, 0], &nonce[..12]].concat());
     [half(1), half(2)].concat().try_into().expect("32 bytes")
 }
@@ -115,6 +115,16 @@ pub(crate) fn gcm(key: &[u8; 32], nonce: &[u8], aad: &[u8], plain: &[u8]) -> Vec
 /// XAES-256-GCM by itself: ciphertext and tag, no commitment.
 pub(crate) fn xaes(key: &[u8; 32], nonce: &[u8; 24], aad: &[u8], plain: &[u8]) -> Vec<u8> {
     gcm(&derived_key(key, nonce), &nonce[12..], aad, plain)
+}
+
+/// XAES-256-GCM by itself opens: the plaintext, if the tag fits.
+pub(crate) fn xaes_open(key: &[u8; 32], nonce: &[u8; 24], aad: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+    let (ciphertext, tag) = sealed.split_last_chunk::<16>()?;
+    let mut output = ciphertext.to_vec();
+    let cipher = Aes256Gcm::new((&derived_key(key, nonce)).into());
+    let nonce: &[u8; 12] = nonce.last_chunk()?;
+    cipher.decrypt_inout_detached(nonce.into(), aad, output.as_mut_slice().into(), tag.into()).ok()?;
+    Some(output)
 }
 
 /// The suite: ciphertext, tag, commitment.
@@ -146,6 +156,8 @@ pub(crate) struct Recipe {
     pub(crate) wrap_aad: Vec<u8>,
     pub(crate) seal_payload: Output,
     pub(crate) seal_wrap: Output,
+    /// What a key service made of the DEK, in place of a wrap under the KEK's key.
+    pub(crate) by_service: Option<Vec<u8>>,
 }
 
 impl Recipe {
@@ -160,15 +172,19 @@ impl Recipe {
             wrap_aad: wrap_aad(&kek.id, context),
             seal_payload: kc_xaes,
             seal_wrap: kc_xaes,
+            by_service: None,
         }
     }
 
     pub(crate) fn envelope(&self) -> Vec<u8> {
         let (dek, nonces) = self.drawn.split_first_chunk::<32>().expect("80 bytes");
         let (nonce, wrap_nonce) = nonces.split_first_chunk::<24>().expect("80 bytes");
-        let wrap_nonce = wrap_nonce.try_into().expect("80 bytes");
-        let wrap_output = (self.seal_wrap)(&self.kek.key, wrap_nonce, &self.wrap_aad, &self.wrapped);
-        let wrapped_dek = [&wrap_nonce[..], &wrap_output].concat();
+        let wrap_nonce: &[u8; 24] = wrap_nonce.try_into().expect("80 bytes");
+        let wrapped_here = || {
+            let output = (self.seal_wrap)(&self.kek.key, wrap_nonce, &self.wrap_aad, &self.wrapped);
+            [&wrap_nonce[..], &output].concat()
+        };
+        let wrapped_dek = self.by_service.clone().unwrap_or_else(wrapped_here);
         let id_length = u8::try_from(self.kek.id.len()).expect("at most 29");
         let payload_output = (self.seal_payload)(dek, nonce, &self.payload_aad, &self.payload);
         [&[1, 1, id_length], &self.kek.id[..], &field(&wrapped_dek), nonce, &payload_output].concat()

@@ -1,8 +1,12 @@
 //! Envelopes that open: one for every shape of input.
 
-use tokenkeep_core::{MAX_PAYLOAD, SealDraft, VaultKeyPurpose};
+pub(crate) mod remote;
+
+use sha2::{Digest, Sha256};
+use tokenkeep_core::{MAX_PAYLOAD, SealDraft, VaultKeyPurpose, WrappedDek};
 
 use crate::format::{Context, Facts, Recipe, TestKek, payload_aad, wrap_aad};
+use crate::two_keys::{self, Twin};
 use crate::{json, kek, made_up};
 
 pub(crate) struct Good {
@@ -14,6 +18,8 @@ pub(crate) struct Good {
     payload: Vec<u8>,
     /// The vector whose payload this one shares, byte for byte.
     rewrap_of: Option<&'static str>,
+    /// What a key service made of the DEK; the KEK's key is not at hand then.
+    by_service: Option<Vec<u8>>,
 }
 
 pub(crate) fn facts() -> Facts {
@@ -42,6 +48,7 @@ pub(crate) fn plain() -> Good {
         drawn: made_up("token"),
         payload: TOKEN.to_vec(),
         rewrap_of: None,
+        by_service: None,
     }
 }
 
@@ -82,7 +89,7 @@ pub(crate) fn all() -> Vec<Good> {
     };
     rewrapped.drawn[56..].copy_from_slice(&made_up::<24>("rewrapped"));
 
-    vec![
+    let mut all = vec![
         plain(),
         long("payload of 0 bytes", "no ciphertext: tag and commitment alone", 0),
         long("payload of 1 byte", "the shortest token", 1),
@@ -136,7 +143,33 @@ pub(crate) fn all() -> Vec<Good> {
             VaultKeyPurpose::CheckpointSigning,
         ),
         rewrapped,
+    ];
+    all.extend(two_deks());
+    all.extend(two_keks());
+    all.extend(remote::all());
+    all
+}
+
+/// The two that have nonce, ciphertext and tag of the payload in common.
+pub(crate) fn two_deks() -> [Good; 2] {
+    let [one, other] = two_keys::deks();
+    [
+        twin("payload that fits two DEKs: one", "AES-GCM accepts nonce, ciphertext and tag under both", one),
+        twin("payload that fits two DEKs: the other", "they differ in DEK, payload and commitment", other),
     ]
+}
+
+/// The two that have nonce, ciphertext and tag in common, of wrap and payload.
+pub(crate) fn two_keks() -> [Good; 2] {
+    let [one, other] = two_keys::keks();
+    [
+        twin("wrap that fits two KEKs: one", "the payload fits both wrapped DEKs", one),
+        twin("wrap that fits two KEKs: the other", "both KEKs have one id", other),
+    ]
+}
+
+fn twin(name: &'static str, shows: &'static str, twin: Twin) -> Good {
+    Good { name, shows, kek: twin.kek, drawn: twin.drawn, payload: twin.payload, ..plain() }
 }
 
 impl Good {
@@ -149,31 +182,48 @@ impl Good {
     }
 
     pub(crate) fn recipe(&self) -> Recipe {
-        Recipe::new(&self.kek, &self.context.encoded(), self.drawn, &self.payload)
+        let recipe = Recipe::new(&self.kek, &self.context.encoded(), self.drawn, &self.payload);
+        Recipe { by_service: self.by_service.clone(), ..recipe }
+    }
+
+    /// What a key service gives back, where one wrapped the DEK.
+    pub(crate) fn dek(&self) -> Option<[u8; 32]> {
+        self.by_service.is_some().then(|| *self.drawn.first_chunk().expect("80 bytes"))
     }
 
     /// Sealed by the core, and the same as FORMAT.md says.
     pub(crate) fn envelope(&self) -> Vec<u8> {
         let context = self.context.of_the_core();
         let draft = SealDraft::dangerous_from_bytes(&context, &self.drawn);
-        let wrapped = draft.wrap_request().wrap_with(&self.kek.of_the_core());
+        let kek = self.kek.of_the_core();
+        assert_eq!(draft.wrap_request().context_digest(kek.id()), self.context_digest(), "{}", self.name);
+        let wrapped = match &self.by_service {
+            None => draft.wrap_request().wrap_with(&kek),
+            Some(bytes) => WrappedDek::from_service(*kek.id(), bytes.clone()).expect("1 to 65,535 bytes"),
+        };
         let envelope = draft.finish(&self.payload, &wrapped).expect("no payload is too long").into_bytes();
         assert_eq!(envelope, self.recipe().envelope(), "{}: the core and FORMAT.md differ", self.name);
         envelope
+    }
+
+    /// What a key service is given of the context.
+    fn context_digest(&self) -> [u8; 32] {
+        Sha256::digest(wrap_aad(&self.kek.id, &self.context.encoded())).into()
     }
 
     pub(crate) fn json(&self) -> String {
         let context = self.context.encoded();
         let mut fields = vec![("name", json::text(self.name)), ("shows", json::text(self.shows))];
         fields.extend(self.rewrap_of.map(|name| ("rewrap_of", json::text(name))));
+        fields.extend(json::keys(&self.kek, self.dek()));
         fields.extend([
-            json::kek(&self.kek),
             json::context(&self.context),
             ("drawn", json::hex(&self.drawn)),
             ("payload", json::hex(&self.payload)),
             ("encoded_context", json::hex(&context)),
             ("payload_aad", json::hex(&payload_aad(&context))),
             ("wrap_aad", json::hex(&wrap_aad(&self.kek.id, &context))),
+            ("context_digest", json::hex(&self.context_digest())),
             ("envelope", json::hex(&self.envelope())),
         ]);
         json::object(&fields, 2)

@@ -31,8 +31,13 @@ pub(crate) fn array(values: &[String], depth: usize) -> String {
     format!("[\n{indent}  {}\n{indent}]", values.join(&format!(",\n{indent}  ")))
 }
 
-pub(crate) fn kek(kek: &TestKek) -> Field {
-    ("kek", object(&[("id", hex(&kek.id)), ("key", hex(&kek.key))], 3))
+/// What is at hand: a KEK, or its id and the DEK that a key service gave back.
+pub(crate) fn keys(kek: &TestKek, dek: Option<[u8; 32]>) -> Vec<Field> {
+    let id = ("id", hex(&kek.id));
+    match dek {
+        None => vec![("kek", object(&[id, ("key", hex(&kek.key))], 3))],
+        Some(dek) => vec![("kek", object(&[id], 3)), ("dek", hex(&dek))],
+    }
 }
 
 pub(crate) fn context(context: &Context) -> Field {

@@ -9,9 +9,12 @@
 #![allow(clippy::print_stdout, reason = "its output is the file")]
 
 mod bad;
+mod careless;
 mod format;
+mod ghash;
 mod good;
 mod json;
+mod two_keys;
 
 use sha2::{Digest, Sha256};
 

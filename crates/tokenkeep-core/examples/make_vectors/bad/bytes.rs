@@ -1,6 +1,8 @@
 //! A good envelope with its bytes changed: what storage, or whoever writes to it, can do.
 
-use super::{Bad, Decode, KEK_ID, Kek, PAYLOAD, Payload, WRAP, WRAPPED_LENGTH, Wrap, edited, made};
+use super::{
+    Bad, Decode, KEK_ID, Kek, PAYLOAD, Payload, WRAP, WRAPPED_LENGTH, Wrap, edited, flip_places, made,
+};
 use crate::good::TOKEN;
 
 pub(super) fn headers() -> Vec<Bad> {
@@ -122,22 +124,7 @@ pub(super) fn lengths() -> Vec<Bad> {
 pub(super) fn flips() -> Vec<Bad> {
     let mut all = Vec::new();
     for (level, at, what) in [(WRAP, Wrap, "wrap"), (PAYLOAD, Payload, "payload")] {
-        for (field, place, why) in [
-            ("nonce, first half", level.nonce, "this half goes into Kx and the commitment"),
-            ("nonce, second half", level.ciphertext - 1, "this half goes to AES-GCM and the commitment"),
-            ("ciphertext, first byte", level.ciphertext, "the tag covers it"),
-            ("ciphertext, last byte", level.tag - 1, "the tag covers it"),
-            ("tag, first byte", level.tag, "the whole tag is compared"),
-            ("tag, last byte", level.commitment - 1, "the whole tag is compared"),
-            ("commitment, first half, first byte", level.commitment, "the whole commitment is compared"),
-            ("commitment, first half, last byte", level.commitment + 15, "the whole commitment is compared"),
-            (
-                "commitment, second half, first byte",
-                level.commitment + 16,
-                "the whole commitment is compared",
-            ),
-            ("commitment, second half, last byte", level.end - 1, "the whole commitment is compared"),
-        ] {
+        for (field, place, why) in flip_places(&level) {
             let name = format!("one bit of the {what}'s {field}");
             all.push(edited(&name, why, at, |bytes| bytes[place] ^= 1));
         }

@@ -2,7 +2,7 @@
 
 use tokenkeep_core::VaultKeyPurpose;
 
-use super::{Bad, KEK_ID, Kek, PAYLOAD, Payload, WRAP, WRAPPED_LENGTH, Wrap, edited, made, with_facts};
+use super::{Bad, KEK_ID, Kek, PAYLOAD, Payload, WRAP, WRAPPED_LENGTH, Wrap, edited, made};
 use crate::format::{Context, Facts, Recipe, TestKek, payload_aad, wrap_aad};
 use crate::good::{TOKEN, facts, plain};
 use crate::{kek, made_up};
@@ -69,6 +69,50 @@ pub(super) fn keys() -> Vec<Bad> {
     ]
 }
 
+/// Facts that are not those of the vector `token`, one apart.
+pub(super) fn other_facts() -> Vec<(&'static str, &'static str, Facts)> {
+    let other = |name, why, change: fn(&mut Facts)| {
+        let mut facts = facts();
+        change(&mut facts);
+        (name, why, facts)
+    };
+    vec![
+        other("another vault", "the vault is bound", |facts| facts.vault = made_up("another vault")),
+        other("another tenant", "the tenant is bound", |facts| facts.tenant = "customer-18".into()),
+        other("a tenant in another case", "names are compared byte by byte", |facts| {
+            facts.tenant = "Customer-17".into();
+        }),
+        other("another connection", "the connection is bound", |facts| {
+            facts.connection = "apify2".into();
+        }),
+        other("tenant and connection exchanged", "each has its place", |facts| {
+            (facts.tenant, facts.connection) = ("apify".into(), "customer-17".into());
+        }),
+        other("a name that shifts into the next", "each field is led by its length", |facts| {
+            (facts.tenant, facts.connection) = ("customer-17a".into(), "pify".into());
+        }),
+        other("another incarnation", "the incarnation is bound", |facts| {
+            facts.incarnation = made_up("another incarnation");
+        }),
+        other("vault and incarnation exchanged", "each has its place", |facts| {
+            (facts.vault, facts.incarnation) = (facts.incarnation, facts.vault);
+        }),
+        other("another provider", "the provider is bound", |facts| facts.provider = "other".into()),
+        other("another host", "the origin is bound", |facts| {
+            facts.origin = "https://api.apify.example".into();
+        }),
+        other("another port", "the origin is bound, its port too", |facts| {
+            facts.origin = "https://api.apify.com:8443".into();
+        }),
+        other("the next secret version", "the secret version is bound", |facts| {
+            facts.secret_version = 2;
+        }),
+        other("secret version in the other byte order", "numbers are big-endian", |facts| {
+            facts.secret_version = facts.secret_version.swap_bytes();
+        }),
+    ]
+}
+
 pub(super) fn contexts() -> Vec<Bad> {
     let vault_key = |vault: &str, purpose| Context::VaultKey { vault: made_up(vault), purpose };
     let fingerprint = vault_key("vault", VaultKeyPurpose::Fingerprint);
@@ -77,40 +121,11 @@ pub(super) fn contexts() -> Vec<Bad> {
         let recipe = Recipe::new(&kek, &fingerprint.encoded(), made_up("vault key: fingerprint"), &[7; 32]);
         Bad { context: opened_with.clone(), ..edited(name, why, Wrap, |bytes| *bytes = recipe.envelope()) }
     };
-    vec![
-        with_facts("another vault", "the vault is bound", |facts| facts.vault = made_up("another vault")),
-        with_facts("another tenant", "the tenant is bound", |facts| facts.tenant = "customer-18".into()),
-        with_facts("a tenant in another case", "names are compared byte by byte", |facts| {
-            facts.tenant = "Customer-17".into();
-        }),
-        with_facts("another connection", "the connection is bound", |facts| {
-            facts.connection = "apify2".into();
-        }),
-        with_facts("tenant and connection exchanged", "each has its place", |facts| {
-            (facts.tenant, facts.connection) = ("apify".into(), "customer-17".into());
-        }),
-        with_facts("a name that shifts into the next", "each field is led by its length", |facts| {
-            (facts.tenant, facts.connection) = ("customer-17a".into(), "pify".into());
-        }),
-        with_facts("another incarnation", "the incarnation is bound", |facts| {
-            facts.incarnation = made_up("another incarnation");
-        }),
-        with_facts("vault and incarnation exchanged", "each has its place", |facts| {
-            (facts.vault, facts.incarnation) = (facts.incarnation, facts.vault);
-        }),
-        with_facts("another provider", "the provider is bound", |facts| facts.provider = "other".into()),
-        with_facts("another host", "the origin is bound", |facts| {
-            facts.origin = "https://api.apify.example".into();
-        }),
-        with_facts("another port", "the origin is bound, its port too", |facts| {
-            facts.origin = "https://api.apify.com:8443".into();
-        }),
-        with_facts("the next secret version", "the secret version is bound", |facts| {
-            facts.secret_version = 2;
-        }),
-        with_facts("secret version in the other byte order", "numbers are big-endian", |facts| {
-            facts.secret_version = facts.secret_version.swap_bytes();
-        }),
+    let mut all: Vec<Bad> = other_facts()
+        .into_iter()
+        .map(|(name, why, facts)| Bad { context: Context::Token(facts), ..edited(name, why, Wrap, |_| ()) })
+        .collect();
+    all.extend([
         made(
             "a payload of kind 2",
             "the kind is bound; it was sealed as 2 and is opened as 1",
@@ -140,5 +155,6 @@ pub(super) fn contexts() -> Vec<Bad> {
             let other = Facts { tenant: "customer-18".into(), ..facts() };
             recipe.payload_aad = payload_aad(&Context::Token(other).encoded());
         }),
-    ]
+    ]);
+    all
 }
