@@ -21,10 +21,16 @@
 //! tables in the same file. sqlx 0.9 holds `libsqlite3-sys` below 0.38: an application that uses `rusqlite` 0.40 or
 //! later does not resolve with this crate.
 
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod columns;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod rows;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresMigration, PostgresStore, StoredCheckpoint};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;

@@ -74,13 +74,13 @@ impl SqliteStore {
 impl TokenStore for SqliteStore {
     async fn vault(&self) -> Result<Option<VaultRecord>, Error> {
         let rows = sqlx::query(VAULT).fetch_all(&self.readers).await.map_err(failure)?;
-        rows::vault(&rows)
+        crate::rows::vault(&rows)
     }
 
     async fn init_vault(&self, vault: &VaultRecord) -> Result<VaultRecord, Error> {
         let mut transaction = self.begin().await?;
         let rows = sqlx::query(VAULT).fetch_all(&mut *transaction).await.map_err(failure)?;
-        if let Some(present) = rows::vault(&rows)? {
+        if let Some(present) = crate::rows::vault(&rows)? {
             return Ok(present);
         }
         commit::put_vault(&mut transaction, vault).await?;
@@ -130,7 +130,7 @@ impl TokenStore for SqliteStore {
         let rows = sqlx::query(AUDIT_HEADS).fetch_all(&self.readers).await.map_err(failure)?;
         let mut heads: Vec<AuditHead> = (0..SHARDS).map(AuditHead::empty).collect();
         for row in &rows {
-            let head = rows::audit_head(row)?;
+            let head = crate::rows::audit_head(row)?;
             heads[usize::from(head.shard)] = head;
         }
         Ok(heads)

@@ -23,6 +23,8 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! With the feature `postgres` there is `ThrowawayPostgres`, a PostgreSQL server that is gone after the test.
 
 mod access;
 mod accounts;
@@ -32,6 +34,8 @@ mod fake;
 mod faults;
 mod json_stand_in;
 mod leak;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod query;
 mod recorded;
 mod routes;
@@ -48,6 +52,8 @@ pub use fake::fake_token;
 pub use faults::Fault;
 pub use json_stand_in::JsonStandIn;
 pub use leak::{Leak, LeakEncoding, LeakScanner};
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresBuilder, ThrowawayPostgres};
 pub use recorded::RecordedRequest;
 pub use run::Run;
 pub use stand_in::ApifyStandIn;

@@ -129,7 +129,7 @@ async fn head_of(db: &mut SqliteConnection, shard: u16) -> Result<AuditHead, Err
         .fetch_optional(db)
         .await
         .map_err(failure)?;
-    row.as_ref().map_or(Ok(AuditHead::empty(shard)), rows::audit_head)
+    row.as_ref().map_or(Ok(AuditHead::empty(shard)), crate::rows::audit_head)
 }
 
 async fn put_entry(db: &mut SqliteConnection, entry: &AuditEntry) -> Result<(), Error> {

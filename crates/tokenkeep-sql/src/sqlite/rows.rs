@@ -1,16 +1,14 @@
-//! Queries, and what their rows say.
+//! Queries, and what is SQLite's own in their rows.
 
+use sqlx::Sqlite;
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Decode, Row, Sqlite, Type};
-use tokenkeep_core::{ConnectionId, Error, Incarnation, Revision, SecretVersion, VaultId};
-use tokenkeep_store::{
-    Action, AuditDraft, AuditEntry, AuditHead, Purge, Record, SHARDS, Scan, Sealed, Status, Timestamp,
-    VaultRecord,
-};
+use tokenkeep_core::{ConnectionId, Error};
+use tokenkeep_store::{AuditEntry, Record, Scan};
 
 use super::sealed::{self, Contents, Slot};
-use crate::columns::{array, kek_id, parsed, payload_kind, purpose, tampered, to_unsigned};
+use crate::columns::{Columns, tampered};
+use crate::rows;
 
 pub(crate) const VAULT: &str = "SELECT v.id, k.purpose, k.envelope \
     FROM tokenkeep_vault v LEFT JOIN tokenkeep_vault_key k ON TRUE ORDER BY k.place";
@@ -79,121 +77,29 @@ pub(crate) fn scan<'q>(
     }))
 }
 
-/// A column's value. sqlx's error is not kept: it may say what was found.
-fn get<'r, T: Decode<'r, Sqlite> + Type<Sqlite>>(
-    row: &'r SqliteRow,
-    column: &'static str,
-) -> Result<T, Error> {
-    row.try_get(column).map_err(|_| tampered("a column in the database holds what can't be in it"))
-}
-
-const BAD_MAC: &str = "a MAC in the database has no right length";
-const HALF: &str = "sealed bytes in the database are half there";
-
-fn counter(row: &SqliteRow, column: &'static str) -> Result<u64, Error> {
-    to_unsigned(get(row, column)?)
-}
-
-fn time(row: &SqliteRow, column: &'static str) -> Result<Timestamp, Error> {
-    get(row, column).map(Timestamp::from_millis)
-}
-
-fn id(row: &SqliteRow) -> Result<ConnectionId, Error> {
-    ConnectionId::new(get::<&str>(row, "tenant")?, get::<&str>(row, "name")?)
-        .map_err(|_| tampered("a connection's name in the database is not allowed"))
-}
-
-fn incarnation(row: &SqliteRow) -> Result<Incarnation, Error> {
-    let bytes = array(get(row, "incarnation")?, "an incarnation in the database has no right length")?;
-    Ok(Incarnation::from_bytes(bytes))
-}
-
-fn mac(row: &SqliteRow) -> Result<[u8; 32], Error> {
-    array(get(row, "mac")?, BAD_MAC)
-}
-
 pub(crate) fn record(row: &SqliteRow) -> Result<Record, Error> {
-    let status = Status::from_name(get(row, "status")?);
-    let purge = Purge::from_name(get(row, "purge")?);
     let Contents { sealed, account } = contents(row)?;
-    let sealed = match (get::<Option<&[u8]>>(row, "kek")?, sealed) {
-        (Some(kek), Some((fingerprint, envelope))) => {
-            Some(Sealed { envelope: envelope.to_vec(), kek: kek_id(kek)?, fingerprint })
-        }
-        (None, None) => None,
-        _ => return Err(tampered(HALF)),
-    };
-    Ok(Record {
-        id: id(row)?,
-        provider: parsed(get(row, "provider")?, "a provider's name in the database is not allowed")?,
-        origin: parsed(get(row, "origin")?, "an origin in the database is not allowed")?,
-        kind: payload_kind(get(row, "kind")?)?,
-        incarnation: incarnation(row)?,
-        secret_version: SecretVersion::from_u64(counter(row, "secret_version")?),
-        revision: Revision::from_u64(counter(row, "revision")?),
-        status: status.ok_or_else(|| tampered("a status in the database is unknown"))?,
-        sealed,
-        account,
-        connected_at: time(row, "connected_at")?,
-        token_set_at: time(row, "token_set_at")?,
-        updated_at: time(row, "updated_at")?,
-        expires_at: get::<Option<i64>>(row, "expires_at")?.map(Timestamp::from_millis),
-        purge: purge.ok_or_else(|| tampered("a purge's state in the database is unknown"))?,
-        mac: mac(row)?,
-    })
+    rows::record(row, sealed, account)
 }
 
 fn contents(row: &SqliteRow) -> Result<Contents<'_>, Error> {
-    match (get::<Option<i64>>(row, "slot")?, get::<Option<&[u8]>>(row, "bytes")?) {
+    match (row.optional_integer("slot")?, row.optional_bytes("bytes")?) {
         (Some(_), Some(bytes)) => sealed::unpack(bytes),
         (None, None) => Ok(Contents { sealed: None, account: None }),
-        _ => Err(tampered(HALF)),
+        _ => Err(tampered(rows::HALF)),
     }
 }
 
 /// A record's slot, if it has one.
 pub(crate) fn slot(row: &SqliteRow) -> Result<Option<Slot>, Error> {
-    let number: Option<i64> = get(row, "slot")?;
-    let capacity: Option<i64> = get(row, "capacity")?;
+    let number = row.optional_integer("slot")?;
+    let capacity = row.optional_integer("capacity")?;
     // A length is never negative.
     let slot = |(number, capacity)| Slot { number, capacity: usize::try_from(capacity).unwrap_or(0) };
     Ok(number.zip(capacity).map(slot))
 }
 
-fn shard(row: &SqliteRow) -> Result<u16, Error> {
-    let shard = u16::try_from(get::<i64>(row, "shard")?).ok().filter(|shard| *shard < SHARDS);
-    shard.ok_or_else(|| tampered("an audit shard in the database is unknown"))
-}
-
-pub(crate) fn audit_head(row: &SqliteRow) -> Result<AuditHead, Error> {
-    Ok(AuditHead { shard: shard(row)?, sequence: counter(row, "sequence")?, mac: mac(row)? })
-}
-
 pub(crate) fn audit_entry(row: &SqliteRow) -> Result<AuditEntry, Error> {
-    let action = Action::from_name(get(row, "action")?);
-    let draft = AuditDraft {
-        at: time(row, "at")?,
-        action: action.ok_or_else(|| tampered("an audited action in the database is unknown"))?,
-        id: id(row)?,
-        incarnation: incarnation(row)?,
-        secret_version: SecretVersion::from_u64(counter(row, "secret_version")?),
-        revision: Revision::from_u64(counter(row, "revision")?),
-        record_mac: get::<Option<&[u8]>>(row, "record_mac")?.map(|mac| array(mac, BAD_MAC)).transpose()?,
-        count: counter(row, "times")?,
-        subject: get(row, "subject")?,
-    };
-    Ok(AuditEntry { shard: shard(row)?, sequence: counter(row, "sequence")?, draft, mac: mac(row)? })
-}
-
-pub(crate) fn vault(rows: &[SqliteRow]) -> Result<Option<VaultRecord>, Error> {
-    let Some(first) = rows.first() else { return Ok(None) };
-    let id = VaultId::from_bytes(array(get(first, "id")?, "the vault's id has no right length")?);
-    let mut keys = Vec::with_capacity(rows.len());
-    for row in rows {
-        // A vault without keys is one row without a key.
-        if let Some(name) = get::<Option<&str>>(row, "purpose")? {
-            keys.push((purpose(name)?, get(row, "envelope")?));
-        }
-    }
-    Ok(Some(VaultRecord { id, keys }))
+    let subject = row.optional_text("subject")?.map(str::to_owned);
+    rows::audit_entry(row, subject)
 }

@@ -6,6 +6,7 @@ use tokenkeep_store::Sealed;
 
 use super::failure::failure;
 use crate::columns::tampered;
+use crate::rows::BAD_ACCOUNT;
 
 const FINGERPRINT: usize = 32;
 /// The smallest size class, in bytes; each next one is twice as large. A token of 80 bytes and an account of 58 fit.
@@ -138,14 +139,7 @@ fn cut_off() -> Error {
     tampered("sealed bytes in the database are cut off")
 }
 
-/// Only one that comes out as it is kept: another one was never written.
 fn account(id: &[u8], name: &[u8]) -> Result<Account, Error> {
-    let text = |bytes| std::str::from_utf8(bytes).ok();
-    text(id)
-        .zip(text(name))
-        .and_then(|(id, name)| {
-            let account = Account::new(id, name).ok()?;
-            (account.id() == id && account.name() == name).then_some(account)
-        })
-        .ok_or_else(|| tampered("an account in the database is not allowed"))
+    let text = |bytes| std::str::from_utf8(bytes).map_err(|_| tampered(BAD_ACCOUNT));
+    crate::rows::account(text(id)?, text(name)?)
 }

@@ -1,0 +1,168 @@
+//! A commit: what it locks, what it looks at, and then one statement that writes all of it.
+//!
+//! Nothing is written before that statement, and a statement happens wholly or not at all. So whatever becomes of the call
+//! (an error, a future that is dropped), the transaction that it ran in, which may be the application's, never holds half
+//! of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sqlx::{PgConnection, Row};
+use tokenkeep_core::{ConnectionId, Error, ErrorKind};
+use tokenkeep_store::{AuditChain, AuditEntry, AuditHead, Change, Expected, RecordChange, shard_of};
+
+use super::failure::failure;
+use super::lease::begin;
+use super::queries::NO_HEAD;
+use super::write;
+use crate::columns::{tampered, to_signed};
+use crate::rows;
+
+/// How a transaction of our own begins that seals; see [`guard_seals`].
+pub(crate) const BEGIN_SEALING: &str = begin!("5s" "LOCK TABLE tokenkeep.kek_gate IN ROW SHARE MODE");
+
+/// All changes of one record, in the order in which they are to be made.
+type Steps<'c> = BTreeMap<&'c ConnectionId, Vec<&'c RecordChange>>;
+
+pub(crate) fn seals(changes: &[Change]) -> bool {
+    changes.iter().any(|change| change.record.as_ref().is_some_and(|step| step.record.sealed.is_some()))
+}
+
+/// In the application's transaction, what its own beginning does for one of ours.
+pub(crate) async fn join(db: &mut PgConnection, changes: &[Change]) -> Result<(), Error> {
+    const SETTINGS: &str = "SELECT pg_catalog.current_setting('transaction_isolation') = 'read committed' AS fresh, \
+        CASE WHEN pg_catalog.current_setting('synchronous_commit') IN ('off', 'local') \
+        THEN pg_catalog.set_config('synchronous_commit', 'on', true) END AS durable";
+    let row = sqlx::query(SETTINGS).fetch_one(&mut *db).await.map_err(failure)?;
+    let fresh: bool = row.try_get("fresh").map_err(failure)?;
+    if seals(changes) { guard_seals(db, fresh).await } else { Ok(()) }
+}
+
+/// Keeps KEKs from being closed until this transaction ends. Whoever closes one waits for that, and comes before or after the
+/// whole transaction.
+///
+/// A transaction that sees the database as it was at its beginning would not see a KEK that was closed since. So it also
+/// locks a row that every closing changes, which PostgreSQL refuses if that happened.
+async fn guard_seals(db: &mut PgConnection, fresh: bool) -> Result<(), Error> {
+    sqlx::query("LOCK TABLE tokenkeep.kek_gate IN ROW SHARE MODE")
+        .execute(&mut *db)
+        .await
+        .map_err(failure)?;
+    if !fresh {
+        sqlx::query("SELECT closings FROM tokenkeep.kek_gate FOR SHARE")
+            .execute(db)
+            .await
+            .map_err(failure)?;
+    }
+    Ok(())
+}
+
+/// Makes the changes. A transaction runs already, and seals are guarded.
+pub(crate) async fn apply(
+    db: &mut PgConnection,
+    changes: &[Change],
+    chain: &AuditChain,
+) -> Result<(), Error> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let mut steps = Steps::new();
+    for step in changes.iter().filter_map(|change| change.record.as_ref()) {
+        steps.entry(&step.record.id).or_default().push(step);
+    }
+    for (id, steps) in &steps {
+        lock_record(db, id, steps).await?;
+    }
+    let mut heads = lock_heads(db, changes).await?;
+    refuse_closed(db, &steps).await?;
+
+    let mut entries: Vec<AuditEntry> = Vec::with_capacity(changes.len());
+    for Change { entry, .. } in changes {
+        let head = heads.get_mut(&shard_of(entry.id.tenant())).ok_or_else(|| tampered(NO_HEAD))?;
+        let entry = chain.append(head, entry.clone());
+        *head = entry.head();
+        entries.push(entry);
+    }
+    let records: Vec<_> = steps.values().filter_map(|steps| Some((steps.first()?, steps.last()?))).collect();
+    let records: Vec<_> =
+        records.iter().map(|(first, last)| (&last.record, first.expected == Expected::Absent)).collect();
+    write::write(db, &records, &entries, &heads).await
+}
+
+/// Locks the record, if there is one, and compares what the changes expect: the first with what is there, each next with the
+/// one before it.
+async fn lock_record(db: &mut PgConnection, id: &ConnectionId, steps: &[&RecordChange]) -> Result<(), Error> {
+    let found: Option<i64> = sqlx::query_scalar(
+        "SELECT revision FROM tokenkeep.connection WHERE tenant = $1 AND name = $2 FOR UPDATE",
+    )
+    .bind(id.tenant().as_str())
+    .bind(id.name().as_str())
+    .fetch_optional(db)
+    .await
+    .map_err(failure)?;
+    let mut present = found;
+    for step in steps {
+        let expected = match step.expected {
+            Expected::Absent => None,
+            Expected::Revision(revision) => Some(to_signed(revision.get())?),
+        };
+        if present != expected {
+            return Err(ErrorKind::Conflict.into());
+        }
+        present = Some(to_signed(step.record.revision.get())?);
+    }
+    Ok(())
+}
+
+async fn lock_heads(db: &mut PgConnection, changes: &[Change]) -> Result<BTreeMap<u16, AuditHead>, Error> {
+    let shards: BTreeSet<u16> = changes.iter().map(|change| shard_of(change.entry.id.tenant())).collect();
+    let shards: Vec<i64> = shards.into_iter().map(i64::from).collect();
+    let query = sqlx::query(
+        "SELECT shard, sequence, mac FROM tokenkeep.audit_head WHERE shard = ANY($1) ORDER BY shard FOR UPDATE",
+    );
+    let found = query.bind(shards).fetch_all(db).await.map_err(failure)?;
+    let heads = found.iter().map(|row| rows::audit_head(row).map(|head| (head.shard, head)));
+    heads.collect()
+}
+
+/// Refuses a seal under a closed KEK: an envelope that is not the one in its place.
+async fn refuse_closed(db: &mut PgConnection, steps: &Steps<'_>) -> Result<(), Error> {
+    let sealed = steps.values().flatten().filter_map(|step| step.record.sealed.as_ref());
+    let keks: BTreeSet<&[u8]> = sealed.map(|sealed| sealed.kek.as_bytes()).collect();
+    if keks.is_empty() {
+        return Ok(());
+    }
+    let keks: Vec<&[u8]> = keks.into_iter().collect();
+    let closed: Vec<Vec<u8>> = sqlx::query_scalar("SELECT kek FROM tokenkeep.closed_kek WHERE kek = ANY($1)")
+        .bind(keks)
+        .fetch_all(&mut *db)
+        .await
+        .map_err(failure)?;
+    if closed.is_empty() {
+        return Ok(());
+    }
+    for (id, steps) in steps {
+        let mut present = envelope(db, id).await?;
+        for step in steps {
+            let sealed = step.record.sealed.as_ref();
+            let next = sealed.map(|sealed| sealed.envelope.clone());
+            let under_closed =
+                sealed.is_some_and(|sealed| closed.iter().any(|kek| kek == sealed.kek.as_bytes()));
+            if under_closed && present != next {
+                return Err(ErrorKind::Conflict.into());
+            }
+            present = next;
+        }
+    }
+    Ok(())
+}
+
+async fn envelope(db: &mut PgConnection, id: &ConnectionId) -> Result<Option<Vec<u8>>, Error> {
+    let envelope: Option<Option<Vec<u8>>> =
+        sqlx::query_scalar("SELECT envelope FROM tokenkeep.connection WHERE tenant = $1 AND name = $2")
+            .bind(id.tenant().as_str())
+            .bind(id.name().as_str())
+            .fetch_optional(db)
+            .await
+            .map_err(failure)?;
+    Ok(envelope.flatten())
+}

@@ -1,0 +1,119 @@
+//! Queries, and what is PostgreSQL's own in their rows.
+
+use sqlx::Row;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use sqlx::{PgConnection, Postgres};
+use tokenkeep_core::{ConnectionId, Error};
+use tokenkeep_store::{AuditEntry, AuditHead, Record, SHARDS, Scan};
+
+use super::failure::{failure, unavailable};
+use super::schema::STANDBY;
+use crate::columns::{Columns, array, tampered};
+use crate::rows;
+
+pub(crate) const VAULT: &str = "SELECT v.id, k.purpose, k.envelope \
+    FROM tokenkeep.vault v LEFT JOIN tokenkeep.vault_key k ON TRUE ORDER BY k.place";
+
+const AUDIT_HEADS: &str = "SELECT shard, sequence, mac FROM tokenkeep.audit_head ORDER BY shard";
+
+pub(crate) const AUDIT_ENTRIES: &str = "SELECT shard, sequence, at, action, tenant, name, incarnation, \
+    secret_version, revision, record_mac, times, subject, mac \
+    FROM tokenkeep.audit WHERE shard = $1 AND sequence > $2 ORDER BY sequence LIMIT $3";
+
+/// Records, each with whether a standby gave it.
+macro_rules! select_records {
+    ($rest:literal) => {
+        concat!(
+            "SELECT tenant, name, provider, origin, kind, incarnation, secret_version, revision, status, kek, \
+             fingerprint, envelope, account_id, account_name, connected_at, token_set_at, updated_at, expires_at, purge, \
+             mac, pg_catalog.pg_is_in_recovery() AS standby FROM tokenkeep.connection ",
+            $rest
+        )
+    };
+}
+
+pub(crate) const RECORD: &str = select_records!("WHERE tenant = $1 AND name = $2");
+
+type ScanQuery<'q> = Query<'q, Postgres, PgArguments>;
+
+/// The query of a scan; `None` when there can be nothing behind `after`.
+pub(crate) fn scan<'q>(
+    scan: &'q Scan,
+    after: Option<&'q ConnectionId>,
+    limit: u32,
+) -> Result<Option<ScanQuery<'q>>, Error> {
+    // No name is empty, so the empty text is before all of them.
+    let (tenant, name) = after.map_or(("", ""), |id| (id.tenant().as_str(), id.name().as_str()));
+    let query = match scan {
+        Scan::All => {
+            sqlx::query(select_records!("WHERE (tenant, name) > ($1, $2) ORDER BY tenant, name LIMIT $3"))
+                .bind(tenant)
+                .bind(name)
+        }
+        Scan::Tenant(of) => {
+            let name = match tenant.cmp(of.as_str()) {
+                std::cmp::Ordering::Less => "",
+                std::cmp::Ordering::Equal => name,
+                std::cmp::Ordering::Greater => return Ok(None),
+            };
+            sqlx::query(select_records!("WHERE tenant = $1 AND name > $2 ORDER BY name LIMIT $3"))
+                .bind(of.as_str())
+                .bind(name)
+        }
+        // `kek = $4` would say the same, but then the planner may walk along the primary key, past every record that is
+        // under another KEK.
+        Scan::UnderKek(_) => sqlx::query(select_records!(
+            "WHERE (kek, tenant, name) > ($4, $1, $2) AND kek <= $4 ORDER BY kek, tenant, name LIMIT $3"
+        ))
+        .bind(tenant)
+        .bind(name),
+        Scan::PurgePending => sqlx::query(select_records!(
+            "WHERE purge = 'pending' AND (tenant, name) > ($1, $2) ORDER BY tenant, name LIMIT $3"
+        ))
+        .bind(tenant)
+        .bind(name),
+        _ => return Err(Error::new(tokenkeep_core::ErrorKind::Internal).because("an unknown kind of scan")),
+    };
+    let query = query.bind(i64::from(limit));
+    Ok(Some(match scan {
+        Scan::UnderKek(kek) => query.bind(kek.as_bytes()),
+        _ => query,
+    }))
+}
+
+pub(crate) fn record(row: &PgRow) -> Result<Record, Error> {
+    if row.try_get("standby").map_err(failure)? {
+        return Err(unavailable(STANDBY));
+    }
+    let sealed = match (row.optional_bytes("fingerprint")?, row.optional_bytes("envelope")?) {
+        (Some(fingerprint), Some(envelope)) => {
+            Some((array(fingerprint, "a fingerprint in the database has no right length")?, envelope))
+        }
+        (None, None) => None,
+        _ => return Err(tampered(rows::HALF)),
+    };
+    let account = match (row.optional_text("account_id")?, row.optional_text("account_name")?) {
+        (Some(id), Some(name)) => Some(rows::account(id, name)?),
+        (None, None) => None,
+        _ => return Err(tampered(rows::BAD_ACCOUNT)),
+    };
+    rows::record(row, sealed, account)
+}
+
+pub(crate) fn audit_entry(row: &PgRow) -> Result<AuditEntry, Error> {
+    let subject = row.optional_bytes("subject")?.map(|subject| utf8(subject.to_vec())).transpose()?;
+    rows::audit_entry(row, subject)
+}
+
+pub(crate) fn utf8(bytes: Vec<u8>) -> Result<String, Error> {
+    String::from_utf8(bytes).map_err(|_| tampered("a text in the database is not UTF-8"))
+}
+
+pub(crate) async fn audit_heads(db: &mut PgConnection) -> Result<Vec<AuditHead>, Error> {
+    let rows = sqlx::query(AUDIT_HEADS).fetch_all(db).await.map_err(failure)?;
+    let heads: Vec<AuditHead> = rows.iter().map(rows::audit_head).collect::<Result<_, _>>()?;
+    if heads.iter().map(|head| head.shard).eq(0..SHARDS) { Ok(heads) } else { Err(tampered(NO_HEAD)) }
+}
+
+pub(crate) const NO_HEAD: &str = "a head of the audit trail is missing in the database";

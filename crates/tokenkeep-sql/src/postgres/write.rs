@@ -1,0 +1,118 @@
+//! The one statement that writes a commit.
+
+use std::collections::BTreeMap;
+
+use sqlx::PgConnection;
+use tokenkeep_core::{Error, ErrorKind};
+use tokenkeep_store::{AuditEntry, AuditHead, Record};
+
+use super::failure::{broken_constraint, failure};
+use super::queries::NO_HEAD;
+use crate::columns::{tampered, to_signed};
+
+/// Every parameter is an array: one element for each record ($1 to $21), entry ($22 to $34) or head ($35 to $37).
+///
+/// A record that must be absent is inserted and breaks the primary key where there is one. One that was found, and is locked,
+/// is inserted over itself: PostgreSQL then goes by the primary key, whatever it believes about the table's size.
+const WRITE: &str = "\
+    WITH given AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bytea[], \
+        $7::bigint[], $8::bigint[], $9::text[], $10::bytea[], $11::bytea[], $12::bytea[], $13::text[], $14::text[], \
+        $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::text[], $20::bytea[], $21::boolean[]) \
+        AS given (tenant, name, provider, origin, kind, incarnation, secret_version, revision, status, kek, fingerprint, \
+        envelope, account_id, account_name, connected_at, token_set_at, updated_at, expires_at, purge, mac, added)), \
+    added AS (INSERT INTO tokenkeep.connection (tenant, name, provider, origin, kind, incarnation, secret_version, \
+        revision, status, kek, fingerprint, envelope, account_id, account_name, connected_at, token_set_at, updated_at, \
+        expires_at, purge, mac) \
+        SELECT tenant, name, provider, origin, kind, incarnation, secret_version, revision, status, kek, fingerprint, \
+        envelope, account_id, account_name, connected_at, token_set_at, updated_at, expires_at, purge, mac \
+        FROM given WHERE added), \
+    changed AS (INSERT INTO tokenkeep.connection (tenant, name, provider, origin, kind, incarnation, secret_version, \
+        revision, status, kek, fingerprint, envelope, account_id, account_name, connected_at, token_set_at, updated_at, \
+        expires_at, purge, mac) \
+        SELECT tenant, name, provider, origin, kind, incarnation, secret_version, revision, status, kek, fingerprint, \
+        envelope, account_id, account_name, connected_at, token_set_at, updated_at, expires_at, purge, mac \
+        FROM given WHERE NOT added \
+        ON CONFLICT (tenant, name) DO UPDATE SET provider = excluded.provider, origin = excluded.origin, \
+        kind = excluded.kind, incarnation = excluded.incarnation, secret_version = excluded.secret_version, \
+        revision = excluded.revision, status = excluded.status, kek = excluded.kek, \
+        fingerprint = excluded.fingerprint, envelope = excluded.envelope, account_id = excluded.account_id, \
+        account_name = excluded.account_name, connected_at = excluded.connected_at, \
+        token_set_at = excluded.token_set_at, updated_at = excluded.updated_at, expires_at = excluded.expires_at, \
+        purge = excluded.purge, mac = excluded.mac), \
+    entries AS (INSERT INTO tokenkeep.audit (shard, sequence, at, action, tenant, name, incarnation, secret_version, \
+        revision, record_mac, times, subject, mac) \
+        SELECT * FROM unnest($22::bigint[], $23::bigint[], $24::bigint[], $25::text[], $26::text[], $27::text[], \
+        $28::bytea[], $29::bigint[], $30::bigint[], $31::bytea[], $32::bigint[], $33::bytea[], $34::bytea[])) \
+    UPDATE tokenkeep.audit_head AS head SET sequence = moved.sequence, mac = moved.mac \
+        FROM unnest($35::bigint[], $36::bigint[], $37::bytea[]) AS moved (shard, sequence, mac) \
+        WHERE head.shard = moved.shard";
+
+/// Writes records (each with whether there must be none yet), entries and heads.
+pub(crate) async fn write(
+    db: &mut PgConnection,
+    records: &[(&Record, bool)],
+    entries: &[AuditEntry],
+    heads: &BTreeMap<u16, AuditHead>,
+) -> Result<(), Error> {
+    let heads: Vec<&AuditHead> = heads.values().collect();
+    let record = |index: usize| records[index].0;
+    let sealed = |index: usize| record(index).sealed.as_ref();
+    let account = |index: usize| record(index).account.as_ref();
+    let entry = |index: usize| &entries[index];
+    let draft = |index: usize| &entries[index].draft;
+    let (r, e, h) = (records.len(), entries.len(), heads.len());
+
+    let query = sqlx::query(WRITE)
+        .bind(each(r, |n| record(n).id.tenant().as_str()))
+        .bind(each(r, |n| record(n).id.name().as_str()))
+        .bind(each(r, |n| record(n).provider.as_str()))
+        .bind(each(r, |n| record(n).origin.as_str()))
+        .bind(each(r, |n| i64::from(record(n).kind.number())))
+        .bind(each(r, |n| &record(n).incarnation.as_bytes()[..]))
+        .bind(numbers(r, |n| record(n).secret_version.get())?)
+        .bind(numbers(r, |n| record(n).revision.get())?)
+        .bind(each(r, |n| record(n).status.name()))
+        .bind(each(r, |n| sealed(n).map(|sealed| sealed.kek.as_bytes())))
+        .bind(each(r, |n| sealed(n).map(|sealed| &sealed.fingerprint[..])))
+        .bind(each(r, |n| sealed(n).map(|sealed| &sealed.envelope[..])))
+        .bind(each(r, |n| account(n).map(|account| account.id())))
+        .bind(each(r, |n| account(n).map(|account| account.name())))
+        .bind(each(r, |n| record(n).connected_at.as_millis()))
+        .bind(each(r, |n| record(n).token_set_at.as_millis()))
+        .bind(each(r, |n| record(n).updated_at.as_millis()))
+        .bind(each(r, |n| record(n).expires_at.map(|at| at.as_millis())))
+        .bind(each(r, |n| record(n).purge.name()))
+        .bind(each(r, |n| &record(n).mac[..]))
+        .bind(each(r, |n| records[n].1))
+        .bind(each(e, |n| i64::from(entry(n).shard)))
+        .bind(numbers(e, |n| entry(n).sequence)?)
+        .bind(each(e, |n| draft(n).at.as_millis()))
+        .bind(each(e, |n| draft(n).action.name()))
+        .bind(each(e, |n| draft(n).id.tenant().as_str()))
+        .bind(each(e, |n| draft(n).id.name().as_str()))
+        .bind(each(e, |n| &draft(n).incarnation.as_bytes()[..]))
+        .bind(numbers(e, |n| draft(n).secret_version.get())?)
+        .bind(numbers(e, |n| draft(n).revision.get())?)
+        .bind(each(e, |n| draft(n).record_mac.as_ref().map(|mac| &mac[..])))
+        .bind(numbers(e, |n| draft(n).count)?)
+        .bind(each(e, |n| draft(n).subject.as_deref().map(str::as_bytes)))
+        .bind(each(e, |n| &entry(n).mac[..]))
+        .bind(each(h, |n| i64::from(heads[n].shard)))
+        .bind(numbers(h, |n| heads[n].sequence)?)
+        .bind(each(h, |n| &heads[n].mac[..]));
+    let done = query.execute(db).await.map_err(|error| match broken_constraint(&error) {
+        Some("connection_pkey") => ErrorKind::Conflict.into(),
+        Some("audit_pkey") => tampered("the audit trail in the database goes on behind its head"),
+        _ => failure(error),
+    })?;
+    // The locked rows are there: nobody else could take them away.
+    if usize::try_from(done.rows_affected()) == Ok(h) { Ok(()) } else { Err(tampered(NO_HEAD)) }
+}
+
+fn each<T>(length: usize, value: impl Fn(usize) -> T) -> Vec<T> {
+    (0..length).map(value).collect()
+}
+
+fn numbers(length: usize, value: impl Fn(usize) -> u64) -> Result<Vec<i64>, Error> {
+    (0..length).map(|index| to_signed(value(index))).collect()
+}

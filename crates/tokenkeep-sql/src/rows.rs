@@ -1,0 +1,117 @@
+//! What rows say, for any database: each column has the same name and meaning in all of them.
+
+use tokenkeep_core::{Account, ConnectionId, Error, Incarnation, Revision, SecretVersion, VaultId};
+use tokenkeep_store::{
+    Action, AuditDraft, AuditEntry, AuditHead, Purge, Record, SHARDS, Sealed, Status, Timestamp, VaultRecord,
+};
+
+use crate::columns::{Columns, array, kek_id, parsed, payload_kind, purpose, tampered, to_unsigned};
+
+const BAD_MAC: &str = "a MAC in the database has no right length";
+pub(crate) const HALF: &str = "sealed bytes in the database are half there";
+
+fn counter(row: &impl Columns, column: &'static str) -> Result<u64, Error> {
+    to_unsigned(row.integer(column)?)
+}
+
+fn time(row: &impl Columns, column: &'static str) -> Result<Timestamp, Error> {
+    row.integer(column).map(Timestamp::from_millis)
+}
+
+fn id(row: &impl Columns) -> Result<ConnectionId, Error> {
+    ConnectionId::new(row.text("tenant")?, row.text("name")?)
+        .map_err(|_| tampered("a connection's name in the database is not allowed"))
+}
+
+fn incarnation(row: &impl Columns) -> Result<Incarnation, Error> {
+    let bytes = array(row.bytes("incarnation")?, "an incarnation in the database has no right length")?;
+    Ok(Incarnation::from_bytes(bytes))
+}
+
+fn mac(row: &impl Columns) -> Result<[u8; 32], Error> {
+    array(row.bytes("mac")?, BAD_MAC)
+}
+
+/// A record, with its fingerprint and envelope and its account, which each database keeps in its own way.
+pub(crate) fn record(
+    row: &impl Columns,
+    sealed: Option<([u8; 32], &[u8])>,
+    account: Option<Account>,
+) -> Result<Record, Error> {
+    let status = Status::from_name(row.text("status")?);
+    let purge = Purge::from_name(row.text("purge")?);
+    let sealed = match (row.optional_bytes("kek")?, sealed) {
+        (Some(kek), Some((fingerprint, envelope))) => {
+            Some(Sealed { envelope: envelope.to_vec(), kek: kek_id(kek)?, fingerprint })
+        }
+        (None, None) => None,
+        _ => return Err(tampered(HALF)),
+    };
+    Ok(Record {
+        id: id(row)?,
+        provider: parsed(row.text("provider")?, "a provider's name in the database is not allowed")?,
+        origin: parsed(row.text("origin")?, "an origin in the database is not allowed")?,
+        kind: payload_kind(row.integer("kind")?)?,
+        incarnation: incarnation(row)?,
+        secret_version: SecretVersion::from_u64(counter(row, "secret_version")?),
+        revision: Revision::from_u64(counter(row, "revision")?),
+        status: status.ok_or_else(|| tampered("a status in the database is unknown"))?,
+        sealed,
+        account,
+        connected_at: time(row, "connected_at")?,
+        token_set_at: time(row, "token_set_at")?,
+        updated_at: time(row, "updated_at")?,
+        expires_at: row.optional_integer("expires_at")?.map(Timestamp::from_millis),
+        purge: purge.ok_or_else(|| tampered("a purge's state in the database is unknown"))?,
+        mac: mac(row)?,
+    })
+}
+
+pub(crate) const BAD_ACCOUNT: &str = "an account in the database is not allowed";
+
+/// Only one that comes out as it is kept: another one was never written.
+pub(crate) fn account(id: &str, name: &str) -> Result<Account, Error> {
+    let account = Account::new(id, name).ok();
+    let as_kept = account.filter(|account| account.id() == id && account.name() == name);
+    as_kept.ok_or_else(|| tampered(BAD_ACCOUNT))
+}
+
+fn shard(row: &impl Columns) -> Result<u16, Error> {
+    let shard = u16::try_from(row.integer("shard")?).ok().filter(|shard| *shard < SHARDS);
+    shard.ok_or_else(|| tampered("an audit shard in the database is unknown"))
+}
+
+pub(crate) fn audit_head(row: &impl Columns) -> Result<AuditHead, Error> {
+    Ok(AuditHead { shard: shard(row)?, sequence: counter(row, "sequence")?, mac: mac(row)? })
+}
+
+/// An entry, with its subject, which each database keeps in its own way.
+pub(crate) fn audit_entry(row: &impl Columns, subject: Option<String>) -> Result<AuditEntry, Error> {
+    let action = Action::from_name(row.text("action")?);
+    let draft = AuditDraft {
+        at: time(row, "at")?,
+        action: action.ok_or_else(|| tampered("an audited action in the database is unknown"))?,
+        id: id(row)?,
+        incarnation: incarnation(row)?,
+        secret_version: SecretVersion::from_u64(counter(row, "secret_version")?),
+        revision: Revision::from_u64(counter(row, "revision")?),
+        record_mac: row.optional_bytes("record_mac")?.map(|mac| array(mac, BAD_MAC)).transpose()?,
+        count: counter(row, "times")?,
+        subject,
+    };
+    Ok(AuditEntry { shard: shard(row)?, sequence: counter(row, "sequence")?, draft, mac: mac(row)? })
+}
+
+/// The vault, from one row for each of its keys.
+pub(crate) fn vault(rows: &[impl Columns]) -> Result<Option<VaultRecord>, Error> {
+    let Some(first) = rows.first() else { return Ok(None) };
+    let id = VaultId::from_bytes(array(first.bytes("id")?, "the vault's id has no right length")?);
+    let mut keys = Vec::with_capacity(rows.len());
+    for row in rows {
+        // A vault without keys is one row without a key.
+        if let Some(name) = row.optional_text("purpose")? {
+            keys.push((purpose(name)?, row.bytes("envelope")?.to_vec()));
+        }
+    }
+    Ok(Some(VaultRecord { id, keys }))
+}
