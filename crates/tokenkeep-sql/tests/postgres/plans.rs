@@ -1,1 +1,142 @@
+//! Every statement of the store finds its rows through an index, however many tenants there are.
+//!
+//! PostgreSQL itself says which plan it used for every statement that it ran (`auto_explain`), so that no statement can be
+//! forgotten here but by forgetting a method.
 
+use std::collections::BTreeSet;
+
+use sqlx::postgres::PgPoolOptions;
+use tokenkeep_core::{KekId, VaultId, VaultKeyPurpose};
+use tokenkeep_sql::{PostgresStore, StoredCheckpoint};
+use tokenkeep_store::conformance::{
+    sample_chain, sample_change, sample_id, sample_record, sample_tombstone, sample_use,
+};
+use tokenkeep_store::{Change, Scan, TokenStore, VaultRecord, shard_of};
+use tokenkeep_testkit::ThrowawayPostgres;
+
+use super::run;
+
+/// As many tenants as this, with as many entries.
+const TENANTS: usize = 20_000;
+
+/// The tables that grow with the number of tenants.
+const GROWING: [&str; 2] = ["connection", "audit"];
+
+#[tokio::test]
+async fn every_statement_goes_by_an_index() {
+    let server = ThrowawayPostgres::start().unwrap();
+    let name = server.fresh_database().unwrap();
+    let plain = server.url(&name).parse::<sqlx::postgres::PgConnectOptions>().unwrap();
+    let store = PostgresStore::open(super::pool(plain.clone()).await).await.unwrap();
+    fill(&store).await;
+    let mut owner = sqlx::ConnectOptions::connect(&plain).await.unwrap();
+    run(&mut owner, "ANALYZE").await;
+
+    for plans in ["force_generic_plan", "force_custom_plan", "auto"] {
+        let before = server.log().unwrap().len();
+        let explaining = plain.clone().options([
+            ("session_preload_libraries", "auto_explain"),
+            ("auto_explain.log_min_duration", "0"),
+            ("auto_explain.log_nested_statements", "on"),
+            ("plan_cache_mode", plans),
+        ]);
+        let pool = PgPoolOptions::new().max_connections(2).connect_with(explaining).await.unwrap();
+        for round in 0..2 {
+            every_method(&PostgresStore::open(pool.clone()).await.unwrap(), round).await;
+        }
+        pool.close().await;
+        let log = server.log().unwrap();
+        let explained = explained(&log[before..]);
+        for plan in &explained {
+            for table in GROWING {
+                let full = format!("Seq Scan on {table} ");
+                assert!(!plan.contains(&full), "{plans}: reads all of {table}:\n{plan}");
+            }
+            assert!(!plan.contains("  Sort") || !reads_growing(plan), "{plans}: sorts:\n{plan}");
+        }
+        // Else the log is not what this test takes it for.
+        for index in ["connection_pkey", "connection_kek", "connection_purge", "audit_pkey"] {
+            assert!(explained.iter().any(|plan| plan.contains(index)), "{plans}: {index} is used nowhere");
+        }
+        assert!(explained.len() >= 15, "{plans}: {} statements", explained.len());
+    }
+    // And a statement that does read all is seen as one.
+    run(&mut owner, "LOAD 'auto_explain'; SET auto_explain.log_min_duration = 0; SELECT count(mac) FROM tokenkeep.connection")
+        .await;
+    assert!(explained(&server.log().unwrap()).iter().any(|plan| plan.contains("Seq Scan on connection ")));
+}
+
+fn reads_growing(plan: &str) -> bool {
+    GROWING.iter().any(|table| plan.contains(&format!(" on {table} ")))
+}
+
+/// Each statement that the log explains, with its plan, once.
+fn explained(log: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for part in log.split("LOG:  duration:").skip(1) {
+        let lines =
+            part.lines().take(1).chain(part.lines().skip(1).take_while(|line| line.starts_with('\t')));
+        let text: Vec<&str> = lines.collect();
+        // Without the duration, which differs.
+        found.insert(text[1..].join("\n"));
+    }
+    found
+}
+
+async fn fill(store: &PostgresStore) {
+    let chain = sample_chain();
+    for from in (0..TENANTS).step_by(500) {
+        let changes: Vec<Change> = (from..from + 500)
+            .map(|n| sample_change(&sample_record(&sample_id(&format!("tenant-{n:05}"), "name"), 1), None))
+            .collect();
+        store.commit(&changes, &chain).await.unwrap();
+    }
+}
+
+/// Calls each method of the store, and each of its own.
+async fn every_method(store: &PostgresStore, round: u64) {
+    let chain = sample_chain();
+    let id = sample_id("tenant-10000", "name");
+    let record = store.record(&id).await.unwrap().unwrap();
+    let before = record.revision.get();
+    let kek = record.sealed.as_ref().map(|sealed| sealed.kek);
+    let mut scans = vec![Scan::All, Scan::Tenant(id.tenant().clone()), Scan::PurgePending];
+    // All records but few are under the first, none under the second.
+    scans.extend([kek.unwrap_or(KekId::random().unwrap()), KekId::random().unwrap()].map(Scan::UnderKek));
+    for scan in &scans {
+        for after in [None, Some(&id)] {
+            store.scan(scan, after, 10).await.unwrap();
+        }
+    }
+    // Uses alone, one record, several records, a new one, a tombstone; a seal that a closed KEK refuses.
+    store.commit(&[sample_use(&id)], &chain).await.unwrap();
+    let next = sample_record(&id, before + 1);
+    store.commit(&[sample_change(&next, Some(before))], &chain).await.unwrap();
+    let name = format!("new-{}", KekId::random().unwrap());
+    let new = sample_record(&sample_id("tenant-10001", &name), 1);
+    let again = sample_record(&id, before + 2);
+    store
+        .commit(&[sample_change(&new, None), sample_change(&again, Some(before + 1))], &chain)
+        .await
+        .unwrap();
+    store.commit(&[sample_change(&sample_tombstone(&new), Some(1))], &chain).await.unwrap();
+    let closed = KekId::random().unwrap();
+    store.close_kek(&closed).await.unwrap();
+    let mut refused = sample_record(&id, before + 3);
+    refused.sealed.as_mut().unwrap().kek = closed;
+    store.commit(&[sample_change(&refused, Some(before + 2))], &chain).await.unwrap_err();
+
+    store.audit_heads().await.unwrap();
+    store.audit_entries(shard_of(id.tenant()), 500, 10).await.unwrap();
+    store.vault().await.unwrap();
+    let vault = VaultRecord {
+        id: VaultId::from_bytes([3; 16]),
+        keys: vec![(VaultKeyPurpose::AuditMac, vec![1; 300])],
+    };
+    // There are records and no vault: it looks for them.
+    store.init_vault(&vault).await.unwrap_err();
+    store.scrub().await.unwrap();
+    let number = store.checkpoint().await.unwrap().map_or(0, |last| last.number);
+    store.put_checkpoint(&StoredCheckpoint { number: number + 1, note: format!("{round}") }).await.unwrap();
+    store.checkpoint().await.unwrap();
+}
