@@ -12,6 +12,7 @@ mod linked;
 mod mutants;
 mod no_std;
 mod options;
+mod postgres;
 mod summary;
 mod test;
 mod tools;

@@ -4,6 +4,8 @@ use crate::test::Part;
 
 /// What `--without` takes beside the parts: the tests that need the provider's API description.
 pub(crate) const API_DESCRIPTION: &str = "apify-openapi";
+/// The same for the tests that start a PostgreSQL server.
+pub(crate) const POSTGRES: &str = "postgres";
 
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Options {
@@ -11,6 +13,7 @@ pub(crate) struct Options {
     only: Vec<String>,
     without: Vec<String>,
     pub(crate) without_api_description: bool,
+    pub(crate) without_postgres: bool,
 }
 
 #[derive(Debug, PartialEq)]
@@ -53,6 +56,7 @@ pub(crate) fn parse(arguments: &[String], parts: &[Part]) -> Result<Request, Str
                     "--only" if is_part => options.only.push(name.into()),
                     "--without" if is_part => options.without.push(name.into()),
                     "--without" if name == API_DESCRIPTION => options.without_api_description = true,
+                    "--without" if name == POSTGRES => options.without_postgres = true,
                     _ => {
                         return Err(format!(
                             "{option} doesn't know {name:?}; it takes: {}",
@@ -71,7 +75,8 @@ pub(crate) fn parse(arguments: &[String], parts: &[Part]) -> Result<Request, Str
 }
 
 fn names(option: &str, parts: &[Part]) -> String {
-    let pseudo = (option == "--without").then_some(API_DESCRIPTION);
+    let pseudo: &[&str] = if option == "--without" { &[API_DESCRIPTION, POSTGRES] } else { &[] };
+    let pseudo = pseudo.iter().copied();
     parts.iter().map(|part| part.name).chain(pseudo).collect::<Vec<_>>().join(", ")
 }
 
@@ -88,7 +93,8 @@ pub(crate) fn help(parts: &[Part]) -> String {
         text.push_str(&format!("  {:<14}  {}\n", part.name, part.what));
     }
     text.push_str(&format!(
-        "\nAlso for --without:\n  {API_DESCRIPTION:<14}  the tests that compare with the provider's API description\n"
+        "\nAlso for --without:\n  {API_DESCRIPTION:<14}  the tests that compare with the provider's API description\n  \
+         {POSTGRES:<14}  the tests that start a PostgreSQL server\n"
     ));
     text
 }
@@ -143,12 +149,21 @@ mod tests {
     }
 
     #[test]
+    fn postgres_can_be_left_out_but_is_no_part() {
+        let options = options("--without postgres");
+        assert!(options.without_postgres && !options.without_api_description);
+        assert_eq!(options.leaves_out("test"), None);
+        assert!(parsed("--only postgres").is_err());
+    }
+
+    #[test]
     fn an_unknown_name_is_refused_with_the_list() {
         for line in ["--only tset", "--without tset", "--without=tset", "--without="] {
             let error = parsed(line).unwrap_err();
             assert!(PARTS.iter().all(|part| error.contains(part.name)), "{error}");
         }
-        assert!(parsed("--without tset").unwrap_err().contains(API_DESCRIPTION));
+        let error = parsed("--without tset").unwrap_err();
+        assert!(error.contains(API_DESCRIPTION) && error.contains(POSTGRES), "{error}");
     }
 
     #[test]

@@ -24,8 +24,8 @@ impl Outcome {
     }
 }
 
-/// `note` is said aloud below the table.
-pub(crate) fn summary(lines: &[Line], note: Option<&str>, took: Duration) -> String {
+/// The notes are said aloud below the table.
+pub(crate) fn summary(lines: &[Line], notes: &[&str], took: Duration) -> String {
     let mut text = String::from("=== Summary\n");
     for line in lines {
         let (time, word) = match &line.outcome {
@@ -36,7 +36,7 @@ pub(crate) fn summary(lines: &[Line], note: Option<&str>, took: Duration) -> Str
         };
         let _ = writeln!(text, "  {:<10} {time:>9}  {word}", line.part);
     }
-    if let Some(note) = note {
+    for note in notes {
         let _ = writeln!(text, "  Note: {note}");
     }
     let passed = lines.iter().filter(|line| matches!(line.outcome, Outcome::Passed(_))).count();
@@ -60,13 +60,13 @@ mod tests {
             Line { part: "a", outcome: Outcome::Passed(second) },
             Line { part: "b", outcome: Outcome::LeftOut("--without") },
         ];
-        let text = summary(&lines, Some("something was skipped"), second);
+        let text = summary(&lines, &["something was skipped"], second);
         assert!(text.contains("left out (--without)") && text.contains("something was skipped"), "{text}");
         assert!(text.ends_with("\nok: 1 of 2 parts are ok, 1.0 s"), "{text}");
 
         lines.push(Line { part: "c", outcome: Outcome::Failed(second, "cargo fmt: exit status: 1".into()) });
         lines.push(Line { part: "d", outcome: Outcome::NotRun("c") });
-        let text = summary(&lines, None, second);
+        let text = summary(&lines, &[], second);
         assert!(
             text.contains("FAILED: cargo fmt: exit status: 1") && text.contains("NOT RUN, as c"),
             "{text}"

@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::api_description::ApiDescription;
 use crate::cargo;
 use crate::options::{self, Options, Request};
+use crate::postgres::Postgres;
 use crate::summary::{Line, Outcome, seconds, summary};
 use crate::workspace::Workspace;
 use crate::{bench, examples, features, fuzz, interop, linked, no_std, tools};
@@ -78,6 +79,14 @@ impl From<String> for Failure {
 struct Context {
     workspace: Workspace,
     api_description: ApiDescription,
+    postgres: Postgres,
+}
+
+impl Context {
+    /// What was left out, in words for a person.
+    fn left_out(&self) -> impl Iterator<Item = &str> {
+        self.api_description.left_out().into_iter().chain(self.postgres.left_out())
+    }
 }
 
 pub(crate) fn main(arguments: &[String]) -> ExitCode {
@@ -106,12 +115,13 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
 fn run(options: &Options) -> Result<bool, String> {
     let workspace = Workspace::read()?;
     // Found out first: nobody should wait for the parts before `test` to learn that a file is missing.
-    let api_description = if options.leaves_out("test").is_some() {
-        ApiDescription::NotNeeded
+    let (api_description, postgres) = if options.leaves_out("test").is_some() {
+        (ApiDescription::NotNeeded, Postgres::NotNeeded)
     } else {
-        ApiDescription::find(&workspace, options.without_api_description)?
+        let api_description = ApiDescription::find(&workspace, options.without_api_description)?;
+        (api_description, Postgres::find(options.without_postgres)?)
     };
-    let context = Context { workspace, api_description };
+    let context = Context { workspace, api_description, postgres };
 
     let begin = Instant::now();
     let mut stopped_at = None;
@@ -143,7 +153,8 @@ fn run(options: &Options) -> Result<bool, String> {
         };
         lines.push(Line { part: part.name, outcome });
     }
-    println!("\n{}", summary(&lines, context.api_description.left_out(), begin.elapsed()));
+    let notes: Vec<&str> = context.left_out().collect();
+    println!("\n{}", summary(&lines, &notes, begin.elapsed()));
     Ok(lines.iter().all(|line| !line.outcome.is_failure()))
 }
 
@@ -164,7 +175,7 @@ fn clippy(context: &Context) -> Result<(), Failure> {
 
 fn tests(context: &Context) -> Result<(), Failure> {
     let test = ["test", "--workspace", "--all-features", "--tests", "--no-fail-fast"];
-    if let Some(why) = context.api_description.left_out() {
+    for why in context.left_out() {
         println!("    {why}");
     }
     // A test starts an example as a person does. `cargo test --examples` would build it as a test.
@@ -177,6 +188,11 @@ fn tests(context: &Context) -> Result<(), Failure> {
     let mut command = context.workspace.cargo();
     command.args(test);
     context.api_description.apply(&mut command);
+    let skipped: Vec<_> =
+        context.api_description.skipped().into_iter().chain(context.postgres.skipped()).collect();
+    if !skipped.is_empty() {
+        command.arg("--").args(skipped.iter().flat_map(|tests| ["--skip", tests]));
+    }
     Ok(cargo::run(&mut command)?)
 }
 
@@ -212,11 +228,11 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::PARTS;
-    use crate::options::API_DESCRIPTION;
+    use crate::options::{API_DESCRIPTION, POSTGRES};
 
     #[test]
     fn part_names_are_unique_and_can_be_typed() {
-        let mut seen = BTreeSet::from([API_DESCRIPTION]);
+        let mut seen = BTreeSet::from([API_DESCRIPTION, POSTGRES]);
         for part in PARTS {
             assert!(seen.insert(part.name), "{} is there twice", part.name);
             assert!(part.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{}", part.name);

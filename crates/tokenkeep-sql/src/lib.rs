@@ -1,8 +1,10 @@
-//! Databases for a tokenkeep vault, on sqlx: [`SqliteStore`], the embedded default.
+//! Databases for a tokenkeep vault, on sqlx: `SqliteStore`, the embedded default, and with the feature `postgres`
+//! `PostgresStore`, on the application's own pool and, if it wants, in its own transactions.
 //!
-//! The store is given sealed bytes only and keeps them as they are. It needs the tokio runtime.
+//! A store is given sealed bytes only and keeps them as they are. It needs the tokio runtime.
 //!
 //! ```
+//! # #[cfg(feature = "sqlite")]
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use tokenkeep_sql::SqliteStore;

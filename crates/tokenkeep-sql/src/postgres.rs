@@ -25,20 +25,84 @@ use queries::{AUDIT_ENTRIES, RECORD, VAULT};
 pub use schema::PostgresMigration;
 pub use vault::StoredCheckpoint;
 
-/// A vault's tables in a PostgreSQL database, on the application's own pool.
+/// A vault's database in the schema `tokenkeep` of a PostgreSQL database, on the application's own pool. Cheap to clone.
+///
+/// Every statement names that schema, so the application's `search_path` does not matter, and nothing of the application's is
+/// touched. Any number of instances may share the database.
+///
+/// ```no_run
+/// # async fn example(changes: &[tokenkeep_store::Change], chain: &tokenkeep_store::AuditChain)
+/// # -> Result<(), Box<dyn std::error::Error>> {
+/// use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
+/// use tokenkeep_sql::PostgresStore;
+///
+/// let options = PgConnectOptions::new()
+///     .host("db.internal")
+///     .database("app")
+///     .username("app")
+///     .password("from your secrets")
+///     .ssl_mode(PgSslMode::VerifyFull) // the certificate, and that it is this host's
+///     .ssl_root_cert("/etc/app/database-ca.pem");
+/// let pool = PgPoolOptions::new().max_connections(20).connect_with(options).await?;
+/// let store = PostgresStore::open(pool.clone()).await?; // or open_migrated, for a role that may not change the schema
+///
+/// // A customer and its connection appear together or not at all.
+/// let mut transaction = pool.begin().await?;
+/// sqlx::query("INSERT INTO customer (name) VALUES ($1)").bind("Jane").execute(&mut *transaction).await?;
+/// store.commit_in(&mut transaction, changes, chain).await?;
+/// transaction.commit().await?;
+/// # Ok(()) }
+/// ```
+///
+/// # The pool
+/// It must lead to the **primary**: a replica may be behind, and what was disconnected would still be there. A standby is refused
+/// when the store is opened, and a record that one gives is refused later too. The database's encoding must be UTF-8. Tested with
+/// PostgreSQL 15. Without TLS the sealed bytes, the names in the clear and the commands cross the network as they are: use
+/// [`VerifyFull`](sqlx::postgres::PgSslMode::VerifyFull). sqlx writes statements (never values) to the log at `DEBUG`, unless
+/// its connect options say otherwise.
+///
+/// # Waiting and failing
+/// Nothing waits for ever: a statement of the store's own transactions has 10 seconds, a lock 5, a call 15 in all (the wait for a
+/// connection of the pool included). What may work later (no connection, a server that starts or stops, a standby, a full
+/// disk, locks, serialization failures) is a retryable error. After `StoreUnavailable` a commit may have been made all the
+/// same: reading the record tells. Errors hold PostgreSQL's code and nothing else of what it said, as its messages quote rows.
+///
+/// A call that is dropped, fails or takes too long closes its connection instead of giving it back to the pool.
+///
+/// # What is left of what was removed
+/// A tombstone has neither envelope nor fingerprint nor account, but PostgreSQL keeps old versions of rows until they are
+/// vacuumed, and in its write-ahead log, its replicas and its backups for longer. [`scrub`](TokenStore::scrub) says
+/// [`Impossible`](Scrub::Impossible): what is left are sealed bytes, and only the end of their KEK ends them.
+///
+/// # Privileges
+/// [`open`](Self::open) needs a role that may make the schema. An operator may run [`MIGRATIONS`](Self::MIGRATIONS) instead, each
+/// in one transaction, under an owner's role, and grant the application's role this, with which it can neither remove nor
+/// change what the audit trail says:
+///
+/// ```sql
+#[doc = include_str!("../migrations/postgres/grants.sql")]
+/// ```
 #[derive(Clone)]
 pub struct PostgresStore {
     pool: PgPool,
 }
 
 impl PostgresStore {
-    /// The schema's steps, in order, for an operator who runs them under another role.
+    /// The schema's steps, in order, for an operator who runs them under another role: each in one transaction, with a short
+    /// `lock_timeout` while the application serves.
     pub const MIGRATIONS: &'static [PostgresMigration] = schema::MIGRATIONS;
 
-    /// Makes the schema `tokenkeep` in the pool's database, or brings it up to date.
+    /// Makes the schema `tokenkeep` in the pool's database, or brings it up to date. Other instances may serve meanwhile, and
+    /// may start at the same time: one migrates, the others wait. An older program goes on working where a
+    /// migration says that it can.
     ///
     /// # Errors
-    /// As [`TokenStore`]'s.
+    /// `StoreUnusable` when a newer tokenkeep changed the schema in a way that this one doesn't know, when the role may not do
+    /// this, or when the database is not UTF-8. `StoreUnavailable` when the server does not answer, is a standby, or the
+    /// application holds locks for longer than 3 seconds that a migration needs: start again.
+    ///
+    /// # Cancellation
+    /// Safe: each migration is made wholly or not at all.
     pub async fn open(pool: PgPool) -> Result<Self, Error> {
         Box::pin(schema::migrate(&pool, Self::MIGRATIONS)).await?;
         Ok(Self { pool })
@@ -47,16 +111,31 @@ impl PostgresStore {
     /// The same without changing the schema: for a role that may not.
     ///
     /// # Errors
-    /// `StoreUnusable` when a migration is missing.
+    /// `StoreUnusable` also when a migration is missing.
+    ///
+    /// # Cancellation
+    /// Safe: it only looks.
     pub async fn open_migrated(pool: PgPool) -> Result<Self, Error> {
         Box::pin(schema::check(&pool)).await?;
         Ok(Self { pool })
     }
 
-    /// Makes all the changes within a transaction of the application's.
+    /// Makes all the changes inside the application's own transaction, at any isolation level: they are there once that is
+    /// committed, and have never been if it is not. Nothing in the process has changed before that.
+    ///
+    /// It locks records, the heads of the audit trail's shards (all commits of a tenant, and of one tenant in sixteen, wait for the
+    /// same head) and, where a token is sealed, the way for closing a KEK. So call it late, once, with all changes, and end the
+    /// transaction soon. At the levels `REPEATABLE READ` and `SERIALIZABLE` PostgreSQL refuses what other commits have
+    /// overtaken since the transaction's first statement: repeat the transaction. Time limits are the application's.
+    /// `synchronous_commit` is turned on for the transaction where it was `off` or `local`.
     ///
     /// # Errors
-    /// As [`TokenStore::commit`].
+    /// `Conflict`, with nothing written, when an expectation is not met or a KEK is closed; `StoreUnavailable`, after which
+    /// the transaction must be rolled back and may be repeated whole; `Misuse` when sqlx runs no transaction on this
+    /// connection, or a failed one; otherwise as said at [`TokenStore`].
+    ///
+    /// # Cancellation
+    /// Safe: the transaction holds all of it or nothing.
     pub async fn commit_in(
         &self,
         transaction: &mut PgConnection,

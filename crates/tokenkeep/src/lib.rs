@@ -28,7 +28,7 @@
 //! Everything runs on tokio, on a current-thread runtime too. A call that is dropped happened wholly or not at all, and
 //! repeating it is safe.
 //!
-//! Features: `sqlite` brings `SqliteStore`, `apify` the Apify client, `https` the transport for a provider of your own. The
+//! Features: `sqlite` brings `SqliteStore`, `postgres` brings `PostgresStore`, `apify` the Apify client, `https` the transport for a provider of your own. The
 //! default is the vault alone.
 
 mod audit;
@@ -71,6 +71,8 @@ pub use tokenkeep_apify as apify;
 pub use tokenkeep_https as https;
 #[cfg(feature = "sqlite")]
 pub use tokenkeep_sql::SqliteStore;
+#[cfg(feature = "postgres")]
+pub use tokenkeep_sql::{PostgresMigration, PostgresStore};
 
 /// The code in the README, compiled.
 #[cfg(all(doctest, feature = "apify", feature = "sqlite"))]

@@ -259,6 +259,47 @@ async fn no_error_holds_what_a_row_or_a_parameter_held() {
     }
 }
 
+/// What can't be brought about in a test is said by a trigger.
+#[tokio::test]
+async fn what_may_work_later_is_told_from_what_may_not() {
+    use ErrorKind::{Internal, StoreUnavailable, StoreUnusable};
+    let database = Database::fresh();
+    let store = database.store().await;
+    let mut stranger = database.stranger().await;
+    for (code, kind) in [
+        ("08006", StoreUnavailable), // the connection broke
+        ("25006", StoreUnavailable), // read-only
+        ("40001", StoreUnavailable), // serialization
+        ("40P01", StoreUnavailable), // deadlock
+        ("53100", StoreUnavailable), // the disk is full
+        ("53200", StoreUnavailable), // out of memory
+        ("53300", StoreUnavailable), // too many connections
+        ("55P03", StoreUnavailable), // lock timeout
+        ("57014", StoreUnavailable), // statement timeout
+        ("57P01", StoreUnavailable), // admin shutdown
+        ("57P03", StoreUnavailable), // starting up
+        ("58030", StoreUnavailable), // input or output failed
+        ("28P01", StoreUnusable),    // wrong password
+        ("3D000", StoreUnusable),    // no such database
+        ("42501", StoreUnusable),    // no privilege
+        ("42P01", StoreUnusable),    // no such table
+        ("XX001", StoreUnusable),    // damaged
+        ("22012", Internal),
+    ] {
+        let trigger = format!(
+            "CREATE OR REPLACE FUNCTION theirs() RETURNS trigger LANGUAGE plpgsql AS \
+             $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{code}'; END $$; \
+             CREATE OR REPLACE TRIGGER theirs BEFORE INSERT ON tokenkeep.audit FOR EACH ROW EXECUTE FUNCTION theirs()"
+        );
+        run(&mut stranger, sqlx::AssertSqlSafe(trigger)).await;
+        let error = commit(&store, "name").await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{code}: {error:?}");
+        assert_eq!(error.is_retryable(), kind == StoreUnavailable);
+        assert!(error.report().contains(code), "{error:?}");
+        assert_eq!(store.record(&sample_id("tenant-1", "name")).await.unwrap(), None);
+    }
+}
+
 #[tokio::test]
 async fn no_error_holds_a_password() {
     let database = Database::fresh();

@@ -98,12 +98,7 @@ async fn a_missing_table_makes_it_unusable() {
 /// most awkward search path there is.
 #[tokio::test]
 async fn a_role_with_few_privileges_and_another_search_path_keeps_the_contract() {
-    const GRANTS: &str = "\
-        GRANT USAGE ON SCHEMA tokenkeep TO app;
-        GRANT SELECT ON ALL TABLES IN SCHEMA tokenkeep TO app;
-        GRANT INSERT, UPDATE ON tokenkeep.connection, tokenkeep.vault, tokenkeep.vault_key, tokenkeep.checkpoint TO app;
-        GRANT UPDATE ON tokenkeep.audit_head, tokenkeep.kek_gate TO app;
-        GRANT INSERT ON tokenkeep.audit, tokenkeep.closed_kek TO app;";
+    const GRANTS: &str = include_str!("../../migrations/postgres/grants.sql");
     let once = SERVER.sql("postgres", "CREATE ROLE app LOGIN PASSWORD 'app'");
     once.unwrap();
     run_all(async || {
