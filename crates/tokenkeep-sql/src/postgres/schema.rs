@@ -126,3 +126,50 @@ fn still_missing<'k>(
     }
     Ok(known.get(applied.len()..).unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use sqlx::postgres::PgPoolOptions;
+    use tokenkeep_core::ErrorKind;
+    use tokenkeep_testkit::ThrowawayPostgres;
+
+    use super::*;
+
+    const NEXT: PostgresMigration = PostgresMigration {
+        version: 2,
+        name: "next",
+        sql: "ALTER TABLE tokenkeep.connection ADD COLUMN next bigint; \
+              INSERT INTO tokenkeep.migration (version, name, needs) VALUES (2, 'next', 1)",
+    };
+
+    /// While the application holds a lock, a migration gives up soon, so that what queues behind it goes on.
+    #[tokio::test]
+    async fn a_migration_does_not_hold_the_application_up() {
+        let server = ThrowawayPostgres::start().unwrap();
+        let pool = PgPoolOptions::new().connect(&server.url("postgres")).await.unwrap();
+        migrate(&pool, MIGRATIONS).await.unwrap();
+        let mut holder = pool.begin().await.unwrap();
+        sqlx::raw_sql("SELECT 1 FROM tokenkeep.connection").execute(&mut *holder).await.unwrap();
+
+        let known = [MIGRATIONS[0], NEXT];
+        let migrating = tokio::spawn({
+            let pool = pool.clone();
+            async move { migrate(&pool, &known).await }
+        });
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let began = Instant::now();
+        sqlx::raw_sql("SELECT 1 FROM tokenkeep.connection").execute(&pool).await.unwrap();
+        assert!(began.elapsed() < Duration::from_secs(4), "a read waited {:?}", began.elapsed());
+        let error = migrating.await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::StoreUnavailable, "{error:?}");
+        assert_eq!(missing(&pool, &known).await.unwrap(), [NEXT], "half of a migration was made");
+
+        holder.rollback().await.unwrap();
+        migrate(&pool, &known).await.unwrap();
+        assert_eq!(missing(&pool, &known).await.unwrap(), []);
+        // The older program goes on working beside it.
+        check(&pool).await.unwrap();
+    }
+}

@@ -222,3 +222,36 @@ async fn an_acknowledged_commit_is_durable_whatever_the_application_chose() {
         assert_eq!(found, chosen, "it outlived the transaction");
     }
 }
+
+/// A transaction of the store's own has its own settings, whatever the role's are.
+#[tokio::test]
+async fn its_own_transactions_are_durable_bounded_and_see_what_is_committed() {
+    let database = Database::fresh();
+    database.store().await;
+    run(
+        &mut database.stranger().await,
+        "CREATE TABLE seen (settings text); \
+         CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         INSERT INTO public.seen SELECT string_agg(current_setting(name), ' ') FROM unnest(ARRAY['transaction_isolation', \
+         'synchronous_commit', 'statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout']) AS name; \
+         RETURN NEW; END $$; \
+         CREATE TRIGGER look BEFORE INSERT ON tokenkeep.audit FOR EACH ROW EXECUTE FUNCTION look()",
+    )
+    .await;
+    let awkward = database.options().options([
+        ("default_transaction_isolation", "serializable"),
+        ("synchronous_commit", "off"),
+        ("statement_timeout", "0"),
+        ("lock_timeout", "0"),
+        ("idle_in_transaction_session_timeout", "0"),
+    ]);
+    let store = PostgresStore::open(super::pool(awkward).await).await.unwrap();
+    let id = sample_id("tenant", "name");
+    store.commit(&[sample_use(&id)], &sample_chain()).await.unwrap();
+    store.commit(&[sample_change(&sample_record(&id, 1), None)], &sample_chain()).await.unwrap();
+    let seen: Vec<String> = sqlx::query_scalar("SELECT settings FROM seen")
+        .fetch_all(&mut database.stranger().await)
+        .await
+        .unwrap();
+    assert_eq!(seen, ["read committed on 10s 5s 10s"; 2]);
+}
