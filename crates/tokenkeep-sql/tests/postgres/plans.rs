@@ -95,11 +95,22 @@ fn explained(log: &str) -> BTreeSet<String> {
     found
 }
 
+/// What few records are under, the last ones in order.
+fn rare() -> KekId {
+    KekId::from_slice(b"rare").unwrap()
+}
+
 async fn fill(store: &PostgresStore) {
     let chain = sample_chain();
     for from in (0..TENANTS).step_by(500) {
         let changes: Vec<Change> = (from..from + 500)
-            .map(|n| sample_change(&sample_record(&sample_id(&format!("tenant-{n:05}"), "name"), 1), None))
+            .map(|n| {
+                let mut record = sample_record(&sample_id(&format!("tenant-{n:05}"), "name"), 1);
+                if n >= TENANTS - 100 {
+                    record.sealed.as_mut().unwrap().kek = rare();
+                }
+                sample_change(&record, None)
+            })
             .collect();
         store.commit(&changes, &chain).await.unwrap();
     }
@@ -113,11 +124,14 @@ async fn every_method(store: &PostgresStore, round: u64) {
     let before = record.revision.get();
     let kek = record.sealed.as_ref().map(|sealed| sealed.kek);
     let mut scans = vec![Scan::All, Scan::Tenant(id.tenant().clone()), Scan::PurgePending];
-    // All records but few are under the first, none under the second.
-    scans.extend([kek.unwrap_or(KekId::random().unwrap()), KekId::random().unwrap()].map(Scan::UnderKek));
+    // Nearly all records are under the first, few under the second, none under the third.
+    let keks = [kek.unwrap_or(rare()), rare(), KekId::random().unwrap()];
+    scans.extend(keks.map(Scan::UnderKek));
     for scan in &scans {
         for after in [None, Some(&id)] {
-            store.scan(scan, after, 10).await.unwrap();
+            for limit in [10, 1000] {
+                store.scan(scan, after, limit).await.unwrap();
+            }
         }
     }
     // Uses alone, one record, several records, a new one, a tombstone; a seal that a closed KEK refuses.
