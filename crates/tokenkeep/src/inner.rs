@@ -115,7 +115,9 @@ impl Inner {
 
     /// Commits changes to the vault's own store and notes the revisions that are there now.
     pub(crate) async fn commit(&self, changes: &[Change]) -> Result<(), Error> {
-        self.store.commit(changes, &self.keys.chain).await?;
+        let chain = self.keys.chain.for_commit();
+        self.store.commit(changes, &chain).await?;
+        chain.committed();
         for step in changes.iter().filter_map(|change| change.record.as_ref()) {
             self.seen.note(&step.record.id, step.record.revision);
         }

@@ -5,8 +5,8 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Decode, Row, Sqlite, Type};
 use tokenkeep_core::{ConnectionId, Error, Incarnation, Revision, SecretVersion, VaultId};
 use tokenkeep_store::{
-    Action, AuditDraft, AuditEntry, AuditHead, Purge, Record, SHARDS, Scan, Sealed, Status, Timestamp,
-    VaultRecord,
+    Action, AuditDraft, AuditEntry, AuditHead, Purge, Record, SHARDS, Scan, Sealed, Status, StoredCheckpoint,
+    Timestamp, VaultRecord,
 };
 
 use super::sealed::{self, Contents, Slot};
@@ -16,6 +16,8 @@ pub(crate) const VAULT: &str = "SELECT v.id, k.purpose, k.envelope \
     FROM tokenkeep_vault v LEFT JOIN tokenkeep_vault_key k ON TRUE ORDER BY k.place";
 
 pub(crate) const AUDIT_HEADS: &str = "SELECT shard, sequence, mac FROM tokenkeep_audit_head";
+
+pub(crate) const CHECKPOINT: &str = "SELECT number, note FROM tokenkeep_checkpoint";
 
 pub(crate) const AUDIT_ENTRIES: &str = "SELECT shard, sequence, at, action, tenant, name, incarnation, \
     secret_version, revision, record_mac, times, subject, mac \
@@ -167,6 +169,10 @@ fn shard(row: &SqliteRow) -> Result<u16, Error> {
 
 pub(crate) fn audit_head(row: &SqliteRow) -> Result<AuditHead, Error> {
     Ok(AuditHead { shard: shard(row)?, sequence: counter(row, "sequence")?, mac: mac(row)? })
+}
+
+pub(crate) fn checkpoint(row: &SqliteRow) -> Result<StoredCheckpoint, Error> {
+    Ok(StoredCheckpoint { number: counter(row, "number")?, note: get(row, "note")? })
 }
 
 pub(crate) fn audit_entry(row: &SqliteRow) -> Result<AuditEntry, Error> {

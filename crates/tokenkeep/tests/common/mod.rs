@@ -12,7 +12,7 @@ use tokenkeep::{
     Vault,
 };
 use tokenkeep_core::KekId;
-use tokenkeep_store::{Record, Scan, VaultRecord};
+use tokenkeep_store::{Record, Scan, StoredCheckpoint, VaultRecord};
 
 /// A provider that answers as it is told. It asks for the token, as a transport would, and keeps the last one.
 #[derive(Debug)]
@@ -178,6 +178,14 @@ impl TokenStore for Unsteady {
 
     async fn audit_entries(&self, shard: u16, after: u64, limit: u32) -> Result<Vec<AuditEntry>, Error> {
         self.steady.audit_entries(shard, after, limit).await
+    }
+
+    async fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, Error> {
+        self.steady.checkpoint().await
+    }
+
+    async fn put_checkpoint(&self, checkpoint: &StoredCheckpoint) -> Result<(), Error> {
+        self.steady.put_checkpoint(checkpoint).await
     }
 
     async fn scrub(&self) -> Result<Scrub, Error> {
