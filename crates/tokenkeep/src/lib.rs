@@ -32,6 +32,7 @@
 //! default is the vault alone.
 
 mod audit;
+mod checkpoint;
 mod clock;
 mod connect;
 mod connection;
@@ -46,6 +47,7 @@ mod vault_keys;
 mod verify;
 
 pub use audit::AuditTrail;
+pub use checkpoint::{BadCheckpoint, Checkpoint, CheckpointKey};
 pub use clock::{Clock, SystemClock};
 pub use connect::PreparedChange;
 pub use connection::{Connection, ConnectionState, ConnectionStatus};
@@ -58,7 +60,7 @@ pub use async_trait::async_trait;
 pub use tokenkeep_core::{
     Account, ApiToken, BadName, BadOrigin, ConnectionId, ConnectionName, Credential, CredentialSource,
     CustomerAction, Error, ErrorKind, Fault, Incarnation, IssuedToken, Meaning, Origin, Outcome, PayloadKind,
-    Provider, ProviderName, ProviderSpec, Revision, SecretVersion, TenantId, TokenRejected, Use,
+    Provider, ProviderName, ProviderSpec, Revision, SecretVersion, TenantId, TokenRejected, Use, VaultId,
 };
 pub use tokenkeep_keys::{KeyProvider, KeyringError, LocalKeyring};
 pub use tokenkeep_store::{
