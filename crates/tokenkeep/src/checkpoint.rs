@@ -1,7 +1,10 @@
 //! Checkpoints: what the audit trail was at a time, signed, for somebody outside to keep.
 
+mod file;
 mod key;
+mod make;
 mod note;
+mod sink;
 
 use std::fmt;
 
@@ -9,9 +12,18 @@ use sha2::{Digest, Sha256};
 use tokenkeep_core::VaultId;
 use tokenkeep_store::{AuditHead, SHARDS, Timestamp};
 
+pub use file::CheckpointFile;
 pub use key::CheckpointKey;
 pub(crate) use key::CheckpointSigner;
+pub(crate) use make::{checkpoint, every};
 use note::Note;
+pub use sink::CheckpointSink;
+
+/// The first line of each.
+const TITLE: &str = "tokenkeep checkpoint v1\n";
+
+/// How many lines a note has: title, vault, number, time, the one before, the heads, the empty line, the signature.
+const LINES: usize = 5 + SHARDS as usize + 2;
 
 /// The last moment that the text of a checkpoint can name: the end of the year 9999.
 const LAST_TIME: i64 = 253_402_300_799_999;
@@ -198,7 +210,7 @@ impl Facts {
         use std::fmt::Write as _;
         let hex = base16ct::lower::encode_string;
         let mut text = format!(
-            "tokenkeep checkpoint v1\nvault {}\nnumber {}\ntime {}\nprevious {}\n",
+            "{TITLE}vault {}\nnumber {}\ntime {}\nprevious {}\n",
             self.vault,
             self.number,
             self.at,
@@ -212,9 +224,8 @@ impl Facts {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let mut lines = text.split('\n');
+        let mut lines = text.strip_prefix(TITLE)?.split('\n');
         let mut field = |name| lines.next()?.strip_prefix(name);
-        field("tokenkeep checkpoint v1")?;
         let facts = Self {
             vault: VaultId::from_bytes(hex(field("vault ")?)?),
             number: field("number ")?.parse().ok()?,

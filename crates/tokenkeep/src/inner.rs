@@ -11,6 +11,7 @@ use tokenkeep_store::{
     Action, AuditDraft, Change, Expected, Record, RecordChange, Sealed, Timestamp, TokenStore,
 };
 
+use crate::checkpoint::CheckpointSink;
 use crate::clock::Clock;
 use crate::disconnect::Hooks;
 use crate::high_water::HighWater;
@@ -27,6 +28,7 @@ pub(crate) struct Inner {
     pub(crate) hooks: Hooks,
     pub(crate) uses: Uses,
     pub(crate) seen: HighWater,
+    pub(crate) sink: Option<Arc<dyn CheckpointSink>>,
 }
 
 impl Inner {

@@ -32,6 +32,7 @@
 //! default is the vault alone.
 
 mod audit;
+mod chain_walk;
 mod checkpoint;
 mod clock;
 mod connect;
@@ -47,14 +48,14 @@ mod vault_keys;
 mod verify;
 
 pub use audit::AuditTrail;
-pub use checkpoint::{BadCheckpoint, Checkpoint, CheckpointKey};
+pub use checkpoint::{BadCheckpoint, Checkpoint, CheckpointFile, CheckpointKey, CheckpointSink};
 pub use clock::{Clock, SystemClock};
 pub use connect::PreparedChange;
 pub use connection::{Connection, ConnectionState, ConnectionStatus};
 pub use disconnect::PurgeHook;
 pub use receipt::{Backups, Receipt};
 pub use vault::{Vault, VaultOptions};
-pub use verify::{Finding, Verification};
+pub use verify::{CheckpointCopy, Finding, Verification, VerifiedUpTo, VerifyProgress, VerifyRun};
 
 pub use async_trait::async_trait;
 pub use tokenkeep_core::{

@@ -1,15 +1,16 @@
 //! A vault over the in-memory store, and a provider that answers as it is told, without a network.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use tempfile::TempDir;
 use tokenkeep::{
-    Account, ApiToken, AuditChain, AuditEntry, AuditHead, Change, Clock, ConnectionId, Credential, Error,
-    ErrorKind, LocalKeyring, MemoryStore, Origin, Provider, ProviderSpec, Scrub, Timestamp, TokenStore, Use,
-    Vault,
+    Account, ApiToken, AuditChain, AuditEntry, AuditHead, Change, Checkpoint, CheckpointSink, Clock,
+    ConnectionId, Credential, Error, ErrorKind, LocalKeyring, MemoryStore, Origin, Provider, ProviderSpec,
+    Scrub, Timestamp, TokenStore, Use, Vault,
 };
 use tokenkeep_core::KekId;
 use tokenkeep_store::{Record, Scan, StoredCheckpoint, VaultRecord};
@@ -185,10 +186,58 @@ impl TokenStore for Unsteady {
     }
 
     async fn put_checkpoint(&self, checkpoint: &StoredCheckpoint) -> Result<(), Error> {
+        if self.fails.swap(false, Ordering::SeqCst) {
+            return Err(ErrorKind::StoreUnavailable.into());
+        }
         self.steady.put_checkpoint(checkpoint).await
     }
 
     async fn scrub(&self) -> Result<Scrub, Error> {
         self.steady.scrub().await
+    }
+}
+
+/// A sink in memory, which keeps one of each number and takes a moment for it.
+#[derive(Debug, Default)]
+pub(crate) struct Sink {
+    kept: Mutex<BTreeMap<u64, String>>,
+    /// The next delivery fails.
+    pub(crate) fails: AtomicBool,
+}
+
+impl Sink {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// All notes, in order.
+    pub(crate) fn kept(&self) -> Vec<String> {
+        self.kept.lock().unwrap().values().cloned().collect()
+    }
+
+    /// What someone who can write to the sink does: leaves it these.
+    pub(crate) fn holds(&self, notes: &[String]) {
+        *self.kept.lock().unwrap() = (1..).zip(notes.iter().cloned()).collect();
+    }
+}
+
+#[async_trait]
+impl CheckpointSink for Sink {
+    async fn deliver(&self, checkpoint: &Checkpoint) -> Result<(), Error> {
+        tokio::task::yield_now().await;
+        if self.fails.swap(false, Ordering::SeqCst) {
+            return Err(ErrorKind::SinkUnavailable.into());
+        }
+        let mut kept = self.kept.lock().unwrap();
+        let last = kept.last_key_value().map_or(0, |(number, _)| *number);
+        let number = checkpoint.number();
+        assert!(kept.is_empty() || number <= last + 1, "out of order: {number} behind {last}");
+        let note = kept.entry(number).or_insert_with(|| checkpoint.note().to_owned());
+        if note == checkpoint.note() { Ok(()) } else { Err(ErrorKind::Tampered.into()) }
+    }
+
+    async fn last(&self) -> Result<Option<String>, Error> {
+        tokio::task::yield_now().await;
+        Ok(self.kept.lock().unwrap().values().next_back().cloned())
     }
 }
