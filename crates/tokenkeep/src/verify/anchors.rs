@@ -41,13 +41,16 @@ impl Anchors {
         }
         // Stable, so that the database's comes before the sink's of the same number.
         checkpoints.sort_by_key(|anchor| anchor.checkpoint.number());
-        for (place, one) in checkpoints.iter().enumerate() {
-            let other =
-                checkpoints[place + 1..].iter().find(|other| one.checkpoint.forks_from(&other.checkpoint));
-            if let Some(other) = other {
-                let (number, one, other) = (one.checkpoint.number(), one.copy, other.copy);
-                findings.add(Finding::CheckpointsForked { number, one, other });
-            }
+        let pairs = checkpoints
+            .iter()
+            .enumerate()
+            .flat_map(|(place, one)| checkpoints[place + 1..].iter().map(move |other| (one, other)));
+        // The first says it.
+        if let Some((one, other)) =
+            { pairs }.find(|(one, other)| one.checkpoint.forks_from(&other.checkpoint))
+        {
+            let (number, one, other) = (one.checkpoint.number(), one.copy, other.copy);
+            findings.add(Finding::CheckpointsForked { number, one, other });
         }
         Ok(Self {
             checkpoints,

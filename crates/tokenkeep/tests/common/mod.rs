@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -120,18 +120,28 @@ pub(crate) async fn give(credential: &Credential, provider: &Scripted) -> Result
 }
 
 /// A store whose next commit fails, as one does when the database is gone for a moment, or whose next read is slow to
-/// come back.
+/// come back. What verification reads takes a moment, and fails as often as it is told.
 #[derive(Debug)]
 pub(crate) struct Unsteady {
     pub(crate) steady: Arc<MemoryStore>,
     pub(crate) fails: AtomicBool,
     pub(crate) lags: AtomicBool,
+    reads: AtomicUsize,
+    /// Each so-manieth read of the trail, a scan or a checkpoint fails; 0 for none.
+    pub(crate) hiccup: AtomicUsize,
 }
 
 impl Unsteady {
     pub(crate) fn new(steady: &Arc<MemoryStore>) -> Arc<Self> {
         let (fails, lags) = (AtomicBool::new(false), AtomicBool::new(false));
-        Arc::new(Self { steady: Arc::clone(steady), fails, lags })
+        let (reads, hiccup) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Arc::new(Self { steady: Arc::clone(steady), fails, lags, reads, hiccup })
+    }
+
+    async fn read(&self) -> Result<(), Error> {
+        tokio::task::yield_now().await;
+        let (reads, hiccup) = (self.reads.fetch_add(1, Ordering::SeqCst), self.hiccup.load(Ordering::SeqCst));
+        if hiccup > 0 && reads % hiccup == 0 { Err(ErrorKind::StoreUnavailable.into()) } else { Ok(()) }
     }
 }
 
@@ -159,6 +169,7 @@ impl TokenStore for Unsteady {
         after: Option<&ConnectionId>,
         limit: u32,
     ) -> Result<Vec<Record>, Error> {
+        self.read().await?;
         self.steady.scan(scan, after, limit).await
     }
 
@@ -174,14 +185,17 @@ impl TokenStore for Unsteady {
     }
 
     async fn audit_heads(&self) -> Result<Vec<AuditHead>, Error> {
+        self.read().await?;
         self.steady.audit_heads().await
     }
 
     async fn audit_entries(&self, shard: u16, after: u64, limit: u32) -> Result<Vec<AuditEntry>, Error> {
+        self.read().await?;
         self.steady.audit_entries(shard, after, limit).await
     }
 
     async fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, Error> {
+        self.read().await?;
         self.steady.checkpoint().await
     }
 
