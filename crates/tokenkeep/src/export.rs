@@ -168,7 +168,7 @@ impl fmt::Display for Quoted<'_> {
             match c {
                 '"' | '\\' => write!(f, "\\{c}")?,
                 c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') => {
-                    write!(f, "\\u{:04x}", c as u32)?
+                    write!(f, "\\u{:04x}", c as u32)?;
                 }
                 c => f.write_char(c)?,
             }

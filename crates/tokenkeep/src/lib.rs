@@ -25,6 +25,10 @@
 //! [`Connection::replace`] when the customer brings a new token → [`Connection::disconnect`]. A token that the provider
 //! refuses is paused ([`ConnectionState::Paused`]) until [`Connection::recheck`] finds out whether it was revoked.
 //!
+//! The audit trail: [`Vault::audit`] reads and exports it, [`Vault::verify`] tells whether it is whole. With
+//! [`VaultOptions::checkpoints`] and [`Vault::checkpoint_every`] signed checkpoints of it go to a place outside the database,
+//! so that a cut, or a database that was put back whole, is seen too.
+//!
 //! Everything runs on tokio, on a current-thread runtime too. A call that is dropped happened wholly or not at all, and
 //! repeating it is safe.
 //!

@@ -272,7 +272,6 @@ impl Vault {
     }
 
     /// A verification in steps, for a long trail: with progress, and to be interrupted and taken up again.
-    #[must_use]
     pub fn verify_run(&self) -> VerifyRun {
         VerifyRun::new(Arc::clone(&self.inner))
     }

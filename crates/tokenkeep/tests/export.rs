@@ -155,7 +155,7 @@ async fn what_failed_is_given_by_the_next_call() {
     loop {
         match export.next().await {
             Ok(Some(page)) => {
-                lines.extend(page.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()))
+                lines.extend(page.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()));
             }
             Ok(None) => break,
             Err(error) => {

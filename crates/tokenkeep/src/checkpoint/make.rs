@@ -107,7 +107,7 @@ async fn next(vault: &Inner, last: Option<&Checkpoint>) -> Result<Option<Checkpo
             match next_page(vault, *end, head).await? {
                 Page::End => break,
                 Page::Entries(entries) => {
-                    *end = entries.last().map_or(head, tokenkeep_store::AuditEntry::head)
+                    *end = entries.last().map_or(head, tokenkeep_store::AuditEntry::head);
                 }
                 Page::HeadAltered | Page::Altered { .. } => {
                     return Err(tampered("the audit trail was altered since the last checkpoint"));
