@@ -407,3 +407,21 @@ async fn every_other_kind_of_tampering_is_still_named_at_its_place() {
         assert_eq!(found, [expected], "{sql}");
     }
 }
+
+#[tokio::test]
+async fn what_was_altered_since_the_last_checkpoint_is_not_signed() {
+    for sql in [
+        "UPDATE tokenkeep_audit SET at = at + 1 WHERE sequence = 7",
+        "UPDATE tokenkeep_audit SET mac = zeroblob(32) WHERE sequence = 7;
+         UPDATE tokenkeep_audit_head SET mac = zeroblob(32) WHERE sequence = 7",
+        "DELETE FROM tokenkeep_audit WHERE sequence = 7",
+        "UPDATE tokenkeep_audit_head SET sequence = 9, mac = randomblob(32) WHERE sequence = 7",
+        "UPDATE tokenkeep_audit_head SET mac = randomblob(32) WHERE sequence = 7",
+    ] {
+        let f = Files::new().await;
+        f.edit(sql).await;
+        assert_eq!(f.fresh().await.checkpoint().await.unwrap_err().kind(), ErrorKind::Tampered, "{sql}");
+        assert_eq!(f.sink.kept().len(), 3, "{sql}");
+        assert_eq!(f.findings().await.len(), 1, "{sql}");
+    }
+}
