@@ -134,7 +134,7 @@ impl fmt::Display for VerifyProgress {
 /// keeps how far it is, and the next step goes on there; dropping it ends it. It can't be taken up by another process: what
 /// one process has checked is kept in its memory alone, where nobody who can write to the database can alter it.
 ///
-/// It needs 50 to 110 bytes of memory for each connection that the trail knows, and no more for more entries.
+/// It needs 56 to 112 bytes of memory for each connection that the trail knows, and no more for more entries.
 ///
 /// ```
 /// # async fn example(vault: tokenkeep::Vault) -> Result<(), tokenkeep::Error> {
