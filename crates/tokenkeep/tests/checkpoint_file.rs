@@ -141,3 +141,21 @@ async fn many_that_deliver_at_once_leave_whole_notes() {
     }
     assert_eq!(fs::read_to_string(&made.file).unwrap(), made.notes(0..8));
 }
+
+#[tokio::test]
+async fn it_waits_for_another_process_that_writes() {
+    let (one, other) = (made(1).await, made(1).await);
+    let sink = one.sink().await;
+    let held = fs::OpenOptions::new().append(true).open(&one.file).unwrap();
+    held.lock().unwrap();
+    let waiting = {
+        let (sink, checkpoint) = (sink.clone(), one.checkpoints[0].clone());
+        tokio::spawn(async move { sink.deliver(&checkpoint).await })
+    };
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    assert!(!waiting.is_finished());
+    fs::write(&one.file, other.notes(0..1)).unwrap();
+    held.unlock().unwrap();
+    assert_eq!(kind(waiting.await.unwrap()), ErrorKind::Tampered, "it read the file before it had the lock");
+    assert_eq!(fs::read_to_string(&one.file).unwrap(), other.notes(0..1));
+}
