@@ -9,8 +9,12 @@ use crate::{cargo, tools, vectors};
 
 /// From the root of the workspace.
 const FOLDER: &str = "interop";
+/// The published checkpoint's key and note.
+const CHECKPOINT: [&str; 2] =
+    ["crates/tokenkeep/vectors/checkpoint.key", "crates/tokenkeep/vectors/checkpoint.note"];
 const USAGE: &str = "\
 Holds the core against the second implementation, in Python: each opens what the other sealed and refuses what is bad.
+Checks a published checkpoint with Python too.
 
 Usage: cargo xtask interop
 
@@ -52,6 +56,12 @@ pub(crate) fn run(workspace: &Workspace) -> Result<(), String> {
     vectors::check(workspace)?;
     println!("  Python, with the published vectors:");
     quietly(&mut python("check", Path::new(vectors::FILE)))?;
+
+    println!("  Python, with the published checkpoint:");
+    let mut checkpoint = workspace.command("python3");
+    checkpoint.env("PYTHONPATH", &packages).env("PYTHONDONTWRITEBYTECODE", "1");
+    checkpoint.arg(Path::new(FOLDER).join("checkpoint.py")).args(CHECKPOINT);
+    quietly(&mut checkpoint)?;
 
     let sealed = workspace.target.join("xtask").join("sealed-by-python.json");
     let folder = sealed.parent().unwrap_or(&workspace.target);

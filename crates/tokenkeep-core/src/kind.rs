@@ -48,6 +48,8 @@ pub enum ErrorKind {
     StoreUnusable,
     /// What the database holds was altered, or is older than what was seen before.
     Tampered,
+    /// Where the audit trail's checkpoints are kept did not answer.
+    SinkUnavailable,
     /// The key provider did not answer.
     KeysUnavailable,
     /// The keys at hand are not those that this vault was sealed with.
@@ -122,6 +124,7 @@ impl ErrorKind {
             Self::StoreUnavailable
             | Self::StoreUnusable
             | Self::Tampered
+            | Self::SinkUnavailable
             | Self::KeysUnavailable
             | Self::KeysWrong
             | Self::KeyDestroyed
@@ -142,6 +145,7 @@ impl ErrorKind {
                 | Self::PurgePending
                 | Self::Conflict
                 | Self::StoreUnavailable
+                | Self::SinkUnavailable
                 | Self::KeysUnavailable
                 | Self::RandomUnavailable
         )
@@ -172,6 +176,9 @@ impl ErrorKind {
             Self::StoreUnavailable => "the database did not answer; try again later",
             Self::StoreUnusable => "the database can't be used as it is",
             Self::Tampered => "what the database holds was altered or put back; run verify and look into it",
+            Self::SinkUnavailable => {
+                "where the audit trail's checkpoints are kept did not answer; try again later"
+            }
             Self::KeysUnavailable => "the key provider did not answer; try again later",
             Self::KeysWrong => "the keys at hand are not those that this vault was sealed with",
             Self::KeyDestroyed => "the key was destroyed; what was sealed under it is gone",

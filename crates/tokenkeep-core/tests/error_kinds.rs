@@ -10,7 +10,7 @@ use tokenkeep_core::{
 
 /// Kind, fault, whether it can be tried again, what the customer can do.
 #[rustfmt::skip]
-const KINDS: [(ErrorKind, Fault, bool, Option<CustomerAction>); 26] = {
+const KINDS: [(ErrorKind, Fault, bool, Option<CustomerAction>); 27] = {
     use CustomerAction as Do;
     use ErrorKind as Kind;
     [
@@ -33,6 +33,7 @@ const KINDS: [(ErrorKind, Fault, bool, Option<CustomerAction>); 26] = {
         (Kind::StoreUnavailable, Fault::Operator, true, Some(Do::TryAgainLater)),
         (Kind::StoreUnusable, Fault::Operator, false, None),
         (Kind::Tampered, Fault::Operator, false, None),
+        (Kind::SinkUnavailable, Fault::Operator, true, None),
         (Kind::KeysUnavailable, Fault::Operator, true, Some(Do::TryAgainLater)),
         (Kind::KeysWrong, Fault::Operator, false, None),
         (Kind::KeyDestroyed, Fault::Operator, false, None),

@@ -33,6 +33,6 @@ mod rows;
 mod sqlite;
 
 #[cfg(feature = "postgres")]
-pub use postgres::{PostgresMigration, PostgresStore, StoredCheckpoint};
+pub use postgres::{PostgresMigration, PostgresStore};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;

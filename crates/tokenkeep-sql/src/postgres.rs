@@ -15,7 +15,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{Connection, PgPool};
 use tokenkeep_core::{ConnectionId, Error, ErrorKind, KekId};
 use tokenkeep_store::{
-    AuditChain, AuditEntry, AuditHead, Change, Record, Scan, Scrub, TokenStore, VaultRecord,
+    AuditChain, AuditEntry, AuditHead, Change, Record, Scan, Scrub, StoredCheckpoint, TokenStore, VaultRecord,
 };
 
 use failure::failure;
@@ -23,7 +23,6 @@ use lease::{Lease, in_time};
 use queries::{AUDIT_ENTRIES, RECORD, VAULT};
 
 pub use schema::PostgresMigration;
-pub use vault::StoredCheckpoint;
 
 /// A vault's database in the schema `tokenkeep` of a PostgreSQL database, on the application's own pool. Cheap to clone.
 ///
@@ -150,12 +149,11 @@ impl PostgresStore {
         commit::join(transaction, changes).await?;
         commit::apply(transaction, changes, chain).await
     }
+}
 
-    /// The last checkpoint that was put.
-    ///
-    /// # Errors
-    /// As said at [`TokenStore`].
-    pub async fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, Error> {
+#[async_trait]
+impl TokenStore for PostgresStore {
+    async fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, Error> {
         in_time(async {
             let mut lease = Lease::of(&self.pool).await?;
             let found = vault::checkpoint(&mut lease).await?;
@@ -165,18 +163,10 @@ impl PostgresStore {
         .await
     }
 
-    /// Puts a checkpoint in the place of the one before it.
-    ///
-    /// # Errors
-    /// `Conflict` unless the last one's number is exactly one less, or 0 when there is none; otherwise as said at
-    /// [`TokenStore`].
-    pub async fn put_checkpoint(&self, checkpoint: &StoredCheckpoint) -> Result<(), Error> {
+    async fn put_checkpoint(&self, checkpoint: &StoredCheckpoint) -> Result<(), Error> {
         in_time(vault::put_checkpoint(&self.pool, checkpoint)).await
     }
-}
 
-#[async_trait]
-impl TokenStore for PostgresStore {
     async fn vault(&self) -> Result<Option<VaultRecord>, Error> {
         in_time(async {
             let mut lease = Lease::of(&self.pool).await?;

@@ -2,7 +2,8 @@
 
 use tokenkeep_core::{Account, ConnectionId, Error, Incarnation, Revision, SecretVersion, VaultId};
 use tokenkeep_store::{
-    Action, AuditDraft, AuditEntry, AuditHead, Purge, Record, SHARDS, Sealed, Status, Timestamp, VaultRecord,
+    Action, AuditDraft, AuditEntry, AuditHead, Purge, Record, SHARDS, Sealed, Status, StoredCheckpoint,
+    Timestamp, VaultRecord,
 };
 
 use crate::columns::{Columns, array, kek_id, parsed, payload_kind, purpose, tampered, to_unsigned};
@@ -100,6 +101,11 @@ pub(crate) fn audit_entry(row: &impl Columns, subject: Option<String>) -> Result
         subject,
     };
     Ok(AuditEntry { shard: shard(row)?, sequence: counter(row, "sequence")?, draft, mac: mac(row)? })
+}
+
+/// A checkpoint, with its note, which each database keeps in its own way.
+pub(crate) fn checkpoint(row: &impl Columns, note: String) -> Result<StoredCheckpoint, Error> {
+    Ok(StoredCheckpoint { number: counter(row, "number")?, note })
 }
 
 /// The vault, from one row for each of its keys.

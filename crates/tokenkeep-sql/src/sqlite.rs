@@ -16,11 +16,12 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use sqlx::{Sqlite, Transaction};
 use tokenkeep_core::{ConnectionId, Error, KekId};
 use tokenkeep_store::{
-    AuditChain, AuditEntry, AuditHead, Change, Record, SHARDS, Scan, Scrub, TokenStore, VaultRecord,
+    AuditChain, AuditEntry, AuditHead, Change, Record, SHARDS, Scan, Scrub, StoredCheckpoint, TokenStore,
+    VaultRecord,
 };
 
 use failure::failure;
-use rows::{AUDIT_ENTRIES, AUDIT_HEADS, VAULT, select_records};
+use rows::{AUDIT_ENTRIES, AUDIT_HEADS, CHECKPOINT, VAULT, select_records};
 
 /// A vault's database in one SQLite file. Cheap to clone; clones share their connections.
 ///
@@ -141,6 +142,17 @@ impl TokenStore for SqliteStore {
         let query = sqlx::query(AUDIT_ENTRIES).bind(i64::from(shard)).bind(after).bind(limit);
         let rows = query.fetch_all(&self.readers).await.map_err(failure)?;
         rows.iter().map(rows::audit_entry).collect()
+    }
+
+    async fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, Error> {
+        let row = sqlx::query(CHECKPOINT).fetch_optional(&self.readers).await.map_err(failure)?;
+        row.as_ref().map(rows::checkpoint).transpose()
+    }
+
+    async fn put_checkpoint(&self, checkpoint: &StoredCheckpoint) -> Result<(), Error> {
+        let mut transaction = self.begin().await?;
+        commit::put_checkpoint(&mut transaction, checkpoint).await?;
+        transaction.commit().await.map_err(failure)
     }
 
     async fn scrub(&self) -> Result<Scrub, Error> {

@@ -14,7 +14,7 @@ use tokenkeep_sql::SqliteStore;
 use tokenkeep_store::conformance::{
     sample_chain, sample_change, sample_id, sample_record, sample_tombstone, sample_use,
 };
-use tokenkeep_store::{Scan, TokenStore, VaultRecord};
+use tokenkeep_store::{Scan, StoredCheckpoint, TokenStore, VaultRecord};
 
 async fn refusal(path: &Path) -> Error {
     SqliteStore::open(path).await.expect_err("it should have been refused")
@@ -69,7 +69,13 @@ async fn reopening_keeps_everything() {
 
 #[tokio::test]
 async fn no_vault_is_made_over_what_another_left() {
-    let tables = ["tokenkeep_connection", "tokenkeep_audit", "tokenkeep_audit_head", "tokenkeep_vault_key"];
+    let tables = [
+        "tokenkeep_connection",
+        "tokenkeep_audit",
+        "tokenkeep_audit_head",
+        "tokenkeep_vault_key",
+        "tokenkeep_checkpoint",
+    ];
     let keys = vec![(VaultKeyPurpose::AuditMac, vec![1; 300])];
     let vault = VaultRecord { id: VaultId::from_bytes([3; 16]), keys };
     for left in tables.into_iter().map(Some).chain([None]) {
@@ -78,6 +84,7 @@ async fn no_vault_is_made_over_what_another_left() {
         store.init_vault(&vault).await.unwrap();
         let record = sample_record(&sample_id("tenant", "name"), 1);
         store.commit(&[sample_change(&record, None)], &sample_chain()).await.unwrap();
+        store.put_checkpoint(&StoredCheckpoint { number: 1, note: "note".to_owned() }).await.unwrap();
         let mut stranger = stranger(&path(&folder)).await;
         for table in tables.into_iter().filter(|table| Some(*table) != left).chain(["tokenkeep_vault"]) {
             run(&mut stranger, AssertSqlSafe(format!("DELETE FROM {table}"))).await;

@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteConnection;
 use tempfile::TempDir;
 use tokenkeep_core::{Error, ErrorKind};
 use tokenkeep_store::conformance::{sample_chain, sample_change, sample_id, sample_record, sample_use};
-use tokenkeep_store::{Scan, TokenStore, shard_of};
+use tokenkeep_store::{Scan, StoredCheckpoint, TokenStore, shard_of};
 
 /// What the edits put in; no error may show it.
 const PLANTED: &str = "Planted!";
@@ -158,6 +158,17 @@ async fn a_trail_that_does_not_parse_is_tampered() {
         store.commit(&[sample_use(&id)], &sample_chain()).await.unwrap();
         edited(&mut stranger(&path(&folder)).await, "tokenkeep_audit_head", edit).await;
         is_plain_tampering(store.audit_heads().await, edit);
+    }
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_does_not_parse_is_tampered() {
+    for edit in ["number = -1", "note = CAST(x'ff' AS TEXT)"] {
+        let folder = TempDir::new().unwrap();
+        let store = open(&folder).await;
+        store.put_checkpoint(&StoredCheckpoint { number: 1, note: "note".to_owned() }).await.unwrap();
+        edited(&mut stranger(&path(&folder)).await, "tokenkeep_checkpoint", edit).await;
+        is_plain_tampering(store.checkpoint().await, edit);
     }
 }
 

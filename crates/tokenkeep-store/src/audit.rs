@@ -109,6 +109,14 @@ impl AuditHead {
     pub const fn empty(shard: u16) -> Self {
         Self { shard, sequence: 0, mac: [0; 32] }
     }
+
+    /// Whether this head, read later than `seen`, can't come after it: it is of the same shard, and further back or
+    /// another one at the same place.
+    #[must_use]
+    pub fn went_back(&self, seen: &Self) -> bool {
+        self.shard == seen.shard
+            && (self.sequence < seen.sequence || (self.sequence == seen.sequence && self.mac != seen.mac))
+    }
 }
 
 impl AuditEntry {

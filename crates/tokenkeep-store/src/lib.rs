@@ -5,6 +5,7 @@
 //! [`conformance`] tells whoever writes a backend whether it keeps the contract.
 
 mod audit;
+mod checkpoint;
 pub mod conformance;
 mod mac;
 mod memory;
@@ -14,6 +15,7 @@ mod time;
 mod vault_record;
 
 pub use audit::{Action, AuditDraft, AuditEntry, AuditHead, SHARDS, shard_of};
+pub use checkpoint::StoredCheckpoint;
 pub use mac::{AuditChain, RecordMac};
 pub use memory::MemoryStore;
 pub use record::{Purge, Record, Sealed, Status};

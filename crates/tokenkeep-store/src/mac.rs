@@ -1,12 +1,15 @@
 //! The MACs over records and audit entries: HMAC-SHA-256 over a canonical encoding.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+use tokenkeep_core::{Error, ErrorKind};
 use zeroize::Zeroizing;
 
-use crate::{AuditDraft, AuditEntry, AuditHead, Record};
+use crate::{AuditDraft, AuditEntry, AuditHead, Record, SHARDS};
 
 /// Feeds fields to a MAC so that two different sequences of fields never look alike: each is led by its length, and an
 /// absent one is not an empty one. The encoding is described at [`RecordMac`].
@@ -148,6 +151,9 @@ impl fmt::Debug for RecordMac {
 /// Chains audit entries. A store is handed it with each commit, because an entry's MAC covers the one before it, which
 /// is known only once the chain's head is locked.
 ///
+/// It also remembers the furthest head of each shard that this process has seen committed, and appends nothing behind
+/// one that went back: a database that is put back under a running process takes no more commits from it.
+///
 /// # Encoding
 /// An entry's MAC is HMAC-SHA-256 over fields that are encoded as those of a [`RecordMac`]. They are, in this order:
 ///
@@ -162,21 +168,71 @@ impl fmt::Debug for RecordMac {
 /// 9. if a record changed: that record's MAC, 32 bytes;
 /// 10. the count, a number;
 /// 11. if there is one: the subject, as text.
-pub struct AuditChain(Zeroizing<[u8; 32]>);
+pub struct AuditChain {
+    shared: Arc<Shared>,
+    /// The last place in each shard that was appended through this handle.
+    appended: Mutex<BTreeMap<u16, AuditHead>>,
+}
+
+struct Shared {
+    key: Zeroizing<[u8; 32]>,
+    marks: Mutex<Vec<AuditHead>>,
+}
 
 impl AuditChain {
     /// With this key.
     #[must_use]
     pub fn new(key: Zeroizing<[u8; 32]>) -> Self {
-        Self(key)
+        let marks = Mutex::new((0..SHARDS).map(AuditHead::empty).collect());
+        Self { shared: Arc::new(Shared { key, marks }), appended: Mutex::default() }
     }
 
-    /// The entry that follows `head`.
+    /// The same chain for one commit: once that was acknowledged, [`committed`](Self::committed) remembers its heads.
     #[must_use]
-    pub fn append(&self, head: &AuditHead, draft: AuditDraft) -> AuditEntry {
+    pub fn for_commit(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), appended: Mutex::default() }
+    }
+
+    /// The entry that follows `head`, which must be read under its lock.
+    ///
+    /// # Errors
+    /// `Tampered` when the head is behind one that this process saw committed, or beside it. Make nothing of the commit
+    /// then.
+    pub fn append(&self, head: &AuditHead, draft: AuditDraft) -> Result<AuditEntry, Error> {
+        if lock(&self.shared.marks).iter().any(|mark| head.went_back(mark)) {
+            return Err(Error::new(ErrorKind::Tampered).because(
+                "an audit chain's head is not where this process has seen it; the database was put back",
+            ));
+        }
         let sequence = head.sequence + 1;
         let mac = self.fields(head, sequence, &draft).finish();
-        AuditEntry { shard: head.shard, sequence, draft, mac }
+        let entry = AuditEntry { shard: head.shard, sequence, draft, mac };
+        // A store that tries a transaction again appends again: the last try is the one that is committed.
+        lock(&self.appended).insert(head.shard, entry.head());
+        Ok(entry)
+    }
+
+    /// What was appended through this handle is in the database now.
+    pub fn committed(&self) {
+        for head in std::mem::take(&mut *lock(&self.appended)).into_values() {
+            self.note(&head);
+        }
+    }
+
+    /// The furthest head of each shard that this process has seen committed, in order. Taken before heads are read, it is
+    /// what they must not [have gone back from](AuditHead::went_back).
+    #[must_use]
+    pub fn marks(&self) -> Vec<AuditHead> {
+        lock(&self.shared.marks).clone()
+    }
+
+    /// Notes a head that is committed.
+    pub fn note(&self, head: &AuditHead) {
+        for mark in lock(&self.shared.marks).iter_mut() {
+            if mark.shard == head.shard && mark.sequence < head.sequence {
+                *mark = *head;
+            }
+        }
     }
 
     /// Whether the entry is the one that was written behind `head`.
@@ -190,7 +246,7 @@ impl AuditChain {
     fn fields(&self, head: &AuditHead, sequence: u64, draft: &AuditDraft) -> Fields {
         let AuditDraft { at, action, id, incarnation, secret_version, revision, record_mac, count, subject } =
             draft;
-        let mut fields = Fields::start(&self.0, b"tokenkeep audit entry");
+        let mut fields = Fields::start(&self.shared.key, b"tokenkeep audit entry");
         fields.number(u64::from(head.shard));
         fields.number(sequence);
         fields.bytes(&head.mac);
@@ -212,4 +268,8 @@ impl fmt::Debug for AuditChain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AuditChain([hidden])")
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

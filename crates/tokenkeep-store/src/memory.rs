@@ -9,7 +9,7 @@ use tokenkeep_core::{ConnectionId, Error, ErrorKind, KekId};
 
 use crate::{
     AuditChain, AuditEntry, AuditHead, Change, Expected, Purge, Record, RecordChange, SHARDS, Scan, Scrub,
-    TokenStore, VaultRecord, shard_of,
+    StoredCheckpoint, TokenStore, VaultRecord, shard_of,
 };
 
 /// Keeps everything in memory, and nothing when it is dropped.
@@ -23,6 +23,7 @@ struct State {
     closed: BTreeSet<KekId>,
     /// One chain for each shard.
     trail: Vec<Vec<AuditEntry>>,
+    checkpoint: Option<StoredCheckpoint>,
 }
 
 impl MemoryStore {
@@ -30,7 +31,13 @@ impl MemoryStore {
     #[must_use]
     pub fn new() -> Self {
         let trail = vec![Vec::new(); usize::from(SHARDS)];
-        Self(Mutex::new(State { vault: None, records: BTreeMap::new(), closed: BTreeSet::new(), trail }))
+        Self(Mutex::new(State {
+            vault: None,
+            records: BTreeMap::new(),
+            closed: BTreeSet::new(),
+            trail,
+            checkpoint: None,
+        }))
     }
 
     /// The lock is never held over an await, and a panic under it leaves no half-made change: see `commit`.
@@ -80,7 +87,9 @@ impl TokenStore for MemoryStore {
 
     async fn init_vault(&self, vault: &VaultRecord) -> Result<VaultRecord, Error> {
         let mut state = self.state();
-        let in_use = !state.records.is_empty() || state.trail.iter().any(|chain| !chain.is_empty());
+        let in_use = !state.records.is_empty()
+            || state.trail.iter().any(|chain| !chain.is_empty())
+            || state.checkpoint.is_some();
         if state.vault.is_none() && in_use {
             return Err(
                 Error::new(ErrorKind::StoreUnusable).because("its vault is missing, its records are not")
@@ -126,7 +135,7 @@ impl TokenStore for MemoryStore {
             let shard = shard_of(change.entry.id.tenant());
             let before = entries.iter().rev().find(|entry| entry.shard == shard);
             let head = before.map_or_else(|| state.head(shard), AuditEntry::head);
-            entries.push(chain.append(&head, change.entry.clone()));
+            entries.push(chain.append(&head, change.entry.clone())?);
         }
         state.records.append(&mut records);
         for entry in entries {
@@ -150,6 +159,20 @@ impl TokenStore for MemoryStore {
         let chain = state.trail.get(usize::from(shard)).map_or(&[][..], Vec::as_slice);
         let after = usize::try_from(after).unwrap_or(usize::MAX);
         Ok(chain.iter().skip(after).take(limit as usize).cloned().collect())
+    }
+
+    async fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, Error> {
+        Ok(self.state().checkpoint.clone())
+    }
+
+    async fn put_checkpoint(&self, checkpoint: &StoredCheckpoint) -> Result<(), Error> {
+        let mut state = self.state();
+        let last = state.checkpoint.as_ref().map_or(0, |last| last.number);
+        if last.checked_add(1) != Some(checkpoint.number) {
+            return Err(ErrorKind::Conflict.into());
+        }
+        state.checkpoint = Some(checkpoint.clone());
+        Ok(())
     }
 
     async fn scrub(&self) -> Result<Scrub, Error> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokenkeep_core::{ConnectionId, Error, KekId, Revision, TenantId};
 
-use crate::{AuditChain, AuditDraft, AuditEntry, AuditHead, Record, VaultRecord};
+use crate::{AuditChain, AuditDraft, AuditEntry, AuditHead, Record, StoredCheckpoint, VaultRecord};
 
 /// What a change expects to find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,6 +131,19 @@ pub trait TokenStore: Send + Sync + fmt::Debug {
     /// As said at the trait.
     async fn audit_entries(&self, shard: u16, after: u64, limit: u32) -> Result<Vec<AuditEntry>, Error>;
 
+    /// The last checkpoint of the audit trail; `None` before there is one.
+    ///
+    /// # Errors
+    /// As said at the trait.
+    async fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, Error>;
+
+    /// Puts a checkpoint in the last one's place; only the last one is kept.
+    ///
+    /// # Errors
+    /// `Conflict` unless the last one's number is exactly one less, where 0 stands for none: of several that race, one
+    /// wins. Otherwise as said at the trait.
+    async fn put_checkpoint(&self, checkpoint: &StoredCheckpoint) -> Result<(), Error>;
+
     /// Removes what is left of deleted bytes from the database's files.
     ///
     /// # Errors
@@ -189,6 +202,14 @@ macro_rules! forward_to_inner {
                 limit: u32,
             ) -> Result<Vec<AuditEntry>, Error> {
                 (**self).audit_entries(shard, after, limit).await
+            }
+
+            async fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, Error> {
+                (**self).checkpoint().await
+            }
+
+            async fn put_checkpoint(&self, checkpoint: &StoredCheckpoint) -> Result<(), Error> {
+                (**self).put_checkpoint(checkpoint).await
             }
 
             async fn scrub(&self) -> Result<Scrub, Error> {

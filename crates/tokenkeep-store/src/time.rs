@@ -28,6 +28,15 @@ impl Timestamp {
         self.0
     }
 
+    /// The time that `Display` writes so; nothing else is taken, and no time before 1970 or after the year 9999.
+    #[must_use]
+    pub fn from_rfc3339(text: &str) -> Option<Self> {
+        let time = humantime::parse_rfc3339(text).ok()?;
+        let since = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        let time = Self(i64::try_from(since.as_millis()).ok()?);
+        (time.to_string() == text).then_some(time)
+    }
+
     /// The time this much later; stays at the last one there is.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
@@ -40,5 +49,32 @@ impl fmt::Display for Timestamp {
         // The last millisecond of the year 9999: humantime writes no later one.
         let millis = u64::try_from(self.0).unwrap_or(0).min(253_402_300_799_999);
         humantime::format_rfc3339_millis(SystemTime::UNIX_EPOCH + Duration::from_millis(millis)).fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_text_for_each_time() {
+        for millis in [0, 1, 999, 1_795_315_548_123, 253_402_300_799_999] {
+            let time = Timestamp::from_millis(millis);
+            assert_eq!(Timestamp::from_rfc3339(&time.to_string()), Some(time));
+        }
+        for text in [
+            "2026-11-22T02:45:48Z",
+            "2026-11-22T02:45:48.123456Z",
+            "2026-11-22t02:45:48.123Z",
+            "2026-11-22 02:45:48.123Z",
+            "2026-11-22T02:45:48.123",
+            "2026-11-22T02:45:48.123+00:00",
+            " 2026-11-22T02:45:48.123Z",
+            "1969-12-31T23:59:59.999Z",
+            "2026-02-30T00:00:00.000Z",
+            "",
+        ] {
+            assert_eq!(Timestamp::from_rfc3339(text), None, "{text:?}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use tokenkeep_core::{ConnectionId, Error, ErrorKind, KekId};
 use tokenkeep_store::conformance::{run_all, sample_change, sample_id, sample_record};
 use tokenkeep_store::{
     AuditChain, AuditEntry, AuditHead, Change, Expected, MemoryStore, Record, Scan, Scrub, Status,
-    TokenStore, VaultRecord,
+    StoredCheckpoint, TokenStore, VaultRecord,
 };
 
 #[tokio::test]
@@ -72,9 +72,12 @@ enum Flaw {
     CutsCounters,
     ForgetsRecordMacs,
     ForgetsTheHeads,
+    TakesEachCheckpoint,
+    LooksAndThenPuts,
+    KeepsTheFirstCheckpoint,
 }
 
-const FLAWS: [(Flaw, &str); 18] = [
+const FLAWS: [(Flaw, &str); 21] = [
     (Flaw::IgnoresWhatIsExpected, "absent_means_no_record"),
     (Flaw::LooksAndThenWrites, "one_winner_per_revision"),
     (Flaw::ReplacesTombstones, "absent_means_no_record"),
@@ -93,6 +96,9 @@ const FLAWS: [(Flaw, &str); 18] = [
     (Flaw::CutsCounters, "large_numbers_are_kept"),
     (Flaw::ForgetsRecordMacs, "large_numbers_are_kept"),
     (Flaw::ForgetsTheHeads, "commits_are_whole"),
+    (Flaw::TakesEachCheckpoint, "checkpoints_replace_the_one_before"),
+    (Flaw::LooksAndThenPuts, "checkpoints_have_one_winner"),
+    (Flaw::KeepsTheFirstCheckpoint, "checkpoints_replace_the_one_before"),
 ];
 
 #[derive(Debug)]
@@ -102,11 +108,18 @@ struct Flawed {
     /// For those flaws that need a state of their own.
     closed: Mutex<Vec<KekId>>,
     vault: Mutex<Option<VaultRecord>>,
+    checkpoint: Mutex<Option<StoredCheckpoint>>,
 }
 
 impl Flawed {
     fn new(flaw: Flaw) -> Self {
-        Self { flaw, inner: MemoryStore::new(), closed: Mutex::default(), vault: Mutex::default() }
+        Self {
+            flaw,
+            inner: MemoryStore::new(),
+            closed: Mutex::default(),
+            vault: Mutex::default(),
+            checkpoint: Mutex::default(),
+        }
     }
 
     async fn present(&self, change: &Change) -> Option<Record> {
@@ -269,6 +282,36 @@ impl TokenStore for Flawed {
 
     async fn audit_entries(&self, shard: u16, after: u64, limit: u32) -> Result<Vec<AuditEntry>, Error> {
         self.inner.audit_entries(shard, after, limit).await
+    }
+
+    async fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, Error> {
+        match self.flaw {
+            Flaw::TakesEachCheckpoint | Flaw::LooksAndThenPuts | Flaw::KeepsTheFirstCheckpoint => {
+                Ok(self.checkpoint.lock().unwrap().clone())
+            }
+            _ => self.inner.checkpoint().await,
+        }
+    }
+
+    async fn put_checkpoint(&self, checkpoint: &StoredCheckpoint) -> Result<(), Error> {
+        let last = self.checkpoint.lock().unwrap().as_ref().map_or(0, |last| last.number);
+        let next = last.checked_add(1) == Some(checkpoint.number);
+        match self.flaw {
+            Flaw::TakesEachCheckpoint => {}
+            Flaw::LooksAndThenPuts => {
+                tokio::task::yield_now().await;
+                if !next {
+                    return Err(ErrorKind::Conflict.into());
+                }
+            }
+            Flaw::KeepsTheFirstCheckpoint => {
+                self.checkpoint.lock().unwrap().get_or_insert_with(|| checkpoint.clone());
+                return if next { Ok(()) } else { Err(ErrorKind::Conflict.into()) };
+            }
+            _ => return self.inner.put_checkpoint(checkpoint).await,
+        }
+        *self.checkpoint.lock().unwrap() = Some(checkpoint.clone());
+        Ok(())
     }
 
     async fn scrub(&self) -> Result<Scrub, Error> {

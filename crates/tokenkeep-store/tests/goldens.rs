@@ -96,9 +96,9 @@ fn the_macs_of_entries_stay_what_they_are() {
         subject: Some("run-1".to_owned()),
         ..disconnected.clone()
     };
-    let first = chain.append(&AuditHead::empty(9), disconnected);
+    let first = chain.append(&AuditHead::empty(9), disconnected).unwrap();
     assert_eq!(hex(&first.mac), PINNING_ENTRY);
-    assert_eq!(hex(&chain.append(&first.head(), used).mac), USE);
+    assert_eq!(hex(&chain.append(&first.head(), used).unwrap().mac), USE);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Every field of a record and of an audit entry is under its MAC.
 
-use tokenkeep_core::{Account, Incarnation, KekId, Revision, SecretVersion};
+use tokenkeep_core::{Account, ErrorKind, Incarnation, KekId, Revision, SecretVersion};
 use tokenkeep_store::conformance::{sample_entry, sample_id, sample_record, sample_tombstone};
 use tokenkeep_store::{
     Action, AuditChain, AuditDraft, AuditEntry, AuditHead, Purge, Record, RecordMac, Sealed, Status,
@@ -111,7 +111,7 @@ fn draft() -> AuditDraft {
 fn every_field_of_an_entry_matters() {
     let chain = AuditChain::new(key(1));
     let before = AuditHead { shard: 3, sequence: 7, mac: [9; 32] };
-    let entry = chain.append(&before, draft());
+    let entry = chain.append(&before, draft()).unwrap();
     assert_eq!((entry.shard, entry.sequence, &entry.draft), (3, 8, &draft()));
     assert!(chain.follows(&before, &entry));
     assert!(!AuditChain::new(key(2)).follows(&before, &entry), "another key's MAC fits");
@@ -152,7 +152,8 @@ fn every_field_of_an_entry_matters() {
     }
     let empty = AuditDraft { subject: Some(String::new()), ..draft() };
     let absent = AuditDraft { subject: None, ..draft() };
-    assert_ne!(chain.append(&before, empty).mac, chain.append(&before, absent).mac);
+    let mac = |draft| chain.append(&before, draft).unwrap().mac;
+    assert_ne!(mac(empty), mac(absent));
 }
 
 #[test]
@@ -160,8 +161,38 @@ fn a_record_is_no_entry() {
     // One key for both would be a mistake elsewhere; the labels keep the two apart even then.
     let mut record = record();
     RecordMac::new(key(1)).set(&mut record);
-    let entry = AuditChain::new(key(1)).append(&AuditHead::empty(0), draft());
+    let entry = AuditChain::new(key(1)).append(&AuditHead::empty(0), draft()).unwrap();
     assert_ne!(record.mac, entry.mac);
     assert_eq!(format!("{:?}", RecordMac::new(key(1))), "RecordMac([hidden])");
     assert_eq!(format!("{:?}", AuditChain::new(key(1))), "AuditChain([hidden])");
+}
+
+#[test]
+fn nothing_is_appended_behind_a_head_that_went_back() {
+    let chain = AuditChain::new(key(1));
+    let start = AuditHead::empty(3);
+    let commit = chain.for_commit();
+    let first = commit.append(&start, draft()).unwrap();
+    let second = commit.append(&first.head(), draft()).unwrap();
+    // Not acknowledged: perhaps it was rolled back.
+    assert!(chain.append(&start, draft()).is_ok());
+    commit.committed();
+    assert_eq!(chain.marks()[3], second.head());
+    assert_eq!(chain.marks()[4], AuditHead::empty(4));
+    let beside = AuditHead { mac: [1; 32], ..second.head() };
+    for back in [start, first.head(), beside] {
+        assert_eq!(chain.append(&back, draft()).unwrap_err().kind(), ErrorKind::Tampered);
+        assert_eq!(chain.for_commit().append(&back, draft()).unwrap_err().kind(), ErrorKind::Tampered);
+    }
+    let further = chain.append(&second.head(), draft()).unwrap();
+    assert!(chain.append(&further.head(), draft()).is_ok(), "another instance went on");
+    assert!(chain.append(&AuditHead::empty(4), draft()).is_ok(), "the shards are apart");
+    chain.note(&first.head());
+    assert_eq!(chain.marks()[3], second.head(), "a mark went back");
+    // A try that was made again: what the last one appended counts.
+    let retried = chain.for_commit();
+    let _ = retried.append(&further.head(), draft()).unwrap();
+    let last = retried.append(&second.head(), draft()).unwrap();
+    retried.committed();
+    assert_eq!(chain.marks()[3], last.head());
 }

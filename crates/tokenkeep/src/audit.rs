@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokenkeep_core::{Error, TenantId};
 use tokenkeep_store::{AuditEntry, shard_of};
 
+use crate::export::AuditExport;
 use crate::inner::Inner;
 
 /// How many entries are read at a time.
@@ -19,6 +20,24 @@ pub struct AuditTrail {
 impl AuditTrail {
     pub(crate) fn new(vault: Arc<Inner>) -> Self {
         Self { vault }
+    }
+
+    /// All of it as JSON lines, page by page: to be kept, searched, or handed to an auditor.
+    ///
+    /// ```
+    /// # async fn example(vault: tokenkeep::Vault, kept: &str) -> Result<String, Box<dyn std::error::Error>> {
+    /// use std::io::Write;
+    ///
+    /// # let mut file = Vec::new();
+    /// let mut export = vault.audit().export().after(kept.parse()?); // where the last one ended
+    /// while let Some(lines) = export.next().await? {
+    ///     file.write_all(lines.as_bytes())?;
+    /// }
+    /// let kept = export.cursor().to_string(); // once the file is safe
+    /// # Ok(kept) }
+    /// ```
+    pub fn export(&self) -> AuditExport {
+        AuditExport::new(Arc::clone(&self.vault))
     }
 
     /// Up to `limit` of a tenant's entries, oldest first, from behind the place `after` (0 for the start). Places are

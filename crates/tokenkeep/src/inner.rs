@@ -11,6 +11,7 @@ use tokenkeep_store::{
     Action, AuditDraft, Change, Expected, Record, RecordChange, Sealed, Timestamp, TokenStore,
 };
 
+use crate::checkpoint::CheckpointSink;
 use crate::clock::Clock;
 use crate::disconnect::Hooks;
 use crate::high_water::HighWater;
@@ -27,6 +28,7 @@ pub(crate) struct Inner {
     pub(crate) hooks: Hooks,
     pub(crate) uses: Uses,
     pub(crate) seen: HighWater,
+    pub(crate) sink: Option<Arc<dyn CheckpointSink>>,
 }
 
 impl Inner {
@@ -115,7 +117,9 @@ impl Inner {
 
     /// Commits changes to the vault's own store and notes the revisions that are there now.
     pub(crate) async fn commit(&self, changes: &[Change]) -> Result<(), Error> {
-        self.store.commit(changes, &self.keys.chain).await?;
+        let chain = self.keys.chain.for_commit();
+        self.store.commit(changes, &chain).await?;
+        chain.committed();
         for step in changes.iter().filter_map(|change| change.record.as_ref()) {
             self.seen.note(&step.record.id, step.record.revision);
         }

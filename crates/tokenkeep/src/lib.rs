@@ -25,6 +25,10 @@
 //! [`Connection::replace`] when the customer brings a new token → [`Connection::disconnect`]. A token that the provider
 //! refuses is paused ([`ConnectionState::Paused`]) until [`Connection::recheck`] finds out whether it was revoked.
 //!
+//! The audit trail: [`Vault::audit`] reads and exports it, [`Vault::verify`] tells whether it is whole. With
+//! [`VaultOptions::checkpoints`] and [`Vault::checkpoint_every`] signed checkpoints of it go to a place outside the database,
+//! so that a cut, or a database that was put back whole, is seen too.
+//!
 //! Everything runs on tokio, on a current-thread runtime too. A call that is dropped happened wholly or not at all, and
 //! repeating it is safe.
 //!
@@ -32,11 +36,14 @@
 //! default is the vault alone.
 
 mod audit;
+mod chain_walk;
+mod checkpoint;
 mod clock;
 mod connect;
 mod connection;
 mod credential;
 mod disconnect;
+mod export;
 mod high_water;
 mod inner;
 mod receipt;
@@ -46,19 +53,21 @@ mod vault_keys;
 mod verify;
 
 pub use audit::AuditTrail;
+pub use checkpoint::{BadCheckpoint, Checkpoint, CheckpointFile, CheckpointKey, CheckpointSink};
 pub use clock::{Clock, SystemClock};
 pub use connect::PreparedChange;
 pub use connection::{Connection, ConnectionState, ConnectionStatus};
 pub use disconnect::PurgeHook;
+pub use export::{AuditCursor, AuditExport};
 pub use receipt::{Backups, Receipt};
 pub use vault::{Vault, VaultOptions};
-pub use verify::{Finding, Verification};
+pub use verify::{CheckpointCopy, Finding, Verification, VerifiedUpTo, VerifyProgress, VerifyRun};
 
 pub use async_trait::async_trait;
 pub use tokenkeep_core::{
     Account, ApiToken, BadName, BadOrigin, ConnectionId, ConnectionName, Credential, CredentialSource,
     CustomerAction, Error, ErrorKind, Fault, Incarnation, IssuedToken, Meaning, Origin, Outcome, PayloadKind,
-    Provider, ProviderName, ProviderSpec, Revision, SecretVersion, TenantId, TokenRejected, Use,
+    Provider, ProviderName, ProviderSpec, Revision, SecretVersion, TenantId, TokenRejected, Use, VaultId,
 };
 pub use tokenkeep_keys::{KeyProvider, KeyringError, LocalKeyring};
 pub use tokenkeep_store::{

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokenkeep_core::{ConnectionId, ConnectionName, Error, ErrorKind, TenantId, VaultId};
 use tokenkeep_keys::KeyProvider;
 use tokenkeep_store::{Scan, TokenStore};
 
 use crate::audit::AuditTrail;
+use crate::checkpoint::{self, Checkpoint, CheckpointKey, CheckpointSink};
 use crate::clock::{Clock, SystemClock};
 use crate::connection::{Connection, ConnectionStatus};
 use crate::disconnect::{Hooks, PurgeHook, finish_pending};
@@ -16,7 +18,7 @@ use crate::inner::Inner;
 use crate::receipt::Receipt;
 use crate::uses::Uses;
 use crate::vault_keys;
-use crate::verify::{Verification, verify};
+use crate::verify::{Verification, VerifyRun};
 
 /// Keeps tokens: one for each process, cheap to clone.
 #[derive(Debug, Clone)]
@@ -32,6 +34,7 @@ pub struct VaultOptions {
     keys_beside_database: bool,
     clock: Option<Arc<dyn Clock>>,
     hooks: Hooks,
+    sink: Option<Arc<dyn CheckpointSink>>,
 }
 
 impl VaultOptions {
@@ -46,6 +49,13 @@ impl VaultOptions {
     /// receipt.
     pub fn on_disconnect(mut self, name: &'static str, hook: impl PurgeHook + 'static) -> Self {
         self.hooks.add(name, Arc::new(hook));
+        self
+    }
+
+    /// Where the audit trail's checkpoints go: somewhere that whoever can write to the database can't write to, and the
+    /// same place for all instances. Make them with [`Vault::checkpoint_every`].
+    pub fn checkpoints(mut self, sink: impl CheckpointSink + 'static) -> Self {
+        self.sink = Some(Arc::new(sink));
         self
     }
 
@@ -92,6 +102,7 @@ impl VaultOptions {
                 keys: vault_keys,
                 clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
                 hooks: self.hooks,
+                sink: self.sink,
                 uses: Uses::new(self.strict_audit),
                 seen: HighWater::default(),
             }),
@@ -193,14 +204,76 @@ impl Vault {
         AuditTrail::new(Arc::clone(&self.inner))
     }
 
-    /// Goes through the audit trail and all records, and names what was altered, removed, reordered or put back.
+    /// Makes a checkpoint of the audit trail and delivers it to the sink. If nothing is new since the last one none is made,
+    /// and if the last one was not delivered it is delivered first. Returns the one that is the last then.
     ///
-    /// What was cut off behind the last entry that an operator knows of can't be seen from the database alone.
+    /// What is signed is checked before: every entry since the last checkpoint. Several instances may do this at once.
     ///
     /// # Errors
-    /// `StoreUnavailable` when the database does not answer. What was tampered with is no error but a [`Finding`](crate::Finding).
+    /// `Misuse` without [`VaultOptions::checkpoints`]; `Tampered` when the trail was altered or cut, the database put back, or
+    /// the sink keeps other checkpoints: [`verify`](Self::verify) says more; `SinkUnavailable`; `StoreUnavailable`;
+    /// `Conflict` when other instances were quicker many times over.
+    ///
+    /// # Cancellation
+    /// Safe: a checkpoint that was made and not delivered is delivered by the next call, of any instance.
+    pub async fn checkpoint(&self) -> Result<Checkpoint, Error> {
+        checkpoint::checkpoint(&self.inner).await
+    }
+
+    /// Makes checkpoints now and in this period, for as long as it is polled: spawn it once for each process. It never ends
+    /// by itself; an error is logged (`tracing`, at WARN) and the next turn tries again. Abort or drop it to stop it.
+    ///
+    /// ```
+    /// # async fn example(store: tokenkeep::MemoryStore, keys: tokenkeep::LocalKeyring) -> Result<(), tokenkeep::Error> {
+    /// use std::time::Duration;
+    /// use tokenkeep::{CheckpointFile, Vault};
+    ///
+    /// let sink = CheckpointFile::open_or_create("/mnt/audit/checkpoints").await?; // on another host
+    /// let vault = Vault::options().checkpoints(sink).open(store, keys).await?;
+    /// println!("for the auditors: {}", vault.checkpoint_key());
+    /// let checkpoints = tokio::spawn(vault.checkpoint_every(Duration::from_secs(5)));
+    /// // ... and at shutdown:
+    /// checkpoints.abort();
+    /// vault.flush().await?;
+    /// vault.checkpoint().await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn checkpoint_every(&self, period: Duration) -> impl Future<Output = ()> + Send + use<> {
+        let vault = Arc::clone(&self.inner);
+        async move { checkpoint::every(&vault, period).await }
+    }
+
+    /// The public key of this vault's checkpoints, for whoever checks them outside. Take it once, and keep it there: one
+    /// that is asked for later is as good as the database and the keys are then.
+    #[must_use]
+    pub fn checkpoint_key(&self) -> CheckpointKey {
+        self.inner.keys.checkpoints.public().clone()
+    }
+
+    /// Goes through the audit trail and all records, and names what was altered, removed, reordered or put back: also what
+    /// was cut off behind the last checkpoint that the sink has, and a database that was put back whole. What lies after that
+    /// checkpoint may be cut unseen, and without a sink, so may any end of the trail together with its records.
+    ///
+    /// It reads the trail once, in pages; [`verify_run`](Self::verify_run) does the same in steps.
+    ///
+    /// # Errors
+    /// `StoreUnavailable` or `SinkUnavailable` when one of them does not answer. What was tampered with is no error but a
+    /// [`Finding`](crate::Finding).
     pub async fn verify(&self) -> Result<Verification, Error> {
-        verify(&self.inner).await
+        self.verify_run().finish().await
+    }
+
+    /// As [`verify`](Self::verify), and holds the trail against a checkpoint that an operator kept as well.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify). A note that is no checkpoint of this vault is a finding.
+    pub async fn verify_against(&self, note: &str) -> Result<Verification, Error> {
+        self.verify_run().against(note).finish().await
+    }
+
+    /// A verification in steps, for a long trail: with progress, and to be interrupted and taken up again.
+    pub fn verify_run(&self) -> VerifyRun {
+        VerifyRun::new(Arc::clone(&self.inner))
     }
 
     /// Writes the counts of uses that are not in the audit trail yet. Call it now and then, before the trail is shown, and

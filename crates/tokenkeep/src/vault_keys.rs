@@ -10,12 +10,15 @@ use tokenkeep_keys::KeyProvider;
 use tokenkeep_store::{AuditChain, RecordMac, VaultRecord};
 use zeroize::Zeroizing;
 
+use crate::checkpoint::CheckpointSigner;
+
 /// The keys of an open vault.
 #[derive(Debug)]
 pub(crate) struct VaultKeys {
     pub(crate) fingerprints: FingerprintKey,
     pub(crate) records: RecordMac,
     pub(crate) chain: AuditChain,
+    pub(crate) checkpoints: CheckpointSigner,
 }
 
 /// Draws a new vault's id and keys and seals them.
@@ -39,6 +42,10 @@ pub(crate) async fn open(record: &VaultRecord, keys: &dyn KeyProvider) -> Result
         fingerprints: FingerprintKey(open_one(record, VaultKeyPurpose::Fingerprint, keys).await?),
         records: RecordMac::new(open_one(record, VaultKeyPurpose::RecordMac, keys).await?),
         chain: AuditChain::new(open_one(record, VaultKeyPurpose::AuditMac, keys).await?),
+        checkpoints: CheckpointSigner::new(
+            record.id,
+            &open_one(record, VaultKeyPurpose::CheckpointSigning, keys).await?,
+        ),
     })
 }
 

@@ -1,100 +1,24 @@
 //! Whether the trail and the records are what the vault wrote.
 
-use std::collections::HashMap;
-use std::fmt;
+mod anchors;
+mod finding;
+mod records;
+mod trail;
 
-use tokenkeep_core::{ConnectionId, Error, ErrorKind, Revision};
-use tokenkeep_store::{AuditEntry, AuditHead, SHARDS, Scan, shard_of};
+use std::fmt;
+use std::sync::Arc;
+
+use tokenkeep_core::Error;
+use tokenkeep_store::{AuditHead, SHARDS, Timestamp};
 
 use crate::inner::Inner;
+use anchors::Anchors;
+pub use finding::{CheckpointCopy, Finding};
+use records::Records;
+use trail::Trail;
 
-/// How many entries or records are read at a time.
-const PAGE: u32 = 512;
-
-/// How often a record that changes while it is compared is read anew.
-const TRIES: usize = 64;
-
-/// Something that is not as the vault wrote it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Finding {
-    /// In this chain, the entry at this place is not the one that was written behind the one before it: altered,
-    /// removed, inserted or reordered. The chain is not followed further.
-    EntryAltered {
-        /// Which chain.
-        shard: u16,
-        /// Which place, from 1.
-        sequence: u64,
-    },
-    /// The entry at this place is genuine, but the change that it stands for does not follow the one before it of that
-    /// connection: entries between them were cut off, or the change was made to an old row that had been put back.
-    HistoryBroken {
-        /// Which chain.
-        shard: u16,
-        /// Which place, from 1.
-        sequence: u64,
-        /// Whose record.
-        id: ConnectionId,
-    },
-    /// The chain's head is not its last entry: entries were cut off, or the head was altered.
-    HeadAltered {
-        /// Which chain.
-        shard: u16,
-    },
-    /// The record does not fit its MAC, or can't be read.
-    RecordAltered {
-        /// Whose record.
-        id: ConnectionId,
-    },
-    /// The record is older than the trail's last change of it: an old row was put back.
-    RecordPutBack {
-        /// Whose record.
-        id: ConnectionId,
-        /// The revision that stands in the database.
-        found: Revision,
-        /// The revision that the trail ends with.
-        expected: Revision,
-    },
-    /// The trail knows the connection, but its record is gone.
-    RecordMissing {
-        /// Whose record.
-        id: ConnectionId,
-    },
-    /// The record is newer than the trail's last change of it, is another one of the same revision, or the trail doesn't
-    /// know it: entries are missing.
-    RecordUnaccounted {
-        /// Whose record.
-        id: ConnectionId,
-    },
-    /// Records could not be listed, because one that the trail doesn't know can't be read.
-    RecordsUnreadable,
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::EntryAltered { shard, sequence } => {
-                write!(f, "audit entry {shard}/{sequence} was altered, removed, inserted or reordered")
-            }
-            Self::HistoryBroken { shard, sequence, id } => {
-                write!(
-                    f,
-                    "audit entry {shard}/{sequence} changes {id} from a state that the trail doesn't end with"
-                )
-            }
-            Self::HeadAltered { shard } => write!(f, "audit chain {shard} was cut, or its head altered"),
-            Self::RecordAltered { id } => write!(f, "the record of {id} was altered"),
-            Self::RecordPutBack { id, found, expected } => {
-                write!(f, "the record of {id} is an old one put back: revision {found}, should be {expected}")
-            }
-            Self::RecordMissing { id } => write!(f, "the record of {id} was removed"),
-            Self::RecordUnaccounted { id } => {
-                write!(f, "the record of {id} has changes that the trail doesn't know")
-            }
-            Self::RecordsUnreadable => write!(f, "a record that the trail doesn't know can't be read"),
-        }
-    }
-}
+/// How many findings are named; of the rest only the number is kept.
+const NAMED: usize = 1000;
 
 /// What a verification went through, and what it found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,12 +29,28 @@ pub struct Verification {
     pub entries: u64,
     /// How many records were checked.
     pub records: u64,
-    /// What is not as the vault wrote it.
+    /// The last checkpoint outside the database that the trail was held against and passes through; `None` without one.
+    pub checkpoint: Option<VerifiedUpTo>,
+    /// How many of the entries lie after that checkpoint: what may have been cut off there can't be seen.
+    pub after_checkpoint: u64,
+    /// What is not as the vault wrote it, up to a thousand of them.
     pub findings: Vec<Finding>,
+    /// How many findings there are beyond those.
+    pub more_findings: u64,
+}
+
+/// The checkpoint up to which a trail was verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VerifiedUpTo {
+    /// Its number.
+    pub number: u64,
+    /// When it was made.
+    pub at: Timestamp,
 }
 
 impl Verification {
-    /// Whether everything is as the vault wrote it.
+    /// Whether everything is as the vault wrote it, as far as can be seen: see [`checkpoint`](Self::checkpoint).
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.findings.is_empty()
@@ -120,214 +60,212 @@ impl Verification {
 impl fmt::Display for Verification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} audit entries and {} records checked: ", self.entries, self.records)?;
-        if self.is_whole() {
-            return write!(f, "whole");
+        match self.findings.len() {
+            0 => write!(f, "whole; ")?,
+            named => write!(f, "{} findings; ", named as u64 + self.more_findings)?,
         }
-        write!(f, "{} findings", self.findings.len())?;
-        self.findings.iter().try_for_each(|finding| write!(f, "\n  {finding}"))
+        match self.checkpoint {
+            Some(VerifiedUpTo { number, at }) => {
+                write!(
+                    f,
+                    "verified up to checkpoint {number} of {at}, {} entries after it",
+                    self.after_checkpoint
+                )?;
+            }
+            None => write!(f, "no checkpoint outside the database to verify it against")?,
+        }
+        self.findings.iter().try_for_each(|finding| write!(f, "\n  {finding}"))?;
+        match self.more_findings {
+            0 => Ok(()),
+            more => write!(f, "\n  and {more} more"),
+        }
     }
 }
 
-pub(crate) async fn verify(vault: &Inner) -> Result<Verification, Error> {
-    let ends = (0..SHARDS).map(AuditHead::empty).collect();
-    let mut walk =
-        Walk { vault, entries: 0, ends, latest: HashMap::new(), broken: Vec::new(), findings: Vec::new() };
-    walk.follow_heads().await?;
-    for shard in 0..SHARDS {
-        walk.nothing_beyond_the_head(shard).await?;
+/// The findings of a run, bounded: whoever removes a million rows does not get the memory of a million names.
+#[derive(Debug, Default)]
+struct Findings {
+    named: Vec<Finding>,
+    more: u64,
+    altered_record: bool,
+}
+
+impl Findings {
+    fn add(&mut self, finding: Finding) {
+        self.altered_record |= matches!(finding, Finding::RecordAltered { .. });
+        if self.named.len() < NAMED {
+            self.named.push(finding);
+        } else {
+            self.more += 1;
+        }
     }
-    let records = walk.records().await?;
-    Ok(Verification { entries: walk.entries, records, findings: walk.findings })
+
+    /// One that can't be read was named; then there is no need for a vaguer word.
+    fn has_altered_record(&self) -> bool {
+        self.altered_record
+    }
 }
 
-/// What the trail says last of a connection's record.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Latest {
-    revision: Revision,
-    mac: [u8; 32],
+/// How far a [`VerifyRun`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VerifyProgress {
+    /// Audit entries checked so far.
+    pub entries: u64,
+    /// How many there were when it began.
+    pub of_entries: u64,
+    /// Records checked so far; they come after the entries.
+    pub records: u64,
 }
 
-/// A walk along all chains. The trail and the records may grow meanwhile: the heads are read first and each chain is
-/// followed to its head, so that nothing that was there then can be missing, and nothing that came later is blamed.
-struct Walk<'a> {
-    vault: &'a Inner,
-    entries: u64,
-    /// How far each chain was followed.
-    ends: Vec<AuditHead>,
-    latest: HashMap<ConnectionId, Latest>,
-    /// Chains that are not followed further: what they say of their records is worth nothing.
-    broken: Vec<u16>,
-    findings: Vec<Finding>,
+impl fmt::Display for VerifyProgress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} of {} audit entries and {} records checked",
+            self.entries, self.of_entries, self.records
+        )
+    }
 }
 
-impl Walk<'_> {
-    /// Follows every chain from where it was left to its present head.
-    async fn follow_heads(&mut self) -> Result<(), Error> {
-        let heads = match self.vault.store.audit_heads().await {
-            Err(error) if error.kind() == ErrorKind::Tampered => Vec::new(),
-            heads => heads?,
+/// A verification in steps. Made by [`Vault::verify_run`](crate::Vault::verify_run).
+///
+/// Each step reads one page: some hundred entries or records. Between two steps, or when a step failed or was dropped, it
+/// keeps how far it is, and the next step goes on there; dropping it ends it. It can't be taken up by another process: what
+/// one process has checked is kept in its memory alone, where nobody who can write to the database can alter it.
+///
+/// It needs 56 to 112 bytes of memory for each connection that the trail knows, and no more for more entries.
+///
+/// ```
+/// # async fn example(vault: tokenkeep::Vault) -> Result<(), tokenkeep::Error> {
+/// let mut run = vault.verify_run();
+/// while let Some(progress) = run.step().await? {
+///     println!("{progress}");
+/// }
+/// println!("{}", run.finish().await?);
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+#[must_use = "nothing is checked before a step is made"]
+pub struct VerifyRun {
+    vault: Arc<Inner>,
+    kept: Vec<String>,
+    work: Option<Work>,
+}
+
+/// What is kept between two steps.
+struct Work {
+    trail: Trail,
+    heads: Vec<Option<AuditHead>>,
+    of_entries: u64,
+    records: Records,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy)]
+enum Stage {
+    Chain(u16),
+    Beyond(u16),
+    Records,
+    Done,
+}
+
+impl VerifyRun {
+    pub(crate) fn new(vault: Arc<Inner>) -> Self {
+        Self { vault, kept: Vec::new(), work: None }
+    }
+
+    /// Holds the trail against a checkpoint that was kept elsewhere, as well as against the sink's last one. Has no effect
+    /// once a step was made.
+    pub fn against(mut self, note: &str) -> Self {
+        self.kept.push(note.to_owned());
+        self
+    }
+
+    /// Checks the next page; `None` when all is checked.
+    ///
+    /// # Errors
+    /// `StoreUnavailable` or `SinkUnavailable` when one of them does not answer. The next call goes on from there.
+    ///
+    /// # Cancellation
+    /// Safe: the next call goes on from there.
+    pub async fn step(&mut self) -> Result<Option<VerifyProgress>, Error> {
+        let vault = &*self.vault;
+        let work = match &mut self.work {
+            Some(work) => work,
+            None => self.work.insert(begin(vault, &self.kept).await?),
         };
-        for shard in 0..SHARDS {
-            match heads.iter().find(|head| head.shard == shard) {
-                Some(head) => self.chain(*head).await?,
-                None => self.give_up(shard, Finding::HeadAltered { shard }),
-            }
-        }
-        Ok(())
-    }
-
-    /// Follows a chain to this head.
-    async fn chain(&mut self, head: AuditHead) -> Result<(), Error> {
-        let shard = head.shard;
-        while !self.broken.contains(&shard) {
-            let end = self.ends[usize::from(shard)];
-            if end.sequence >= head.sequence {
-                if end != head {
-                    self.give_up(shard, Finding::HeadAltered { shard });
-                }
-                return Ok(());
-            }
-            let missing = u32::try_from(head.sequence - end.sequence).unwrap_or(PAGE).min(PAGE);
-            let page = match self.vault.store.audit_entries(shard, end.sequence, missing).await {
-                Err(error) if error.kind() == ErrorKind::Tampered => {
-                    self.give_up(shard, Finding::EntryAltered { shard, sequence: end.sequence + 1 });
-                    return Ok(());
-                }
-                page => page?,
-            };
-            if page.is_empty() {
-                self.give_up(shard, Finding::HeadAltered { shard });
-            }
-            for entry in page {
-                if !self.entry(shard, entry) {
-                    break;
+        work.stage = match work.stage {
+            Stage::Chain(shard) => match work.trail.page(vault, shard, work.heads[usize::from(shard)]).await?
+            {
+                false => Stage::Chain(shard),
+                true if shard + 1 < SHARDS => Stage::Chain(shard + 1),
+                true => Stage::Beyond(0),
+            },
+            Stage::Beyond(shard) => {
+                work.trail.nothing_beyond_the_head(vault, shard).await?;
+                if shard + 1 < SHARDS {
+                    Stage::Beyond(shard + 1)
+                } else {
+                    work.judge(vault);
+                    Stage::Records
                 }
             }
-        }
-        Ok(())
-    }
-
-    /// Takes the next entry of its chain; `false` when the chain is broken there.
-    fn entry(&mut self, shard: u16, entry: AuditEntry) -> bool {
-        let end = self.ends[usize::from(shard)];
-        let own_shard = shard_of(entry.draft.id.tenant()) == shard;
-        if !own_shard || !self.vault.keys.chain.follows(&end, &entry) {
-            self.give_up(shard, Finding::EntryAltered { shard, sequence: end.sequence + 1 });
-            return false;
-        }
-        self.entries += 1;
-        self.ends[usize::from(shard)] = entry.head();
-        if let Some(mac) = entry.draft.record_mac {
-            let revision = entry.draft.revision;
-            let before = self.latest.insert(entry.draft.id.clone(), Latest { revision, mac });
-            let expected = before.map_or(Revision::FIRST, |before| before.revision.next());
-            if revision != expected {
-                // The entries are genuine, but changes between them are not on record, or were made to an old row.
-                let (sequence, id) = (entry.sequence, entry.draft.id);
-                self.findings.push(Finding::HistoryBroken { shard, sequence, id });
-            }
-        }
-        true
-    }
-
-    fn give_up(&mut self, shard: u16, finding: Finding) {
-        if !self.broken.contains(&shard) {
-            self.broken.push(shard);
-            self.findings.push(finding);
-        }
-    }
-
-    /// An entry beyond the head was inserted, unless the head has moved on by now.
-    async fn nothing_beyond_the_head(&mut self, shard: u16) -> Result<(), Error> {
-        let end = self.ends[usize::from(shard)];
-        let beyond = match self.vault.store.audit_entries(shard, end.sequence, 1).await {
-            Err(error) if error.kind() == ErrorKind::Tampered => true,
-            page => !page?.is_empty(),
+            Stage::Records => match work.records.page(vault, &mut work.trail).await? {
+                false => Stage::Records,
+                true => Stage::Done,
+            },
+            Stage::Done => return Ok(None),
         };
-        if beyond && !self.broken.contains(&shard) {
-            self.follow_heads().await?;
-            if self.ends[usize::from(shard)] == end {
-                let sequence = end.sequence + 1;
-                self.give_up(shard, Finding::EntryAltered { shard, sequence });
-            }
-        }
-        Ok(())
+        let (entries, of_entries, records) = (work.trail.entries, work.of_entries, work.records.compared);
+        Ok(Some(VerifyProgress { entries, of_entries, records }))
     }
 
-    /// Compares every record that the trail knows, and finds those that it doesn't know.
-    async fn records(&mut self) -> Result<u64, Error> {
-        let mut known: Vec<ConnectionId> = self.latest.keys().cloned().collect();
-        known.sort();
-        for id in &known {
-            self.record(id).await?;
-        }
-        let mut count = known.len() as u64;
-        let mut after: Option<ConnectionId> = None;
-        loop {
-            let page = match self.vault.store.scan(&Scan::All, after.as_ref(), PAGE).await {
-                Err(error) if error.kind() == ErrorKind::Tampered => {
-                    // One of a known connection was named above already; then there is no need for a vaguer word.
-                    if !self.findings.iter().any(|finding| matches!(finding, Finding::RecordAltered { .. })) {
-                        self.findings.push(Finding::RecordsUnreadable);
-                    }
-                    return Ok(count);
-                }
-                page => page?,
-            };
-            let Some(last) = page.last() else { return Ok(count) };
-            after = Some(last.id.clone());
-            for record in &page {
-                if known.binary_search(&record.id).is_err() {
-                    count += 1;
-                    self.record(&record.id).await?;
-                }
-            }
+    /// Checks all that is left, and says what was found.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    ///
+    /// # Cancellation
+    /// Safe: the next call goes on from there.
+    pub async fn finish(&mut self) -> Result<Verification, Error> {
+        while self.step().await?.is_some() {}
+        let Some(Work { trail, records, .. }) = &self.work else { unreachable!("a step makes it") };
+        let (checkpoint, after_checkpoint) = trail.anchors.verified(&trail.ends, trail.entries);
+        Ok(Verification {
+            entries: trail.entries,
+            records: records.compared,
+            checkpoint,
+            after_checkpoint,
+            findings: trail.findings.named.clone(),
+            more_findings: trail.findings.more,
+        })
+    }
+}
+
+async fn begin(vault: &Inner, kept: &[String]) -> Result<Work, Error> {
+    let mut findings = Findings::default();
+    let anchors = Anchors::read(vault, kept, &mut findings).await?;
+    // Read after the checkpoints, so that the trail must be at least as far.
+    let heads = Trail::heads(vault).await?;
+    let of_entries = heads.iter().flatten().fold(0_u64, |sum, head| sum.saturating_add(head.sequence));
+    let trail = Trail::new(anchors, findings);
+    Ok(Work { trail, heads, of_entries, records: Records::default(), stage: Stage::Chain(0) })
+}
+
+impl Work {
+    /// Once all chains were followed. What was found whole is what this process has seen from now on.
+    fn judge(&mut self, vault: &Inner) {
+        let Trail { ends, broken, anchors, findings, .. } = &mut self.trail;
+        anchors.judge(ends, broken, findings);
+        if findings.named.is_empty() {
+            ends.iter().for_each(|end| vault.keys.chain.note(end));
         }
     }
+}
 
-    /// Compares one record with the trail. Either may have moved on since the other was read, so both are read anew
-    /// until they agree or can't be made to.
-    async fn record(&mut self, id: &ConnectionId) -> Result<(), Error> {
-        let shard = shard_of(id.tenant());
-        for _ in 0..TRIES {
-            let expected = self.latest.get(id).copied();
-            // Read after its chain: a record that is behind the chain now was put back.
-            let record = match self.vault.store.record(id).await {
-                Err(error) if error.kind() == ErrorKind::Tampered => {
-                    self.findings.push(Finding::RecordAltered { id: id.clone() });
-                    return Ok(());
-                }
-                record => record?,
-            };
-            let Some(record) = record else {
-                self.findings.extend(expected.map(|_| Finding::RecordMissing { id: id.clone() }));
-                return Ok(());
-            };
-            if record.id != *id || !self.vault.keys.records.fits(&record) {
-                self.findings.push(Finding::RecordAltered { id: id.clone() });
-                return Ok(());
-            }
-            let found = Latest { revision: record.revision, mac: record.mac };
-            match expected {
-                Some(expected) if expected == found => return Ok(()),
-                Some(expected) if found.revision < expected.revision => {
-                    let (found, expected) = (found.revision, expected.revision);
-                    self.findings.push(Finding::RecordPutBack { id: id.clone(), found, expected });
-                    return Ok(());
-                }
-                _ => {}
-            }
-            // Behind a broken entry the trail is not followed, so its silence says nothing.
-            if self.broken.contains(&shard) {
-                return Ok(());
-            }
-            self.follow_heads().await?;
-            if self.latest.get(id).copied() == expected {
-                self.findings.push(Finding::RecordUnaccounted { id: id.clone() });
-                return Ok(());
-            }
-        }
-        // It changes faster than it can be read; the next verification gets it.
-        Ok(())
+impl fmt::Debug for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Work").field("entries", &self.trail.entries).finish_non_exhaustive()
     }
 }

@@ -169,9 +169,15 @@ async fn a_cut_in_the_trail_stays_named_after_the_next_change() {
              mac = (SELECT mac FROM tokenkeep_audit WHERE sequence = 1) WHERE sequence = 2",
     )
     .await;
+    let refused = connection.replace(&f.provider, token(&fake_token())).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Tampered, "by who saw the trail's end before");
+    let fresh = f.fresh().await;
+    let connection = fresh.connection("t", "apify").unwrap();
     connection.replace(&f.provider, token(&fake_token())).await.unwrap();
-    let found = findings(&vault).await;
+    let found = findings(&fresh).await;
     assert!(matches!(&found[..], [Finding::HistoryBroken { sequence: 2, .. }]), "{found:?}");
+    let found = findings(&vault).await;
+    assert!(matches!(&found[1..], [Finding::HeadPutBack { sequence: 2, .. }]), "{found:?}");
 }
 
 #[tokio::test]

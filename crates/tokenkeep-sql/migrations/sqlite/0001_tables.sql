@@ -71,3 +71,10 @@ CREATE TABLE tokenkeep_audit_head (
     sequence INTEGER NOT NULL,
     mac BLOB NOT NULL
 ) STRICT;
+
+-- The last checkpoint of the audit trail: a signed note.
+CREATE TABLE tokenkeep_checkpoint (
+    only_one INTEGER NOT NULL PRIMARY KEY CHECK (only_one = 1),
+    number INTEGER NOT NULL,
+    note TEXT NOT NULL
+) STRICT;

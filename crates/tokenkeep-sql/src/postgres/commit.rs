@@ -78,7 +78,7 @@ pub(crate) async fn apply(
     let mut entries: Vec<AuditEntry> = Vec::with_capacity(changes.len());
     for Change { entry, .. } in changes {
         let head = heads.get_mut(&shard_of(entry.id.tenant())).ok_or_else(|| tampered(NO_HEAD))?;
-        let entry = chain.append(head, entry.clone());
+        let entry = chain.append(head, entry.clone())?;
         *head = entry.head();
         entries.push(entry);
     }

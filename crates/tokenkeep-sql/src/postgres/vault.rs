@@ -4,22 +4,13 @@ use std::time::{Duration, Instant};
 
 use sqlx::{Connection, PgConnection, PgPool};
 use tokenkeep_core::{Error, ErrorKind, KekId};
-use tokenkeep_store::VaultRecord;
+use tokenkeep_store::{StoredCheckpoint, VaultRecord};
 
 use super::failure::{LOCK_TIMEOUT, code_of, failure};
 use super::lease::{BEGIN, Lease, begin};
 use super::queries::{VAULT, utf8};
-use crate::columns::{Columns, to_signed, to_unsigned};
+use crate::columns::{Columns, to_signed};
 use crate::rows;
-
-/// The last checkpoint of the audit trail that was made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredCheckpoint {
-    /// Counts the checkpoints, from 1.
-    pub number: u64,
-    /// The checkpoint as text.
-    pub note: String,
-}
 
 /// What a vault leaves in the database, should its own row be lost.
 const IN_USE: &str = "SELECT (SELECT TRUE FROM tokenkeep.connection ORDER BY tenant, name LIMIT 1) IS NOT NULL \
@@ -110,12 +101,12 @@ async fn put_closed(db: &mut PgConnection, kek: &KekId) -> Result<(), Error> {
 pub(crate) async fn checkpoint(db: &mut PgConnection) -> Result<Option<StoredCheckpoint>, Error> {
     let row = sqlx::query("SELECT number, note FROM tokenkeep.checkpoint");
     let Some(row) = row.fetch_optional(db).await.map_err(failure)? else { return Ok(None) };
-    let number = to_unsigned(row.integer("number")?)?;
-    Ok(Some(StoredCheckpoint { number, note: utf8(row.bytes("note")?.to_vec())? }))
+    rows::checkpoint(&row, utf8(row.bytes("note")?.to_vec())?).map(Some)
 }
 
 pub(crate) async fn put_checkpoint(pool: &PgPool, checkpoint: &StoredCheckpoint) -> Result<(), Error> {
-    let number = to_signed(checkpoint.number)?;
+    // No row has a number beyond SQL's.
+    let Ok(number) = to_signed(checkpoint.number) else { return Err(ErrorKind::Conflict.into()) };
     let statement = match number {
         0 => return Err(ErrorKind::Conflict.into()),
         1 => {

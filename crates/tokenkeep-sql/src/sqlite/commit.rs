@@ -7,7 +7,8 @@ use sqlx::sqlite::SqliteArguments;
 use sqlx::{Sqlite, SqliteConnection};
 use tokenkeep_core::{Error, ErrorKind, KekId};
 use tokenkeep_store::{
-    AuditChain, AuditEntry, AuditHead, Change, Expected, Record, RecordChange, VaultRecord, shard_of,
+    AuditChain, AuditEntry, AuditHead, Change, Expected, Record, RecordChange, StoredCheckpoint, VaultRecord,
+    shard_of,
 };
 
 use super::failure::failure;
@@ -30,7 +31,7 @@ pub(crate) async fn apply(
             Some(head) => *head,
             None => head_of(db, shard).await?,
         };
-        let entry = chain.append(&head, entry.clone());
+        let entry = chain.append(&head, entry.clone())?;
         put_entry(db, &entry).await?;
         heads.insert(shard, entry.head());
     }
@@ -178,7 +179,8 @@ async fn put_head(db: &mut SqliteConnection, head: &AuditHead) -> Result<(), Err
 
 /// What a vault leaves in the database, should its own row be lost.
 const IN_USE: &str = "SELECT EXISTS (SELECT 1 FROM tokenkeep_connection) OR EXISTS (SELECT 1 FROM tokenkeep_audit) \
-    OR EXISTS (SELECT 1 FROM tokenkeep_audit_head) OR EXISTS (SELECT 1 FROM tokenkeep_vault_key)";
+    OR EXISTS (SELECT 1 FROM tokenkeep_audit_head) OR EXISTS (SELECT 1 FROM tokenkeep_vault_key) \
+    OR EXISTS (SELECT 1 FROM tokenkeep_checkpoint)";
 
 /// In a database that holds no vault.
 pub(crate) async fn put_vault(db: &mut SqliteConnection, vault: &VaultRecord) -> Result<(), Error> {
@@ -199,4 +201,24 @@ pub(crate) async fn put_vault(db: &mut SqliteConnection, vault: &VaultRecord) ->
             .map_err(failure)?;
     }
     Ok(())
+}
+
+/// In the place of the one before it, or where there is none.
+pub(crate) async fn put_checkpoint(
+    db: &mut SqliteConnection,
+    checkpoint: &StoredCheckpoint,
+) -> Result<(), Error> {
+    let Some(before) = checkpoint.number.checked_sub(1) else { return Err(ErrorKind::Conflict.into()) };
+    // No row has a number beyond SQL's.
+    let Ok(number) = to_signed(checkpoint.number) else { return Err(ErrorKind::Conflict.into()) };
+    let sql = match before {
+        0 => {
+            "INSERT INTO tokenkeep_checkpoint (only_one, number, note) VALUES (1, $1, $2) \
+              ON CONFLICT DO NOTHING"
+        }
+        _ => "UPDATE tokenkeep_checkpoint SET number = $1, note = $2 WHERE number = $1 - 1",
+    };
+    let query = sqlx::query(sql).bind(number).bind(checkpoint.note.as_str());
+    let done = query.execute(db).await.map_err(failure)?;
+    if done.rows_affected() == 1 { Ok(()) } else { Err(ErrorKind::Conflict.into()) }
 }

@@ -4,7 +4,7 @@ use sqlx::Sqlite;
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use tokenkeep_core::{ConnectionId, Error};
-use tokenkeep_store::{AuditEntry, Record, Scan};
+use tokenkeep_store::{AuditEntry, Record, Scan, StoredCheckpoint};
 
 use super::sealed::{self, Contents, Slot};
 use crate::columns::{Columns, tampered};
@@ -14,6 +14,8 @@ pub(crate) const VAULT: &str = "SELECT v.id, k.purpose, k.envelope \
     FROM tokenkeep_vault v LEFT JOIN tokenkeep_vault_key k ON TRUE ORDER BY k.place";
 
 pub(crate) const AUDIT_HEADS: &str = "SELECT shard, sequence, mac FROM tokenkeep_audit_head";
+
+pub(crate) const CHECKPOINT: &str = "SELECT number, note FROM tokenkeep_checkpoint";
 
 pub(crate) const AUDIT_ENTRIES: &str = "SELECT shard, sequence, at, action, tenant, name, incarnation, \
     secret_version, revision, record_mac, times, subject, mac \
@@ -97,6 +99,10 @@ pub(crate) fn slot(row: &SqliteRow) -> Result<Option<Slot>, Error> {
     // A length is never negative.
     let slot = |(number, capacity)| Slot { number, capacity: usize::try_from(capacity).unwrap_or(0) };
     Ok(number.zip(capacity).map(slot))
+}
+
+pub(crate) fn checkpoint(row: &SqliteRow) -> Result<StoredCheckpoint, Error> {
+    rows::checkpoint(row, row.text("note")?.to_owned())
 }
 
 pub(crate) fn audit_entry(row: &SqliteRow) -> Result<AuditEntry, Error> {

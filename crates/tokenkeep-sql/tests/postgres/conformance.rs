@@ -1,7 +1,7 @@
 //! The store keeps the contract, also with several instances and many callers at once.
 
 use tokenkeep_core::ErrorKind;
-use tokenkeep_sql::{PostgresStore, StoredCheckpoint};
+use tokenkeep_sql::PostgresStore;
 use tokenkeep_store::conformance::{run_all, sample_chain, sample_change, sample_id, sample_record};
 use tokenkeep_store::{AuditHead, TokenStore};
 
@@ -94,30 +94,4 @@ async fn a_text_that_postgres_cannot_hold_is_kept() {
     store.commit(std::slice::from_ref(&odd), &sample_chain()).await.unwrap();
     let shard = tokenkeep_store::shard_of(id.tenant());
     assert_eq!(store.audit_entries(shard, 0, 10).await.unwrap()[0].draft, odd.entry);
-}
-
-#[tokio::test]
-async fn checkpoints_are_counted() {
-    let store = Database::fresh().store().await;
-    let put = async |number, note: &str| {
-        store
-            .put_checkpoint(&StoredCheckpoint { number, note: note.to_owned() })
-            .await
-            .map_err(|error| error.kind())
-    };
-    assert_eq!(store.checkpoint().await.unwrap(), None);
-    for wrong in [0, 2] {
-        assert_eq!(put(wrong, "no").await, Err(ErrorKind::Conflict));
-    }
-    for number in 1..=3 {
-        let note = format!("note {number} \0");
-        assert_eq!(put(number, &note).await, Ok(()));
-        for wrong in [0, 1, number, number + 2] {
-            assert_eq!(put(wrong, "no").await, Err(ErrorKind::Conflict), "{wrong} behind {number}");
-        }
-        assert_eq!(store.checkpoint().await.unwrap(), Some(StoredCheckpoint { number, note }));
-    }
-    let racing = tokio::join!(put(4, "a"), put(4, "b"), put(4, "c"));
-    let won = [racing.0, racing.1, racing.2].into_iter().filter(Result::is_ok).count();
-    assert_eq!(won, 1);
 }

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 
 use sqlx::postgres::PgPoolOptions;
 use tokenkeep_core::{KekId, VaultId, VaultKeyPurpose};
-use tokenkeep_sql::{PostgresStore, StoredCheckpoint};
+use tokenkeep_sql::PostgresStore;
+use tokenkeep_store::StoredCheckpoint;
 use tokenkeep_store::conformance::{
     sample_chain, sample_change, sample_id, sample_record, sample_tombstone, sample_use,
 };

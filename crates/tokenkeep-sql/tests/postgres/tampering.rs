@@ -3,7 +3,7 @@
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 use tokenkeep_core::{Error, ErrorKind, VaultId, VaultKeyPurpose};
-use tokenkeep_sql::StoredCheckpoint;
+use tokenkeep_store::StoredCheckpoint;
 use tokenkeep_store::conformance::{sample_chain, sample_change, sample_id, sample_record, sample_use};
 use tokenkeep_store::{Scan, TokenStore, VaultRecord, shard_of};
 
@@ -224,7 +224,7 @@ async fn counters_beyond_the_databases_are_refused() {
         let refused = store.commit(&[many], &sample_chain()).await;
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::Internal);
         let checkpoint = StoredCheckpoint { number: beyond, note: String::new() };
-        assert_eq!(store.put_checkpoint(&checkpoint).await.unwrap_err().kind(), ErrorKind::Internal);
+        assert_eq!(store.put_checkpoint(&checkpoint).await.unwrap_err().kind(), ErrorKind::Conflict);
     }
     assert_eq!(store.record(&id).await.unwrap(), None);
     assert!(store.audit_heads().await.unwrap().iter().all(|head| head.sequence == 0));

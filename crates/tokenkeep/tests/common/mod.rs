@@ -1,18 +1,19 @@
 //! A vault over the in-memory store, and a provider that answers as it is told, without a network.
 #![allow(dead_code, reason = "each test file uses its part")]
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use tempfile::TempDir;
 use tokenkeep::{
-    Account, ApiToken, AuditChain, AuditEntry, AuditHead, Change, Clock, ConnectionId, Credential, Error,
-    ErrorKind, LocalKeyring, MemoryStore, Origin, Provider, ProviderSpec, Scrub, Timestamp, TokenStore, Use,
-    Vault,
+    Account, ApiToken, AuditChain, AuditEntry, AuditHead, Change, Checkpoint, CheckpointSink, Clock,
+    ConnectionId, Credential, Error, ErrorKind, LocalKeyring, MemoryStore, Origin, Provider, ProviderSpec,
+    Scrub, Timestamp, TokenStore, Use, Vault,
 };
 use tokenkeep_core::KekId;
-use tokenkeep_store::{Record, Scan, VaultRecord};
+use tokenkeep_store::{Record, Scan, StoredCheckpoint, VaultRecord};
 
 /// A provider that answers as it is told. It asks for the token, as a transport would, and keeps the last one.
 #[derive(Debug)]
@@ -119,18 +120,28 @@ pub(crate) async fn give(credential: &Credential, provider: &Scripted) -> Result
 }
 
 /// A store whose next commit fails, as one does when the database is gone for a moment, or whose next read is slow to
-/// come back.
+/// come back. What verification reads takes a moment, and fails as often as it is told.
 #[derive(Debug)]
 pub(crate) struct Unsteady {
     pub(crate) steady: Arc<MemoryStore>,
     pub(crate) fails: AtomicBool,
     pub(crate) lags: AtomicBool,
+    reads: AtomicUsize,
+    /// Each so-manieth read of the trail, a scan or a checkpoint fails; 0 for none.
+    pub(crate) hiccup: AtomicUsize,
 }
 
 impl Unsteady {
     pub(crate) fn new(steady: &Arc<MemoryStore>) -> Arc<Self> {
         let (fails, lags) = (AtomicBool::new(false), AtomicBool::new(false));
-        Arc::new(Self { steady: Arc::clone(steady), fails, lags })
+        let (reads, hiccup) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Arc::new(Self { steady: Arc::clone(steady), fails, lags, reads, hiccup })
+    }
+
+    async fn read(&self) -> Result<(), Error> {
+        tokio::task::yield_now().await;
+        let (reads, hiccup) = (self.reads.fetch_add(1, Ordering::SeqCst), self.hiccup.load(Ordering::SeqCst));
+        if hiccup > 0 && reads % hiccup == 0 { Err(ErrorKind::StoreUnavailable.into()) } else { Ok(()) }
     }
 }
 
@@ -158,6 +169,7 @@ impl TokenStore for Unsteady {
         after: Option<&ConnectionId>,
         limit: u32,
     ) -> Result<Vec<Record>, Error> {
+        self.read().await?;
         self.steady.scan(scan, after, limit).await
     }
 
@@ -173,14 +185,73 @@ impl TokenStore for Unsteady {
     }
 
     async fn audit_heads(&self) -> Result<Vec<AuditHead>, Error> {
+        self.read().await?;
         self.steady.audit_heads().await
     }
 
     async fn audit_entries(&self, shard: u16, after: u64, limit: u32) -> Result<Vec<AuditEntry>, Error> {
+        self.read().await?;
         self.steady.audit_entries(shard, after, limit).await
+    }
+
+    async fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, Error> {
+        self.read().await?;
+        self.steady.checkpoint().await
+    }
+
+    async fn put_checkpoint(&self, checkpoint: &StoredCheckpoint) -> Result<(), Error> {
+        if self.fails.swap(false, Ordering::SeqCst) {
+            return Err(ErrorKind::StoreUnavailable.into());
+        }
+        self.steady.put_checkpoint(checkpoint).await
     }
 
     async fn scrub(&self) -> Result<Scrub, Error> {
         self.steady.scrub().await
+    }
+}
+
+/// A sink in memory, which keeps one of each number and takes a moment for it.
+#[derive(Debug, Default)]
+pub(crate) struct Sink {
+    kept: Mutex<BTreeMap<u64, String>>,
+    /// The next delivery fails.
+    pub(crate) fails: AtomicBool,
+}
+
+impl Sink {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// All notes, in order.
+    pub(crate) fn kept(&self) -> Vec<String> {
+        self.kept.lock().unwrap().values().cloned().collect()
+    }
+
+    /// What someone who can write to the sink does: leaves it these.
+    pub(crate) fn holds(&self, notes: &[String]) {
+        *self.kept.lock().unwrap() = (1..).zip(notes.iter().cloned()).collect();
+    }
+}
+
+#[async_trait]
+impl CheckpointSink for Sink {
+    async fn deliver(&self, checkpoint: &Checkpoint) -> Result<(), Error> {
+        tokio::task::yield_now().await;
+        if self.fails.swap(false, Ordering::SeqCst) {
+            return Err(ErrorKind::SinkUnavailable.into());
+        }
+        let mut kept = self.kept.lock().unwrap();
+        let last = kept.last_key_value().map_or(0, |(number, _)| *number);
+        let number = checkpoint.number();
+        assert!(kept.is_empty() || number <= last + 1, "out of order: {number} behind {last}");
+        let note = kept.entry(number).or_insert_with(|| checkpoint.note().to_owned());
+        if note == checkpoint.note() { Ok(()) } else { Err(ErrorKind::Tampered.into()) }
+    }
+
+    async fn last(&self) -> Result<Option<String>, Error> {
+        tokio::task::yield_now().await;
+        Ok(self.kept.lock().unwrap().values().next_back().cloned())
     }
 }
