@@ -12,10 +12,10 @@ use tokenkeep::{Action, AuditDraft, Change, ErrorKind, Finding, TokenStore, Vaul
 
 const CONNECTIONS: u64 = 40;
 
-/// A vault with so many entries of as many connections as always. Most entries are uses.
-async fn with_entries(f: &Fixture, entries: u64) {
+/// A vault with so many connections and entries. Most entries are uses.
+async fn with_entries(f: &Fixture, connections: u64, entries: u64) {
     let mut drafts: Vec<AuditDraft> = Vec::new();
-    for n in 0..CONNECTIONS {
+    for n in 0..connections {
         let connection = f.vault.connection(format!("tenant {n}"), "apify").unwrap();
         let prepared = connection.prepare_connect(&f.provider, token("a-fake-token")).await.unwrap();
         prepared.commit().await.unwrap();
@@ -30,21 +30,21 @@ async fn with_entries(f: &Fixture, entries: u64) {
     let connection = f.vault.connection("any", "apify").unwrap();
     let prepared = connection.prepare_connect(&f.provider, token("a-fake-token")).await.unwrap();
     let uses: Vec<Change> = (written..entries)
-        .map(|n| Change { record: None, entry: drafts[(n % CONNECTIONS) as usize].clone() })
+        .map(|n| Change { record: None, entry: drafts[(n % connections) as usize].clone() })
         .collect();
     for uses in uses.chunks(1000) {
         f.store.commit(uses, prepared.chain()).await.unwrap();
     }
 }
 
-fn whole(entries: u64) -> impl Fn(&Verification) -> bool {
-    move |found| found.is_whole() && (found.entries, found.records) == (entries, CONNECTIONS)
+fn whole(connections: u64, entries: u64) -> impl Fn(&Verification) -> bool {
+    move |found| found.is_whole() && (found.entries, found.records) == (entries, connections)
 }
 
 #[tokio::test]
 async fn each_step_says_how_far_it_is() {
     let f = Fixture::new().await;
-    with_entries(&f, 20_000).await;
+    with_entries(&f, CONNECTIONS, 20_000).await;
     let mut run = f.vault.verify_run();
     let mut before = (0, 0);
     let mut steps = 0;
@@ -57,7 +57,7 @@ async fn each_step_says_how_far_it_is() {
     assert_eq!(before, (20_000, CONNECTIONS));
     assert!(steps > 40, "{steps} steps are no progress to look at");
     let found = run.finish().await.unwrap();
-    assert!(whole(20_000)(&found), "{found}");
+    assert!(whole(CONNECTIONS, 20_000)(&found), "{found}");
     assert_eq!(run.step().await.unwrap(), None);
     assert_eq!(run.finish().await.unwrap(), found);
 }
@@ -65,7 +65,7 @@ async fn each_step_says_how_far_it_is() {
 #[tokio::test]
 async fn a_step_that_was_dropped_or_failed_is_made_again() {
     let f = Fixture::new().await;
-    with_entries(&f, 5000).await;
+    with_entries(&f, CONNECTIONS, 5000).await;
     let unsteady = Unsteady::new(&f.store);
     let options = Vault::options().checkpoints(Sink::new());
     let vault = options.open(Arc::clone(&unsteady), f.keys.clone()).await.unwrap();
@@ -101,7 +101,7 @@ async fn a_step_that_was_dropped_or_failed_is_made_again() {
         }
     }
     let found = run.finish().await.unwrap();
-    assert!(whole(5000)(&found), "{found}");
+    assert!(whole(CONNECTIONS, 5000)(&found), "{found}");
     assert_eq!(found.checkpoint.unwrap().number, 1);
     assert!(dropped > 20 && failed > 10, "{dropped} dropped, {failed} failed");
 }
@@ -109,7 +109,7 @@ async fn a_step_that_was_dropped_or_failed_is_made_again() {
 #[tokio::test]
 async fn the_trail_may_grow_while_it_is_verified() {
     let f = Fixture::new().await;
-    with_entries(&f, 3000).await;
+    with_entries(&f, CONNECTIONS, 3000).await;
     let mut run = f.second_instance().await.verify_run();
     let mut step = 0;
     while run.step().await.unwrap().is_some() {
@@ -153,17 +153,17 @@ async fn a_thousand_findings_are_named_and_the_rest_counted() {
 }
 
 /// The most bytes that a verification holds at a time.
-fn held(entries: u64) -> u64 {
+fn held(connections: u64, entries: u64) -> u64 {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let f = runtime.block_on(async {
         let f = Fixture::new().await;
-        with_entries(&f, entries).await;
+        with_entries(&f, connections, entries).await;
         f
     });
     let vault = runtime.block_on(f.second_instance());
     let info = allocation_counter::measure(|| {
         let found = runtime.block_on(vault.verify()).unwrap();
-        assert!(whole(entries)(&found), "{found}");
+        assert!(whole(connections, entries)(&found), "{found}");
     });
     info.bytes_max
 }
@@ -172,7 +172,15 @@ fn held(entries: u64) -> u64 {
 #[test]
 fn ten_times_the_entries_take_no_more_memory() {
     // Each chain has full pages in both.
-    let (few, many) = (held(20_000), held(200_000));
+    let (few, many) = (held(CONNECTIONS, 20_000), held(CONNECTIONS, 200_000));
     assert!(many < few + few / 50, "{few} bytes for 20,000 entries, {many} for 200,000");
     assert!(many < 1024 * 1024, "{many} bytes");
+}
+
+#[test]
+fn a_connection_takes_as_much_memory_as_is_said() {
+    // Full pages of records in both. A table that was just doubled is half empty, and its former half still there.
+    let (few, many) = (held(600, 2000), held(3600, 3600));
+    let each = (many - few) as f64 / 3000.0;
+    assert!(each < 128.0, "{each} bytes");
 }
