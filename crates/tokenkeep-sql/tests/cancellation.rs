@@ -23,7 +23,7 @@ async fn dropped_anywhere() {
         shard_of(sample_id("somebody", "else").tenant()),
         "settling would change the shard that is looked at"
     );
-    commits_dropped_anywhere(&store, async || settle(&store).await).await;
+    commits_dropped_anywhere(&store, 60, async || settle(&store).await).await;
 }
 
 #[tokio::test]

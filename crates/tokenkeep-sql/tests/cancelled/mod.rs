@@ -28,14 +28,14 @@ pub(crate) async fn poll_times<F: Future>(future: F, times: usize) -> bool {
     .await
 }
 
-/// Commits that are dropped after any number of polls. `settle` waits until the database is done with the dropped one.
-pub(crate) async fn commits_dropped_anywhere(store: &dyn TokenStore, settle: impl AsyncFn()) {
+/// Commits that are dropped after any number of polls up to `most`. `settle` waits until the database is done with the dropped one.
+pub(crate) async fn commits_dropped_anywhere(store: &dyn TokenStore, most: usize, settle: impl AsyncFn()) {
     let ids = [sample_id("tenant-1", "a"), sample_id("tenant-1", "b"), sample_id("tenant-1", "c")];
     let shard = usize::from(shard_of(ids[0].tenant()));
     let mut revision = 0;
     let (mut made, mut not_made) = (0, 0);
     for round in 0..4 {
-        for times in 0..60 {
+        for times in 0..most {
             let before = (revision > 0).then_some(revision);
             let change = |id| sample_change(&sample_record(id, revision + 1), before);
             let changes: Vec<Change> = ids.iter().map(change).collect();

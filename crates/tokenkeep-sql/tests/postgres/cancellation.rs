@@ -30,7 +30,7 @@ async fn dropped_anywhere() {
     let database = Database::fresh();
     let store = database.store().await;
     let observer = tokio::sync::Mutex::new(database.stranger().await);
-    commits_dropped_anywhere(&store, async || settle(&observer).await).await;
+    commits_dropped_anywhere(&store, 30, async || settle(&observer).await).await;
 }
 
 #[tokio::test]
@@ -72,8 +72,9 @@ async fn a_dropped_commit_in_a_transaction_is_whole_or_nothing() {
     let store = database.store().await;
     let (mut made, mut not_made) = (0, 0);
     let mut connection = database.stranger().await;
-    for times in 0..40 {
-        let ids = ["a", "b"].map(|name| sample_id(&format!("tenant-{times}"), name));
+    // In several rounds: on a busy host some answers are there before they are waited for.
+    for (round, times) in (0..6).flat_map(|round| (0..16).map(move |times| (round, times))) {
+        let ids = ["a", "b"].map(|name| sample_id(&format!("tenant-{round}-{times}"), name));
         let changes = ids.each_ref().map(|id| sample_change(&sample_record(id, 1), None));
         let mut transaction = connection.begin().await.unwrap();
         let chain = sample_chain();
@@ -91,7 +92,7 @@ async fn a_dropped_commit_in_a_transaction_is_whole_or_nothing() {
         }
         assert_eq!(counted, made * 2, "{times}: records and entries differ");
     }
-    assert!(made > 10 && not_made >= 4, "{made} made, {not_made} not");
+    assert!(made > 10 && not_made > 6, "{made} made, {not_made} not");
 }
 
 #[tokio::test]
