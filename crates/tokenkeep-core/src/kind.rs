@@ -32,6 +32,8 @@ pub enum ErrorKind {
     ProviderMisbehaved,
     /// The connection holds a token already.
     AlreadyConnected,
+    /// The token that was to take another one's place is that one.
+    SameToken,
     /// There is no such connection, or it was disconnected.
     NotConnected,
     /// The provider refused the token once; it is not used until that is cleared up.
@@ -90,6 +92,10 @@ pub enum CustomerAction {
     Connect,
     /// Make a new token at the provider and put it in the old one's place.
     ReplaceToken,
+    /// The same, by the date that is shown with it: the token still works.
+    ReplaceSoon,
+    /// Delete the old token at the provider: another one took its place here.
+    DeleteOldToken,
     /// Enter a token of the account that is connected, or disconnect first to connect another one.
     UseSameAccount,
     /// Give the token the permissions that were asked for, or make one that has them.
@@ -109,6 +115,7 @@ impl ErrorKind {
             | Self::TokenRefused
             | Self::OtherAccount
             | Self::ScopeTooSmall
+            | Self::SameToken
             | Self::Paused
             | Self::Revoked => Fault::Customer,
             Self::InvalidName
@@ -164,6 +171,7 @@ impl ErrorKind {
             }
             Self::ProviderMisbehaved => "the provider's answer is not what its API promises",
             Self::AlreadyConnected => "the connection holds a token already; replace it instead",
+            Self::SameToken => "the token is the one that the connection holds already; a new one is needed",
             Self::NotConnected => "the connection is not connected",
             Self::Paused => "the provider refused the token once; recheck the connection",
             Self::Revoked => "the provider refused the token for good; it must be replaced",
@@ -187,7 +195,7 @@ impl ErrorKind {
     pub fn customer_action(self) -> Option<CustomerAction> {
         match self {
             Self::InvalidToken => Some(CustomerAction::EnterTokenAgain),
-            Self::TokenRefused | Self::Revoked => Some(CustomerAction::ReplaceToken),
+            Self::TokenRefused | Self::SameToken | Self::Revoked => Some(CustomerAction::ReplaceToken),
             Self::OtherAccount => Some(CustomerAction::UseSameAccount),
             Self::ScopeTooSmall => Some(CustomerAction::WidenScope),
             Self::AlreadyConnected => Some(CustomerAction::ReplaceInstead),
@@ -210,6 +218,10 @@ impl fmt::Display for CustomerAction {
             Self::EnterTokenAgain => "Copy the token again and paste it whole.",
             Self::Connect => "Connect your account first.",
             Self::ReplaceToken => "Make a new token at the provider and enter it here.",
+            Self::ReplaceSoon => "Make a new token at the provider soon and enter it here.",
+            Self::DeleteOldToken => {
+                "Delete the old token at the provider: it stays valid there until you do."
+            }
             Self::UseSameAccount => {
                 "Enter a token of the account that is connected, or disconnect first to connect another one."
             }

@@ -10,7 +10,7 @@ use tokenkeep_core::{
 
 /// Kind, fault, whether it can be tried again, what the customer can do.
 #[rustfmt::skip]
-const KINDS: [(ErrorKind, Fault, bool, Option<CustomerAction>); 26] = {
+const KINDS: [(ErrorKind, Fault, bool, Option<CustomerAction>); 27] = {
     use CustomerAction as Do;
     use ErrorKind as Kind;
     [
@@ -25,6 +25,7 @@ const KINDS: [(ErrorKind, Fault, bool, Option<CustomerAction>); 26] = {
         (Kind::ProviderUnavailable, Fault::Provider, true, Some(Do::TryAgainLater)),
         (Kind::ProviderMisbehaved, Fault::Provider, false, None),
         (Kind::AlreadyConnected, Fault::Caller, false, Some(Do::ReplaceInstead)),
+        (Kind::SameToken, Fault::Customer, false, Some(Do::ReplaceToken)),
         (Kind::NotConnected, Fault::Caller, false, Some(Do::Connect)),
         (Kind::Paused, Fault::Customer, false, Some(Do::TryAgainLater)),
         (Kind::Revoked, Fault::Customer, false, Some(Do::ReplaceToken)),

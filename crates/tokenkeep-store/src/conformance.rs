@@ -14,6 +14,7 @@
 //! # }
 //! ```
 
+mod ages;
 mod commits;
 mod records;
 mod samples;
@@ -28,6 +29,7 @@ use tokenkeep_core::{ConnectionId, Error, ErrorKind, VaultId, VaultKeyPurpose};
 
 use crate::{Change, Record, Scrub, TokenStore, VaultRecord};
 
+pub use ages::{ages_are_in_order, ages_miss_nothing_that_stays};
 pub use commits::{
     changes_see_those_before_them, closed_keks_are_refused, closed_keks_keep_what_is_in_place,
     commits_are_whole, one_winner_per_revision,
@@ -63,6 +65,7 @@ pub async fn run_all(fresh: impl AsyncFn() -> Box<dyn TokenStore>) {
         stale_revisions_are_refused, tombstones_give_way, commits_are_whole, changes_see_those_before_them,
         one_winner_per_revision, closed_keks_are_refused, closed_keks_keep_what_is_in_place, uses_need_no_record,
         entries_are_chained, entries_are_paged, scans_are_in_order, scans_filter, scans_miss_nothing_that_stays,
+        ages_are_in_order, ages_miss_nothing_that_stays,
         lost_vaults_are_not_replaced, scrub_answers,
     }
 }

@@ -1,5 +1,6 @@
 //! The reference keeps the contract, and a store that breaks it is named.
 
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
@@ -7,8 +8,8 @@ use async_trait::async_trait;
 use tokenkeep_core::{ConnectionId, Error, ErrorKind, KekId};
 use tokenkeep_store::conformance::{run_all, sample_change, sample_id, sample_record};
 use tokenkeep_store::{
-    AuditChain, AuditEntry, AuditHead, Change, Expected, MemoryStore, Record, Scan, Scrub, Status,
-    TokenStore, VaultRecord,
+    AuditChain, AuditEntry, AuditHead, Change, Expected, MemoryStore, Record, Scan, Scrub, Status, Timestamp,
+    TokenSet, TokenStore, VaultRecord,
 };
 
 #[tokio::test]
@@ -72,9 +73,11 @@ enum Flaw {
     CutsCounters,
     ForgetsRecordMacs,
     ForgetsTheHeads,
+    AgesByTimeAlone,
+    AgesTombstones,
 }
 
-const FLAWS: [(Flaw, &str); 18] = [
+const FLAWS: [(Flaw, &str); 20] = [
     (Flaw::IgnoresWhatIsExpected, "absent_means_no_record"),
     (Flaw::LooksAndThenWrites, "one_winner_per_revision"),
     (Flaw::ReplacesTombstones, "absent_means_no_record"),
@@ -93,6 +96,8 @@ const FLAWS: [(Flaw, &str); 18] = [
     (Flaw::CutsCounters, "large_numbers_are_kept"),
     (Flaw::ForgetsRecordMacs, "large_numbers_are_kept"),
     (Flaw::ForgetsTheHeads, "commits_are_whole"),
+    (Flaw::AgesByTimeAlone, "ages_are_in_order"),
+    (Flaw::AgesTombstones, "ages_are_in_order"),
 ];
 
 #[derive(Debug)]
@@ -187,6 +192,32 @@ impl TokenStore for Flawed {
             }
             Flaw::IgnoresTheLimit => self.inner.scan(scan, after, u32::MAX).await,
             _ => self.inner.scan(scan, after, limit).await,
+        }
+    }
+
+    async fn tokens_set(
+        &self,
+        during: Range<Timestamp>,
+        after: Option<&TokenSet>,
+        limit: u32,
+    ) -> Result<Vec<Record>, Error> {
+        match self.flaw {
+            // The cursor that a plain `token_set_at > ?` would be.
+            Flaw::AgesByTimeAlone => {
+                let mut found = self.inner.tokens_set(during, None, u32::MAX).await?;
+                found.retain(|record| after.is_none_or(|after| record.token_set_at > after.at));
+                found.truncate(limit as usize);
+                Ok(found)
+            }
+            Flaw::AgesTombstones => {
+                let mut found = self.inner.scan(&Scan::All, None, u32::MAX).await?;
+                found.retain(|record| during.contains(&record.token_set_at));
+                found.retain(|record| after.is_none_or(|after| TokenSet::of(record) > *after));
+                found.sort_by_key(TokenSet::of);
+                found.truncate(limit as usize);
+                Ok(found)
+            }
+            _ => self.inner.tokens_set(during, after, limit).await,
         }
     }
 

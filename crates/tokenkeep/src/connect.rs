@@ -10,6 +10,7 @@ use tokenkeep_store::{Action, AuditChain, Change, Purge, Record, Status, Timesta
 
 use crate::disconnect::purge;
 use crate::inner::{Inner, TokenPlace};
+use crate::kept::KeptToken;
 
 /// A token that its provider accepted, sealed and ready to be committed. Nothing has changed anywhere yet.
 #[derive(Debug)]
@@ -47,13 +48,20 @@ impl PreparedChange {
     ///
     /// # Cancellation
     /// Safe: committed wholly or not at all.
-    pub async fn commit(&self) -> Result<&Account, Error> {
+    pub async fn commit(&self) -> Result<KeptToken, Error> {
         match self.vault.commit(std::slice::from_ref(&self.change)).await {
             Err(error) if error.kind() == ErrorKind::Conflict && self.is_in_place().await? => {}
             done => done?,
         }
         tracing::debug!(action = self.change.entry.action.name(), "token committed");
-        Ok(&self.account)
+        Ok(self.kept())
+    }
+
+    /// What [`commit`](Self::commit) gives, for an application that commits the change itself.
+    #[must_use]
+    pub fn kept(&self) -> KeptToken {
+        let replaced = self.change.entry.action == Action::Replaced;
+        KeptToken { account: self.account.clone(), replaced }
     }
 
     async fn is_in_place(&self) -> Result<bool, Error> {
@@ -121,6 +129,11 @@ pub(crate) async fn prepare_replace(
     let before = vault.load(id).await?.filter(|record| record.status != Status::Disconnected);
     let before = before.ok_or(ErrorKind::NotConnected)?;
     same_provider(&before, provider)?;
+    // Its age would begin anew, and who then deletes "the old one" deletes both.
+    let fingerprint = vault.keys.fingerprints.of(&before.origin, before.kind, token);
+    if before.sealed.as_ref().is_some_and(|sealed| sealed.fingerprint == fingerprint) {
+        return Err(ErrorKind::SameToken.into());
+    }
     let account = check(provider, token).await?;
     if before.account.as_ref().map(Account::id) != Some(account.id()) {
         return Err(ErrorKind::OtherAccount.into());

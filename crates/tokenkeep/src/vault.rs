@@ -9,11 +9,14 @@ use tokenkeep_store::{Scan, TokenStore};
 
 use crate::audit::AuditTrail;
 use crate::clock::{Clock, SystemClock};
-use crate::connection::{Connection, ConnectionStatus};
+use crate::connection::Connection;
 use crate::disconnect::{Hooks, PurgeHook, finish_pending};
+use crate::due::DueConnections;
 use crate::high_water::HighWater;
 use crate::inner::Inner;
 use crate::receipt::Receipt;
+use crate::replacement::ReplacementPolicy;
+use crate::status::ConnectionStatus;
 use crate::uses::Uses;
 use crate::vault_keys;
 use crate::verify::{Verification, verify};
@@ -32,6 +35,8 @@ pub struct VaultOptions {
     keys_beside_database: bool,
     clock: Option<Arc<dyn Clock>>,
     hooks: Hooks,
+    replace_every: Option<u32>,
+    replace_warning: Option<u32>,
 }
 
 impl VaultOptions {
@@ -46,6 +51,20 @@ impl VaultOptions {
     /// receipt.
     pub fn on_disconnect(mut self, name: &'static str, hook: impl PurgeHook + 'static) -> Self {
         self.hooks.add(name, Arc::new(hook));
+        self
+    }
+
+    /// Tokens should be replaced once they are this many days old, from 1 to 3650; 90 if nothing is said. An older one is
+    /// reported ([`ConnectionStatus::replacement`], [`Vault::overdue`]) and still used.
+    pub fn replace_every(mut self, days: u32) -> Self {
+        self.replace_every = Some(days);
+        self
+    }
+
+    /// A token is due ([`Vault::due`]) this many days before the date by which it should be replaced; 14 if nothing is said,
+    /// or half of a period that is shorter than 28 days. Must be fewer than the days of [`replace_every`](Self::replace_every).
+    pub fn replace_warning(mut self, days: u32) -> Self {
+        self.replace_warning = Some(days);
         self
     }
 
@@ -66,7 +85,7 @@ impl VaultOptions {
     ///
     /// # Errors
     /// `KeysWrong` when the keys are not this vault's; `KeysInsecure` when they lie beside the database; `StoreUnusable`
-    /// for a database of a newer schema; `StoreUnavailable` and `KeysUnavailable` when one of them does not answer.
+    /// for a database of a newer schema; `Misuse` for options that can't be; `StoreUnavailable` and `KeysUnavailable` when one of them does not answer.
     ///
     /// # Cancellation
     /// Safe: a dropped call made the vault or did not, and opening it again finds out.
@@ -75,6 +94,7 @@ impl VaultOptions {
         store: impl TokenStore + 'static,
         keys: impl KeyProvider + 'static,
     ) -> Result<Vault, Error> {
+        let replacement = ReplacementPolicy::new(self.replace_every, self.replace_warning)?;
         if !self.keys_beside_database {
             refuse_beside(store.database_file(), keys.key_file())?;
         }
@@ -94,6 +114,7 @@ impl VaultOptions {
                 hooks: self.hooks,
                 uses: Uses::new(self.strict_audit),
                 seen: HighWater::default(),
+                replacement,
             }),
         })
     }
@@ -158,21 +179,19 @@ impl Vault {
         let records = self.inner.store.scan(&Scan::Tenant(tenant), after.as_ref(), limit).await?;
         let mut listed = Vec::with_capacity(records.len());
         for record in &records {
-            let whole = self.inner.keys.records.fits(record);
-            // What another task changed meanwhile looks old here; only a read of its own can tell.
-            let current = whole && self.inner.seen.mark(&record.id) <= Some(record.revision);
-            listed.push(if current {
-                ConnectionStatus::of(record)
-            } else {
-                match Connection::new(Arc::clone(&self.inner), record.id.clone()).status().await {
-                    Err(error) if error.kind() == ErrorKind::Tampered => {
-                        ConnectionStatus::tampered(&record.id)
-                    }
-                    status => status?,
-                }
-            });
+            listed.push(self.inner.listed(record).await?);
         }
         Ok(listed)
+    }
+
+    /// The connections whose token is to be replaced soon, but is not overdue, by that date: the ones to warn.
+    pub fn due(&self) -> DueConnections {
+        DueConnections::new(Arc::clone(&self.inner), self.inner.replacement.due(self.inner.now()))
+    }
+
+    /// The connections whose token should have been replaced, by that date.
+    pub fn overdue(&self) -> DueConnections {
+        DueConnections::new(Arc::clone(&self.inner), self.inner.replacement.overdue(self.inner.now()))
     }
 
     /// Finishes disconnects that were interrupted or whose hooks failed: scrubs, runs the hooks again, and returns a

@@ -43,6 +43,9 @@ CREATE TABLE tokenkeep_connection (
 
 CREATE INDEX tokenkeep_connection_kek ON tokenkeep_connection (kek, tenant, name) WHERE kek IS NOT NULL;
 
+-- By the age of the tokens: what is due to be replaced.
+CREATE INDEX tokenkeep_connection_age ON tokenkeep_connection (token_set_at, tenant, name) WHERE kek IS NOT NULL;
+
 CREATE INDEX tokenkeep_connection_purge ON tokenkeep_connection (tenant, name) WHERE purge = 'pending';
 
 CREATE TABLE tokenkeep_closed_kek (

@@ -1,12 +1,14 @@
 //! Queries, and what their rows say.
 
+use std::ops::Range;
+
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Decode, Row, Sqlite, Type};
 use tokenkeep_core::{ConnectionId, Error, Incarnation, Revision, SecretVersion, VaultId};
 use tokenkeep_store::{
     Action, AuditDraft, AuditEntry, AuditHead, Purge, Record, SHARDS, Scan, Sealed, Status, Timestamp,
-    VaultRecord,
+    TokenSet, VaultRecord,
 };
 
 use super::sealed::{self, Contents, Slot};
@@ -77,6 +79,24 @@ pub(crate) fn scan<'q>(
         .bind(limit),
         _ => return Err(Error::new(tokenkeep_core::ErrorKind::Internal).because("an unknown kind of scan")),
     }))
+}
+
+const TOKENS_SET: &str = select_records!(
+    "WHERE c.kek IS NOT NULL AND (c.token_set_at, c.tenant, c.name) > ($1, $2, $3) AND c.token_set_at < $4 \
+     ORDER BY c.token_set_at, c.tenant, c.name LIMIT $5"
+);
+
+pub(crate) fn tokens_set<'q>(
+    during: &Range<Timestamp>,
+    after: Option<&'q TokenSet>,
+    limit: u32,
+) -> ScanQuery<'q> {
+    // The empty text is before all names.
+    let from = (during.start.as_millis(), "", "");
+    let behind =
+        after.map(|place| (place.at.as_millis(), place.id.tenant().as_str(), place.id.name().as_str()));
+    let (at, tenant, name) = behind.map_or(from, |behind| behind.max(from));
+    sqlx::query(TOKENS_SET).bind(at).bind(tenant).bind(name).bind(during.end.as_millis()).bind(limit)
 }
 
 /// A column's value. sqlx's error is not kept: it may say what was found.

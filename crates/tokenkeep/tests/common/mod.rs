@@ -1,6 +1,7 @@
 //! A vault over the in-memory store, and a provider that answers as it is told, without a network.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -12,7 +13,7 @@ use tokenkeep::{
     Vault,
 };
 use tokenkeep_core::KekId;
-use tokenkeep_store::{Record, Scan, VaultRecord};
+use tokenkeep_store::{Record, Scan, TokenSet, VaultRecord};
 
 /// A provider that answers as it is told. It asks for the token, as a transport would, and keeps the last one.
 #[derive(Debug)]
@@ -159,6 +160,19 @@ impl TokenStore for Unsteady {
         limit: u32,
     ) -> Result<Vec<Record>, Error> {
         self.steady.scan(scan, after, limit).await
+    }
+
+    async fn tokens_set(
+        &self,
+        during: Range<Timestamp>,
+        after: Option<&TokenSet>,
+        limit: u32,
+    ) -> Result<Vec<Record>, Error> {
+        tokio::task::yield_now().await;
+        if self.fails.swap(false, Ordering::SeqCst) {
+            return Err(ErrorKind::StoreUnavailable.into());
+        }
+        self.steady.tokens_set(during, after, limit).await
     }
 
     async fn commit(&self, changes: &[Change], chain: &AuditChain) -> Result<(), Error> {
