@@ -40,6 +40,8 @@ pub enum ErrorKind {
     Paused,
     /// The provider refused the token for good.
     Revoked,
+    /// The token may have leaked; it is not used until it is replaced.
+    Suspected,
     /// What the application cached for the disconnected connection is not cleared yet.
     PurgePending,
     /// The connection changed while this call was at work.
@@ -94,6 +96,8 @@ pub enum CustomerAction {
     ReplaceToken,
     /// The same, by the date that is shown with it: the token still works.
     ReplaceSoon,
+    /// Delete the token at the provider at once, since others may have it; then make a new one and put it in its place.
+    DeleteAndReplace,
     /// Delete the old token at the provider: another one took its place here.
     DeleteOldToken,
     /// Enter a token of the account that is connected, or disconnect first to connect another one.
@@ -104,6 +108,8 @@ pub enum CustomerAction {
     ReplaceInstead,
     /// Nothing but waiting.
     TryAgainLater,
+    /// Tell the application's support: it is not the customer's to mend.
+    ContactSupport,
 }
 
 impl ErrorKind {
@@ -117,7 +123,8 @@ impl ErrorKind {
             | Self::ScopeTooSmall
             | Self::SameToken
             | Self::Paused
-            | Self::Revoked => Fault::Customer,
+            | Self::Revoked
+            | Self::Suspected => Fault::Customer,
             Self::InvalidName
             | Self::Misuse
             | Self::NotFound
@@ -175,6 +182,7 @@ impl ErrorKind {
             Self::NotConnected => "the connection is not connected",
             Self::Paused => "the provider refused the token once; recheck the connection",
             Self::Revoked => "the provider refused the token for good; it must be replaced",
+            Self::Suspected => "the token may have leaked; it must be deleted at the provider and replaced",
             Self::PurgePending => "what was cached for the former connection is not cleared yet; try again",
             Self::Conflict => "something changed while this call was at work; try again",
             Self::StoreUnavailable => "the database did not answer; try again later",
@@ -196,6 +204,7 @@ impl ErrorKind {
         match self {
             Self::InvalidToken => Some(CustomerAction::EnterTokenAgain),
             Self::TokenRefused | Self::SameToken | Self::Revoked => Some(CustomerAction::ReplaceToken),
+            Self::Suspected => Some(CustomerAction::DeleteAndReplace),
             Self::OtherAccount => Some(CustomerAction::UseSameAccount),
             Self::ScopeTooSmall => Some(CustomerAction::WidenScope),
             Self::AlreadyConnected => Some(CustomerAction::ReplaceInstead),
@@ -227,6 +236,12 @@ impl fmt::Display for CustomerAction {
             }
             Self::WidenScope => "Give the token the permissions that were asked for.",
             Self::ReplaceInstead => "Replace the token, or disconnect first.",
+            Self::DeleteAndReplace => {
+                "This token may have leaked. Delete it at the provider now, then make a new one there and enter it here."
+            }
+            Self::ContactSupport => {
+                "Something is wrong on our side, and the token is not used meanwhile. Please contact our support."
+            }
             Self::TryAgainLater => "Please try again in a few minutes.",
         })
     }

@@ -10,6 +10,7 @@ use crate::credential::ConnectionCredential;
 use crate::disconnect::disconnect;
 use crate::inner::Inner;
 use crate::kept::KeptToken;
+use crate::leak::{LeakResponse, clear_suspicion};
 use crate::receipt::Receipt;
 use crate::status::ConnectionStatus;
 
@@ -120,7 +121,7 @@ impl Connection {
     /// accepted, and revoked when it is refused.
     ///
     /// # Errors
-    /// `NotConnected`; `Misuse` for another provider; when the provider gave no clear answer, what it answered: the
+    /// `NotConnected`; `Suspected` when the token may have leaked: that the provider accepts it says nothing then; `Misuse` for another provider; when the provider gave no clear answer, what it answered: the
     /// connection then stays as it was.
     ///
     /// # Cancellation
@@ -129,6 +130,9 @@ impl Connection {
         let before = self.vault.load(&self.id).await?.filter(|record| record.status != Status::Disconnected);
         let before = before.ok_or(ErrorKind::NotConnected)?;
         same_provider(&before, provider)?;
+        if before.status == Status::Suspected {
+            return Err(ErrorKind::Suspected.into());
+        }
         let asking = Arc::new(());
         let probe = ConnectionCredential::for_probe(Arc::clone(&self.vault), self.id.clone(), &asking);
         let probe = Credential::new(probe);
@@ -144,6 +148,29 @@ impl Connection {
         let change = self.vault.change(Some(&before), Record { status, ..before.clone() }, action);
         self.vault.commit(std::slice::from_ref(&change)).await?;
         self.status().await
+    }
+
+    /// Says that the token may have leaked: what NIST SP 800-57 calls a suspected compromise. From the commit on it is not
+    /// used any more, by any instance; tokenkeep can't revoke it at the provider. What is to be done is given by
+    /// [`next`](LeakResponse::next); nothing happens before that.
+    ///
+    /// The way back is [`replace`](Self::replace) by a new token, or [`clear_suspicion`](Self::clear_suspicion).
+    /// [`Vault::suspect_leaks_of`](crate::Vault::suspect_leaks_of) and
+    /// [`Vault::suspect_all_leaked`](crate::Vault::suspect_all_leaked) do the same for a tenant and for all.
+    pub fn suspect_leak(&self) -> LeakResponse {
+        LeakResponse::one(Arc::clone(&self.vault), self.id.clone())
+    }
+
+    /// For an operator who knows that the token did not leak: it is used again. A connection that is not suspected stays as
+    /// it is. One that was paused or revoked before is tried again, too: if the provider refuses the token, it says so.
+    ///
+    /// # Errors
+    /// `NotConnected`; `Tampered`; `Conflict` when the connection changed meanwhile; `StoreUnavailable`.
+    ///
+    /// # Cancellation
+    /// Safe: a dropped call cleared it or did not.
+    pub async fn clear_suspicion(&self) -> Result<ConnectionStatus, Error> {
+        clear_suspicion(&self.vault, &self.id).await
     }
 
     /// Removes the token. From the first commit on, the connection is refused everywhere; then the database's files are

@@ -56,6 +56,8 @@ impl ConnectionCredential {
             Status::Paused | Status::Revoked if self.probe.is_some() => {}
             Status::Paused => return Err(ErrorKind::Paused.into()),
             Status::Revoked => return Err(ErrorKind::Revoked.into()),
+            // That the provider still accepts it says nothing about who else has it: there is nothing to probe.
+            Status::Suspected => return Err(ErrorKind::Suspected.into()),
             _ => return Err(ErrorKind::NotConnected.into()),
         }
         if record.provider != *usage.provider || record.origin != *usage.origin {

@@ -23,6 +23,9 @@ pub enum ConnectionState {
     Paused,
     /// The provider refused the token for good.
     Revoked,
+    /// Its token may have leaked ([`Connection::suspect_leak`](crate::Connection::suspect_leak)); it is not used until it
+    /// is replaced, or an operator clears it.
+    Suspected,
     /// It was disconnected; its token is gone.
     Disconnected,
     /// Its record was altered in the database; its token is not used. The operator must look into it.
@@ -44,19 +47,22 @@ impl ConnectionState {
             Self::Connected => "connected",
             Self::Paused => "paused",
             Self::Revoked => "revoked",
+            Self::Suspected => "suspected",
             Self::Disconnected => "disconnected",
             Self::Tampered => "tampered",
         }
     }
 
-    /// What the customer must do for the connection to work; `None` when it does, or when it is not theirs to mend.
+    /// What the customer must do for the connection to work; `None` when it does.
     #[must_use]
     pub fn customer_action(self) -> Option<CustomerAction> {
         match self {
-            Self::Connected | Self::Tampered => None,
+            Self::Connected => None,
+            Self::Tampered => Some(CustomerAction::ContactSupport),
             Self::NotConnected | Self::Disconnected => Some(CustomerAction::Connect),
             Self::Paused => Some(CustomerAction::TryAgainLater),
             Self::Revoked => Some(CustomerAction::ReplaceToken),
+            Self::Suspected => Some(CustomerAction::DeleteAndReplace),
         }
     }
 }
@@ -98,6 +104,7 @@ impl ConnectionStatus {
             Status::Active => ConnectionState::Connected,
             Status::Paused => ConnectionState::Paused,
             Status::Revoked => ConnectionState::Revoked,
+            Status::Suspected => ConnectionState::Suspected,
             // A status of a later version: its token is not used by this one.
             Status::Disconnected | _ => ConnectionState::Disconnected,
         };
@@ -124,7 +131,7 @@ impl ConnectionStatus {
         let mut actions: Vec<CustomerAction> = self.state.customer_action().into_iter().collect();
         let of_age = match self.replacement {
             // A new token is asked for already.
-            _ if actions.contains(&CustomerAction::ReplaceToken) => None,
+            _ if matches!(self.state, ConnectionState::Revoked | ConnectionState::Suspected) => None,
             Some(Replacement::Due) => Some(CustomerAction::ReplaceSoon),
             Some(Replacement::Overdue) => Some(CustomerAction::ReplaceToken),
             Some(Replacement::Fresh) | None => None,

@@ -14,6 +14,7 @@ use crate::disconnect::{Hooks, PurgeHook, finish_pending};
 use crate::due::DueConnections;
 use crate::high_water::HighWater;
 use crate::inner::Inner;
+use crate::leak::LeakResponse;
 use crate::receipt::Receipt;
 use crate::replacement::ReplacementPolicy;
 use crate::status::ConnectionStatus;
@@ -192,6 +193,29 @@ impl Vault {
     /// The connections whose token should have been replaced, by that date.
     pub fn overdue(&self) -> DueConnections {
         DueConnections::new(Arc::clone(&self.inner), self.inner.replacement.overdue(self.inner.now()))
+    }
+
+    /// Says that all tokens of a tenant may have leaked: see [`Connection::suspect_leak`].
+    ///
+    /// # Errors
+    /// `InvalidName`.
+    pub fn suspect_leaks_of(&self, tenant: impl AsRef<str>) -> Result<LeakResponse, Error> {
+        let tenant = TenantId::new(tenant)?;
+        Ok(LeakResponse::new(Arc::clone(&self.inner), Scan::Tenant(tenant)))
+    }
+
+    /// Says that every token of this vault may have leaked: see [`Connection::suspect_leak`]. None is used any more.
+    ///
+    /// ```
+    /// # async fn example(vault: tokenkeep::Vault) -> Result<(), tokenkeep::Error> {
+    /// let mut response = vault.suspect_all_leaked();
+    /// while let Some(step) = response.next().await? {
+    ///     println!("{step}"); // customer-17/apify: delete the token of jane-doe at apify, make a new one, replace it here
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn suspect_all_leaked(&self) -> LeakResponse {
+        LeakResponse::new(Arc::clone(&self.inner), Scan::All)
     }
 
     /// Finishes disconnects that were interrupted or whose hooks failed: scrubs, runs the hooks again, and returns a
