@@ -106,6 +106,8 @@ pub enum CustomerAction {
     WidenScope,
     /// Disconnect first, or replace the token.
     ReplaceInstead,
+    /// Make a token for each connection: this one is used for another one too.
+    UseOwnToken,
     /// Nothing but waiting.
     TryAgainLater,
     /// Tell the application's support: it is not the customer's to mend.
@@ -238,6 +240,9 @@ impl fmt::Display for CustomerAction {
             Self::ReplaceInstead => "Replace the token, or disconnect first.",
             Self::DeleteAndReplace => {
                 "This token may have leaked. Delete it at the provider now, then make a new one there and enter it here."
+            }
+            Self::UseOwnToken => {
+                "This token is used for another connection too. Make a token of its own for each at the provider."
             }
             Self::ContactSupport => {
                 "Something is wrong on our side, and the token is not used meanwhile. Please contact our support."

@@ -69,6 +69,10 @@ fn matches(scan: &Scan, record: &Record) -> bool {
         Scan::Tenant(tenant) => record.id.tenant() == tenant,
         Scan::UnderKek(kek) => record.sealed.as_ref().is_some_and(|sealed| sealed.kek == *kek),
         Scan::PurgePending => record.purge == Purge::Pending,
+        Scan::Fingerprint { of, tenant } => {
+            record.sealed.as_ref().is_some_and(|sealed| sealed.fingerprint == *of)
+                && tenant.as_ref().is_none_or(|tenant| record.id.tenant() == tenant)
+        }
     }
 }
 

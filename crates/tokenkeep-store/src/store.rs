@@ -52,6 +52,14 @@ pub enum Scan {
     UnderKek(KekId),
     /// Tombstones whose purge is pending.
     PurgePending,
+    /// Those whose token has this fingerprint, all 32 bytes of it. However many records there are, the database goes by an
+    /// index.
+    Fingerprint {
+        /// The fingerprint.
+        of: [u8; 32],
+        /// Only this tenant's.
+        tenant: Option<TenantId>,
+    },
 }
 
 /// A record's place in the order of [`TokenStore::tokens_set`].

@@ -75,9 +75,10 @@ enum Flaw {
     ForgetsTheHeads,
     AgesByTimeAlone,
     AgesTombstones,
+    FindsWhatBeginsAlike,
 }
 
-const FLAWS: [(Flaw, &str); 20] = [
+const FLAWS: [(Flaw, &str); 21] = [
     (Flaw::IgnoresWhatIsExpected, "absent_means_no_record"),
     (Flaw::LooksAndThenWrites, "one_winner_per_revision"),
     (Flaw::ReplacesTombstones, "absent_means_no_record"),
@@ -96,6 +97,7 @@ const FLAWS: [(Flaw, &str); 20] = [
     (Flaw::CutsCounters, "large_numbers_are_kept"),
     (Flaw::ForgetsRecordMacs, "large_numbers_are_kept"),
     (Flaw::ForgetsTheHeads, "commits_are_whole"),
+    (Flaw::FindsWhatBeginsAlike, "fingerprints_are_found"),
     (Flaw::AgesByTimeAlone, "ages_are_in_order"),
     (Flaw::AgesTombstones, "ages_are_in_order"),
 ];
@@ -187,6 +189,18 @@ impl TokenStore for Flawed {
             Flaw::BeginsAtAndNotBehind => {
                 let mut all = self.inner.scan(scan, None, u32::MAX).await?;
                 all.retain(|record| after.is_none_or(|after| record.id >= *after));
+                all.truncate(limit as usize);
+                Ok(all)
+            }
+            Flaw::FindsWhatBeginsAlike => {
+                let Scan::Fingerprint { of, tenant } = scan else {
+                    return self.inner.scan(scan, after, limit).await;
+                };
+                let mut all = self.inner.scan(&Scan::All, after, u32::MAX).await?;
+                all.retain(|record| {
+                    tenant.as_ref().is_none_or(|tenant| record.id.tenant() == tenant)
+                        && record.sealed.as_ref().is_some_and(|sealed| sealed.fingerprint[..8] == of[..8])
+                });
                 all.truncate(limit as usize);
                 Ok(all)
             }

@@ -39,7 +39,8 @@ impl Connection {
     /// a clone.
     ///
     /// # Errors
-    /// `AlreadyConnected` when it holds a token (use [`replace`](Self::replace)); `PurgePending` when a hook of the former
+    /// `AlreadyConnected` when it holds a token (use [`replace`](Self::replace)); `Suspected` for a token that may have leaked
+    /// from another connection of this tenant; `PurgePending` when a hook of the former
     /// connection still fails; what the provider answered (`TokenRefused`, `ScopeTooSmall`, `RateLimited`, `ProviderUnavailable`, `ProviderMisbehaved`); `Conflict` when
     /// someone else connected it meanwhile; and what the database and the keys may fail with. Nothing is kept then.
     ///
@@ -142,7 +143,7 @@ impl Connection {
             Err(error) => return Err(error),
         };
         if before.status == status {
-            return Ok(self.vault.status_of(&before));
+            return self.vault.status_of(&before).await;
         }
         // Expects the very record that was probed: an answer about an older token changes nothing.
         let change = self.vault.change(Some(&before), Record { status, ..before.clone() }, action);
@@ -150,7 +151,8 @@ impl Connection {
         self.status().await
     }
 
-    /// Says that the token may have leaked: what NIST SP 800-57 calls a suspected compromise. From the commit on it is not
+    /// Says that the token may have leaked: what NIST SP 800-57 calls a suspected compromise. Other connections of the same
+    /// tenant that hold the same token are marked with it; of other tenants' the operator is told. From the commit on it is not
     /// used any more, by any instance; tokenkeep can't revoke it at the provider. What is to be done is given by
     /// [`next`](LeakResponse::next); nothing happens before that.
     ///

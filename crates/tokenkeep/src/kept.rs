@@ -1,6 +1,6 @@
 //! What came of a token that was connected, or put in another one's place.
 
-use tokenkeep_core::{Account, CustomerAction};
+use tokenkeep_core::{Account, ConnectionId, CustomerAction};
 
 /// A token that was accepted and kept. Holds no token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,6 +10,8 @@ pub struct KeptToken {
     pub account: Account,
     /// Whether it took another token's place. That one stays valid at the provider until it is deleted there.
     pub replaced: bool,
+    /// Other connections of the same tenant that hold the same token; up to 64 are named.
+    pub reused: Vec<ConnectionId>,
 }
 
 impl KeptToken {
@@ -26,6 +28,8 @@ impl KeptToken {
     /// ```
     #[must_use]
     pub fn customer_actions(&self) -> Vec<CustomerAction> {
-        self.replaced.then_some(CustomerAction::DeleteOldToken).into_iter().collect()
+        let delete = self.replaced.then_some(CustomerAction::DeleteOldToken);
+        let share = (!self.reused.is_empty()).then_some(CustomerAction::UseOwnToken);
+        delete.into_iter().chain(share).collect()
     }
 }

@@ -144,8 +144,7 @@ impl LeakResponse {
             match &self.from {
                 From::Done => return Ok(None),
                 From::One(id) => {
-                    let marked = self.mark(id).await?.ok_or(ErrorKind::NotConnected)?;
-                    self.marked.push_back(marked);
+                    self.marked = self.mark_with_twins(id).await?;
                     self.from = From::Done;
                 }
                 From::Many(scan) => {
@@ -209,6 +208,19 @@ impl LeakResponse {
             }
         }
         Ok(marked)
+    }
+
+    /// One, and all of its tenant's that hold the same token.
+    async fn mark_with_twins(&self, id: &ConnectionId) -> Result<VecDeque<SuspectedToken>, Error> {
+        let marked = self.mark(id).await?.ok_or(ErrorKind::NotConnected)?;
+        let mut all = VecDeque::from([marked]);
+        let sealed = self.vault.load(id).await?.and_then(|record| record.sealed);
+        let Some(fingerprint) = sealed.map(|sealed| sealed.fingerprint) else { return Ok(all) };
+        for twin in self.vault.reused(id, &fingerprint).await? {
+            all.extend(self.mark(&twin).await?);
+        }
+        self.vault.tell_other_tenants(id, &fingerprint).await?;
+        Ok(all)
     }
 
     /// One; `None` when it holds no token that is meant.

@@ -44,6 +44,7 @@ mod kept;
 mod leak;
 mod receipt;
 mod replacement;
+mod reuse;
 mod status;
 mod uses;
 mod vault;

@@ -96,6 +96,8 @@ pub struct ConnectionStatus {
     pub replace_by: Option<Timestamp>,
     /// How that stands at the time of asking; `None` when there is no token.
     pub replacement: Option<Replacement>,
+    /// Other connections of the same tenant that hold the same token; up to 64 are named.
+    pub reused: Vec<ConnectionId>,
 }
 
 impl ConnectionStatus {
@@ -122,6 +124,7 @@ impl ConnectionStatus {
             secret_version: live.then_some(record.secret_version),
             replace_by: live.then(|| policy.replace_by(record.token_set_at)),
             replacement: live.then(|| policy.judge(record.token_set_at, now)),
+            reused: Vec::new(),
         }
     }
 
@@ -137,6 +140,9 @@ impl ConnectionStatus {
             Some(Replacement::Fresh) | None => None,
         };
         actions.extend(of_age);
+        if !self.reused.is_empty() {
+            actions.push(CustomerAction::UseOwnToken);
+        }
         actions
     }
 
@@ -162,20 +168,28 @@ impl ConnectionStatus {
             secret_version: None,
             replace_by: None,
             replacement: None,
+            reused: Vec::new(),
         }
     }
 }
 
 impl Inner {
     /// How a checked record stands.
-    pub(crate) fn status_of(&self, record: &Record) -> ConnectionStatus {
-        ConnectionStatus::of(record, self.replacement, self.now())
+    pub(crate) async fn status_of(&self, record: &Record) -> Result<ConnectionStatus, Error> {
+        let mut status = ConnectionStatus::of(record, self.replacement, self.now());
+        if let Some(sealed) = &record.sealed {
+            status.reused = self.reused(&record.id, &sealed.fingerprint).await?;
+        }
+        Ok(status)
     }
 
     /// How a connection stands, be there one or not.
     pub(crate) async fn status(&self, id: &ConnectionId) -> Result<ConnectionStatus, Error> {
         let record = self.load(id).await?;
-        Ok(record.map_or_else(|| ConnectionStatus::absent(id), |record| self.status_of(&record)))
+        match &record {
+            Some(record) => self.status_of(record).await,
+            None => Ok(ConnectionStatus::absent(id)),
+        }
     }
 
     /// How a record stands that came on a page with others: one that was altered or put back spoils no list.
@@ -183,7 +197,7 @@ impl Inner {
         let whole = self.keys.records.fits(record);
         // What another task changed meanwhile looks old here; only a read of its own can tell.
         if whole && self.seen.mark(&record.id) <= Some(record.revision) {
-            return Ok(self.status_of(record));
+            return self.status_of(record).await;
         }
         match self.status(&record.id).await {
             Err(error) if error.kind() == ErrorKind::Tampered => Ok(ConnectionStatus::tampered(&record.id)),
