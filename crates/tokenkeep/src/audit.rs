@@ -6,6 +6,7 @@ use tokenkeep_core::{Error, TenantId};
 use tokenkeep_store::{AuditEntry, shard_of};
 
 use crate::inner::Inner;
+use crate::observe::Operation;
 
 /// How many entries are read at a time.
 const PAGE: u32 = 256;
@@ -30,9 +31,13 @@ impl AuditTrail {
     pub async fn of_tenant(
         &self,
         tenant: impl AsRef<str>,
-        mut after: u64,
+        after: u64,
         limit: usize,
     ) -> Result<Vec<AuditEntry>, Error> {
+        self.vault.watch.over(Operation::ReadAudit, None, self.read(tenant.as_ref(), after, limit)).await
+    }
+
+    async fn read(&self, tenant: &str, mut after: u64, limit: usize) -> Result<Vec<AuditEntry>, Error> {
         let tenant = TenantId::new(tenant)?;
         let shard = shard_of(&tenant);
         let mut found = Vec::new();

@@ -11,6 +11,7 @@ use tokenkeep_store::{Action, AuditChain, Change, Purge, Record, Status, Timesta
 use crate::disconnect::purge;
 use crate::inner::{Inner, TokenPlace};
 use crate::kept::KeptToken;
+use crate::observe::Operation;
 
 /// A token that its provider accepted, sealed and ready to be committed. Nothing has changed anywhere yet.
 #[derive(Debug)]
@@ -53,11 +54,15 @@ impl PreparedChange {
     /// # Cancellation
     /// Safe: committed wholly or not at all.
     pub async fn commit(&self) -> Result<KeptToken, Error> {
+        let id = &self.change.entry.id;
+        self.vault.watch.over(Operation::Commit, Some(id), self.commit_unwatched()).await
+    }
+
+    pub(crate) async fn commit_unwatched(&self) -> Result<KeptToken, Error> {
         match self.vault.commit(std::slice::from_ref(&self.change)).await {
             Err(error) if error.kind() == ErrorKind::Conflict && self.is_in_place().await? => {}
             done => done?,
         }
-        tracing::debug!(action = self.change.entry.action.name(), "token committed");
         // Of two that connect one token at the same time, the later one sees the other here.
         let mut kept = self.kept();
         match self.look_again().await {

@@ -11,6 +11,7 @@ use crate::disconnect::disconnect;
 use crate::inner::Inner;
 use crate::kept::KeptToken;
 use crate::leak::{LeakResponse, clear_suspicion};
+use crate::observe::{IncidentKind, Operation};
 use crate::receipt::Receipt;
 use crate::status::ConnectionStatus;
 
@@ -51,7 +52,11 @@ impl Connection {
         provider: &dyn Provider,
         token: impl Into<Arc<ApiToken>>,
     ) -> Result<KeptToken, Error> {
-        self.prepare_connect(provider, token).await?.commit().await
+        let token = token.into();
+        let work = async {
+            prepare_connect(&self.vault, &self.id, provider, &token).await?.commit_unwatched().await
+        };
+        self.vault.watch.over(Operation::Connect, Some(&self.id), work).await
     }
 
     /// As [`connect`](Self::connect), up to what must be committed: for an application that commits it together with
@@ -67,7 +72,9 @@ impl Connection {
         provider: &dyn Provider,
         token: impl Into<Arc<ApiToken>>,
     ) -> Result<PreparedChange, Error> {
-        prepare_connect(&self.vault, &self.id, provider, &token.into()).await
+        let token = token.into();
+        let work = prepare_connect(&self.vault, &self.id, provider, &token);
+        self.vault.watch.over(Operation::Prepare, Some(&self.id), work).await
     }
 
     /// Puts a new token in the old one's place, if the provider accepts it and it is of the same account. The old one
@@ -86,7 +93,11 @@ impl Connection {
         provider: &dyn Provider,
         token: impl Into<Arc<ApiToken>>,
     ) -> Result<KeptToken, Error> {
-        self.prepare_replace(provider, token).await?.commit().await
+        let token = token.into();
+        let work = async {
+            prepare_replace(&self.vault, &self.id, provider, &token).await?.commit_unwatched().await
+        };
+        self.vault.watch.over(Operation::Replace, Some(&self.id), work).await
     }
 
     /// As [`replace`](Self::replace), up to what must be committed.
@@ -101,7 +112,9 @@ impl Connection {
         provider: &dyn Provider,
         token: impl Into<Arc<ApiToken>>,
     ) -> Result<PreparedChange, Error> {
-        prepare_replace(&self.vault, &self.id, provider, &token.into()).await
+        let token = token.into();
+        let work = prepare_replace(&self.vault, &self.id, provider, &token);
+        self.vault.watch.over(Operation::Prepare, Some(&self.id), work).await
     }
 
     /// What a client asks for the token, one attempt at a time. It holds no token; making it asks nobody.
@@ -115,7 +128,7 @@ impl Connection {
     /// # Errors
     /// `Tampered` when its record was altered or is older than one seen before; `StoreUnavailable`.
     pub async fn status(&self) -> Result<ConnectionStatus, Error> {
-        self.vault.status(&self.id).await
+        self.vault.watch.over(Operation::Status, Some(&self.id), self.vault.status(&self.id)).await
     }
 
     /// Asks the provider about the token it holds: a paused or revoked connection is resumed when the token is
@@ -128,6 +141,10 @@ impl Connection {
     /// # Cancellation
     /// Safe: a dropped call changed the state or did not.
     pub async fn recheck(&self, provider: &dyn Provider) -> Result<ConnectionStatus, Error> {
+        self.vault.watch.over(Operation::Recheck, Some(&self.id), self.recheck_unwatched(provider)).await
+    }
+
+    async fn recheck_unwatched(&self, provider: &dyn Provider) -> Result<ConnectionStatus, Error> {
         let before = self.vault.load(&self.id).await?.filter(|record| record.status != Status::Disconnected);
         let before = before.ok_or(ErrorKind::NotConnected)?;
         same_provider(&before, provider)?;
@@ -137,9 +154,11 @@ impl Connection {
         let asking = Arc::new(());
         let probe = ConnectionCredential::for_probe(Arc::clone(&self.vault), self.id.clone(), &asking);
         let probe = Credential::new(probe);
-        let (status, action) = match provider.check(&probe).await {
-            Ok(_) => (Status::Active, Action::Resumed),
-            Err(error) if error.kind() == ErrorKind::TokenRefused => (Status::Revoked, Action::Revoked),
+        let (status, action, incident) = match provider.check(&probe).await {
+            Ok(_) => (Status::Active, Action::Resumed, IncidentKind::Resumed),
+            Err(error) if error.kind() == ErrorKind::TokenRefused => {
+                (Status::Revoked, Action::Revoked, IncidentKind::Revoked)
+            }
             Err(error) => return Err(error),
         };
         if before.status == status {
@@ -148,7 +167,8 @@ impl Connection {
         // Expects the very record that was probed: an answer about an older token changes nothing.
         let change = self.vault.change(Some(&before), Record { status, ..before.clone() }, action);
         self.vault.commit(std::slice::from_ref(&change)).await?;
-        self.status().await
+        self.vault.watch.incident(incident, std::slice::from_ref(&self.id));
+        self.vault.status(&self.id).await
     }
 
     /// Says that the token may have leaked: what NIST SP 800-57 calls a suspected compromise. Other connections of the same
@@ -172,7 +192,8 @@ impl Connection {
     /// # Cancellation
     /// Safe: a dropped call cleared it or did not.
     pub async fn clear_suspicion(&self) -> Result<ConnectionStatus, Error> {
-        clear_suspicion(&self.vault, &self.id).await
+        let work = clear_suspicion(&self.vault, &self.id);
+        self.vault.watch.over(Operation::ClearSuspicion, Some(&self.id), work).await
     }
 
     /// Removes the token. From the first commit on, the connection is refused everywhere; then the database's files are
@@ -188,6 +209,6 @@ impl Connection {
     /// # Cancellation
     /// Safe: a dropped call removed the token or did not; repeat it to know and to finish.
     pub async fn disconnect(&self) -> Result<Receipt, Error> {
-        disconnect(&self.vault, &self.id).await
+        self.vault.watch.over(Operation::Disconnect, Some(&self.id), disconnect(&self.vault, &self.id)).await
     }
 }

@@ -9,6 +9,7 @@ use tokenkeep_core::Error;
 use tokenkeep_store::{Record, Timestamp, TokenSet};
 
 use crate::inner::Inner;
+use crate::observe::Operation;
 use crate::replacement::Replacement;
 use crate::status::{ConnectionState, ConnectionStatus};
 
@@ -64,7 +65,8 @@ impl DueConnections {
                     return Ok(Some(status));
                 }
             }
-            let page = self.vault.store.tokens_set(self.during.clone(), self.after.as_ref(), PAGE).await?;
+            let work = self.vault.store.tokens_set(self.during.clone(), self.after.as_ref(), PAGE);
+            let page = self.vault.watch.over(Operation::List, None, work).await?;
             let Some(last) = page.last() else { return Ok(None) };
             self.after = Some(TokenSet::of(last));
             self.page = page.into();

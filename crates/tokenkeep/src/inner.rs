@@ -14,6 +14,7 @@ use tokenkeep_store::{
 use crate::clock::Clock;
 use crate::disconnect::Hooks;
 use crate::high_water::HighWater;
+use crate::observe::Watch;
 use crate::replacement::ReplacementPolicy;
 use crate::uses::Uses;
 use crate::vault_keys::VaultKeys;
@@ -28,6 +29,7 @@ pub(crate) struct Inner {
     pub(crate) hooks: Hooks,
     pub(crate) uses: Uses,
     pub(crate) seen: HighWater,
+    pub(crate) watch: Watch,
     pub(crate) replacement: ReplacementPolicy,
 }
 

@@ -8,6 +8,7 @@ use tokenkeep_core::{Account, ConnectionId, CustomerAction, Error, ErrorKind, Or
 use tokenkeep_store::{Action, Change, Record, Scan, Status, Timestamp};
 
 use crate::inner::Inner;
+use crate::observe::{IncidentKind, Operation};
 use crate::status::{ConnectionState, ConnectionStatus};
 
 /// How many connections are marked in one commit.
@@ -141,15 +142,20 @@ impl LeakResponse {
             if let Some(marked) = self.marked.pop_front() {
                 return Ok(Some(marked));
             }
+            let watch = &self.vault.watch;
             match &self.from {
                 From::Done => return Ok(None),
                 From::One(id) => {
-                    self.marked = self.mark_with_twins(id).await?;
+                    let work = self.mark_with_twins(id);
+                    self.marked = watch.over(Operation::SuspectLeak, Some(id), work).await?;
                     self.from = From::Done;
                 }
                 From::Many(scan) => {
-                    let page = self.vault.store.scan(scan, self.after.as_ref(), PAGE).await?;
-                    let marked = self.mark_page(&page).await?;
+                    let work = async {
+                        let page = self.vault.store.scan(scan, self.after.as_ref(), PAGE).await?;
+                        Ok((self.mark_page(&page).await?, page))
+                    };
+                    let (marked, page) = watch.over(Operation::SuspectLeak, None, work).await?;
                     match page.last() {
                         Some(last) => self.after = Some(last.id.clone()),
                         None => self.from = From::Done,
@@ -193,7 +199,14 @@ impl LeakResponse {
             let changes: Vec<Change> = open.map(|record| self.marking(record)).collect();
             let done = if changes.is_empty() { Ok(()) } else { self.vault.commit(&changes).await };
             match done {
-                Ok(()) => return Ok(meant.into_iter().map(SuspectedToken::of).collect()),
+                Ok(()) => {
+                    let ids: Vec<ConnectionId> =
+                        changes.iter().map(|change| change.entry.id.clone()).collect();
+                    if !ids.is_empty() {
+                        self.vault.watch.incident(IncidentKind::Suspected, &ids);
+                    }
+                    return Ok(meant.into_iter().map(SuspectedToken::of).collect());
+                }
                 Err(error) if error.kind() == ErrorKind::Conflict => {}
                 Err(error) => return Err(error),
             }
@@ -233,7 +246,10 @@ impl LeakResponse {
                 return Ok(Some(SuspectedToken::of(&before)));
             }
             match self.vault.commit(&[self.marking(&before)]).await {
-                Ok(()) => return Ok(Some(SuspectedToken::of(&before))),
+                Ok(()) => {
+                    self.vault.watch.incident(IncidentKind::Suspected, std::slice::from_ref(id));
+                    return Ok(Some(SuspectedToken::of(&before)));
+                }
                 Err(error) if error.kind() == ErrorKind::Conflict => {}
                 Err(error) => return Err(error),
             }
@@ -255,6 +271,7 @@ pub(crate) async fn clear_suspicion(vault: &Inner, id: &ConnectionId) -> Result<
         let change =
             vault.change(Some(&before), Record { status: Status::Active, ..before.clone() }, Action::Cleared);
         vault.commit(std::slice::from_ref(&change)).await?;
+        vault.watch.incident(IncidentKind::Cleared, std::slice::from_ref(id));
     }
     vault.status(id).await
 }

@@ -4,6 +4,7 @@ use tokenkeep_core::{ConnectionId, Error};
 use tokenkeep_store::{Record, Scan};
 
 use crate::inner::Inner;
+use crate::observe::IncidentKind;
 
 /// How many other connections are named.
 const NAMED: u32 = 64;
@@ -48,7 +49,8 @@ impl Inner {
             others.extend(foreign.filter(|record| self.keys.records.fits(record)).map(|record| record.id));
         }
         tracing::warn!(others = others.len(), "one token is held for more than one tenant");
-        tracing::debug!(connection = %id, ?others, "one token is held for more than one tenant");
+        others.insert(0, id.clone());
+        self.watch.incident(IncidentKind::ReusedAcrossTenants, &others);
         Ok(true)
     }
 }

@@ -15,6 +15,7 @@ use crate::due::DueConnections;
 use crate::high_water::HighWater;
 use crate::inner::Inner;
 use crate::leak::LeakResponse;
+use crate::observe::{Observer, Operation, Watch};
 use crate::receipt::Receipt;
 use crate::replacement::ReplacementPolicy;
 use crate::status::ConnectionStatus;
@@ -36,6 +37,7 @@ pub struct VaultOptions {
     keys_beside_database: bool,
     clock: Option<Arc<dyn Clock>>,
     hooks: Hooks,
+    watch: Watch,
     replace_every: Option<u32>,
     replace_warning: Option<u32>,
 }
@@ -69,6 +71,12 @@ impl VaultOptions {
         self
     }
 
+    /// Is told of everything that the vault does: for metrics.
+    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.watch = Watch::new(Arc::new(observer));
+        self
+    }
+
     /// Another clock, for tests.
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
         self.clock = Some(Arc::new(clock));
@@ -95,6 +103,15 @@ impl VaultOptions {
         store: impl TokenStore + 'static,
         keys: impl KeyProvider + 'static,
     ) -> Result<Vault, Error> {
+        let watch = self.watch.clone();
+        watch.over(Operation::Open, None, self.open_unwatched(store, keys)).await
+    }
+
+    async fn open_unwatched(
+        self,
+        store: impl TokenStore + 'static,
+        keys: impl KeyProvider + 'static,
+    ) -> Result<Vault, Error> {
         let replacement = ReplacementPolicy::new(self.replace_every, self.replace_warning)?;
         if !self.keys_beside_database {
             refuse_beside(store.database_file(), keys.key_file())?;
@@ -115,6 +132,7 @@ impl VaultOptions {
                 hooks: self.hooks,
                 uses: Uses::new(self.strict_audit),
                 seen: HighWater::default(),
+                watch: self.watch,
                 replacement,
             }),
         })
@@ -177,12 +195,15 @@ impl Vault {
     ) -> Result<Vec<ConnectionStatus>, Error> {
         let tenant = TenantId::new(tenant)?;
         let after = after.map(|name| ConnectionId::new(tenant.as_str(), name.as_str())).transpose()?;
-        let records = self.inner.store.scan(&Scan::Tenant(tenant), after.as_ref(), limit).await?;
-        let mut listed = Vec::with_capacity(records.len());
-        for record in &records {
-            listed.push(self.inner.listed(record).await?);
-        }
-        Ok(listed)
+        let work = async {
+            let records = self.inner.store.scan(&Scan::Tenant(tenant), after.as_ref(), limit).await?;
+            let mut listed = Vec::with_capacity(records.len());
+            for record in &records {
+                listed.push(self.inner.listed(record).await?);
+            }
+            Ok(listed)
+        };
+        self.inner.watch.over(Operation::List, None, work).await
     }
 
     /// The connections whose token is to be replaced soon, but is not overdue, by that date: the ones to warn.
@@ -227,7 +248,7 @@ impl Vault {
     /// # Cancellation
     /// Safe: what is left is finished by the next call.
     pub async fn finish_disconnects(&self) -> Result<Vec<Receipt>, Error> {
-        finish_pending(&self.inner).await
+        self.inner.watch.over(Operation::FinishDisconnects, None, finish_pending(&self.inner)).await
     }
 
     /// The audit trail.
@@ -243,7 +264,7 @@ impl Vault {
     /// # Errors
     /// `StoreUnavailable` when the database does not answer. What was tampered with is no error but a [`Finding`](crate::Finding).
     pub async fn verify(&self) -> Result<Verification, Error> {
-        verify(&self.inner).await
+        self.inner.watch.over(Operation::Verify, None, verify(&self.inner)).await
     }
 
     /// Writes the counts of uses that are not in the audit trail yet. Call it now and then, before the trail is shown, and
@@ -252,6 +273,6 @@ impl Vault {
     /// # Errors
     /// `StoreUnavailable`; what was not written stays counted.
     pub async fn flush(&self) -> Result<(), Error> {
-        self.inner.uses.flush(&self.inner).await
+        self.inner.watch.over(Operation::Flush, None, self.inner.uses.flush(&self.inner)).await
     }
 }
