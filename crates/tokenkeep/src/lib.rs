@@ -32,6 +32,7 @@
 //! default is the vault alone.
 
 mod audit;
+mod check;
 mod clock;
 mod connect;
 mod connection;
@@ -53,6 +54,7 @@ mod vault_keys;
 mod verify;
 
 pub use audit::AuditTrail;
+pub use check::{DatabaseCheck, KeysCheck, Readiness, TrailCheck};
 pub use clock::{Clock, SystemClock};
 pub use connect::PreparedChange;
 pub use connection::Connection;

@@ -165,6 +165,8 @@ named! {
         ReadAudit = "read-audit",
         /// [`Vault::verify`](crate::Vault::verify).
         Verify = "verify",
+        /// [`Vault::check`](crate::Vault::check): it failed with what its first part failed with.
+        Check = "check",
         /// [`Vault::flush`](crate::Vault::flush).
         Flush = "flush",
     }
@@ -206,6 +208,21 @@ impl Watch {
         connection: Option<&ConnectionId>,
         work: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
+        let ended = |result: &Result<T, Error>| match result {
+            Ok(_) => Ended::Done,
+            Err(error) => Ended::Failed(error.kind()),
+        };
+        self.over_any(operation, connection, work, ended).await
+    }
+
+    /// The same for work that says in another way how it ended.
+    pub(crate) async fn over_any<T>(
+        &self,
+        operation: Operation,
+        connection: Option<&ConnectionId>,
+        work: impl Future<Output = T>,
+        ended: impl FnOnce(&T) -> Ended,
+    ) -> T {
         let span = span_of(operation);
         if let Some(connection) = connection {
             span.in_scope(|| tracing::debug!(%connection, "began"));
@@ -219,10 +236,7 @@ impl Watch {
             ended: Ended::Dropped,
         };
         let result = work.instrument(span).await;
-        call.ended = match &result {
-            Ok(_) => Ended::Done,
-            Err(error) => Ended::Failed(error.kind()),
-        };
+        call.ended = ended(&result);
         result
     }
 

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokenkeep_core::{ConnectionId, ConnectionName, Error, ErrorKind, TenantId, VaultId};
 use tokenkeep_keys::KeyProvider;
 use tokenkeep_store::{Scan, TokenStore};
 
 use crate::audit::AuditTrail;
+use crate::check::{Readiness, check};
 use crate::clock::{Clock, SystemClock};
 use crate::connection::Connection;
 use crate::disconnect::{Hooks, PurgeHook, finish_pending};
@@ -265,6 +267,27 @@ impl Vault {
     /// `StoreUnavailable` when the database does not answer. What was tampered with is no error but a [`Finding`](crate::Finding).
     pub async fn verify(&self) -> Result<Verification, Error> {
         self.inner.watch.over(Operation::Verify, None, verify(&self.inner)).await
+    }
+
+    /// Whether this instance can do its work: its keys open, its database answers, and the audit trail is whole as far as
+    /// a quick look can tell. For a readiness probe; it answers within two seconds.
+    ///
+    /// ```
+    /// # async fn example(vault: tokenkeep::Vault) {
+    /// let readiness = vault.check().await;
+    /// if !readiness.is_ready() {
+    ///     println!("{readiness}"); // answer 503
+    /// }
+    /// # }
+    /// ```
+    pub async fn check(&self) -> Readiness {
+        self.check_within(Duration::from_secs(2)).await
+    }
+
+    /// The same with another time-out, which counts for each of the three: they are looked at side by side.
+    pub async fn check_within(&self, limit: Duration) -> Readiness {
+        let watch = &self.inner.watch;
+        watch.over_any(Operation::Check, None, check(&self.inner, limit), Readiness::ended).await
     }
 
     /// Writes the counts of uses that are not in the audit trail yet. Call it now and then, before the trail is shown, and

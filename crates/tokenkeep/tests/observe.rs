@@ -109,6 +109,8 @@ async fn each_operation_is_told_once() {
     assert_eq!(counts.told(), once(Operation::ReadAudit));
     assert!(vault.verify().await.unwrap().is_whole());
     assert_eq!(counts.told(), once(Operation::Verify));
+    assert!(vault.check().await.is_ready());
+    assert_eq!(counts.told(), once(Operation::Check));
     vault.flush().await.unwrap();
     assert_eq!(counts.told(), once(Operation::Flush));
     assert_eq!(connection.suspect_leak().finish().await.unwrap().len(), 1);

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -126,19 +126,28 @@ pub(crate) struct Unsteady {
     pub(crate) steady: Arc<MemoryStore>,
     pub(crate) fails: AtomicBool,
     pub(crate) lags: AtomicBool,
+    /// What the vault's own row does: 0 is as usual, 1 fails, 2 hangs, 3 is another vault's.
+    pub(crate) vault_row: AtomicU8,
 }
 
 impl Unsteady {
     pub(crate) fn new(steady: &Arc<MemoryStore>) -> Arc<Self> {
         let (fails, lags) = (AtomicBool::new(false), AtomicBool::new(false));
-        Arc::new(Self { steady: Arc::clone(steady), fails, lags })
+        Arc::new(Self { steady: Arc::clone(steady), fails, lags, vault_row: AtomicU8::new(0) })
     }
 }
 
 #[async_trait]
 impl TokenStore for Unsteady {
     async fn vault(&self) -> Result<Option<VaultRecord>, Error> {
-        self.steady.vault().await
+        let mut found = self.steady.vault().await?;
+        match self.vault_row.load(Ordering::SeqCst) {
+            1 => return Err(ErrorKind::StoreUnavailable.into()),
+            2 => std::future::pending().await,
+            3 => found.iter_mut().for_each(|vault| vault.id = tokenkeep_core::VaultId::from_bytes([7; 16])),
+            _ => {}
+        }
+        Ok(found)
     }
 
     async fn init_vault(&self, vault: &VaultRecord) -> Result<VaultRecord, Error> {
