@@ -32,12 +32,16 @@ pub enum ErrorKind {
     ProviderMisbehaved,
     /// The connection holds a token already.
     AlreadyConnected,
+    /// The token that was to take another one's place is that one.
+    SameToken,
     /// There is no such connection, or it was disconnected.
     NotConnected,
     /// The provider refused the token once; it is not used until that is cleared up.
     Paused,
     /// The provider refused the token for good.
     Revoked,
+    /// The token may have leaked; it is not used until it is replaced.
+    Suspected,
     /// What the application cached for the disconnected connection is not cleared yet.
     PurgePending,
     /// The connection changed while this call was at work.
@@ -92,14 +96,24 @@ pub enum CustomerAction {
     Connect,
     /// Make a new token at the provider and put it in the old one's place.
     ReplaceToken,
+    /// The same, by the date that is shown with it: the token still works.
+    ReplaceSoon,
+    /// Delete the token at the provider at once, since others may have it; then make a new one and put it in its place.
+    DeleteAndReplace,
+    /// Delete the old token at the provider: another one took its place here.
+    DeleteOldToken,
     /// Enter a token of the account that is connected, or disconnect first to connect another one.
     UseSameAccount,
     /// Give the token the permissions that were asked for, or make one that has them.
     WidenScope,
     /// Disconnect first, or replace the token.
     ReplaceInstead,
+    /// Make a token for each connection: this one is used for another one too.
+    UseOwnToken,
     /// Nothing but waiting.
     TryAgainLater,
+    /// Tell the application's support: it is not the customer's to mend.
+    ContactSupport,
 }
 
 impl ErrorKind {
@@ -111,8 +125,10 @@ impl ErrorKind {
             | Self::TokenRefused
             | Self::OtherAccount
             | Self::ScopeTooSmall
+            | Self::SameToken
             | Self::Paused
-            | Self::Revoked => Fault::Customer,
+            | Self::Revoked
+            | Self::Suspected => Fault::Customer,
             Self::InvalidName
             | Self::Misuse
             | Self::NotFound
@@ -168,9 +184,11 @@ impl ErrorKind {
             }
             Self::ProviderMisbehaved => "the provider's answer is not what its API promises",
             Self::AlreadyConnected => "the connection holds a token already; replace it instead",
+            Self::SameToken => "the token is the one that the connection holds already; a new one is needed",
             Self::NotConnected => "the connection is not connected",
             Self::Paused => "the provider refused the token once; recheck the connection",
             Self::Revoked => "the provider refused the token for good; it must be replaced",
+            Self::Suspected => "the token may have leaked; it must be deleted at the provider and replaced",
             Self::PurgePending => "what was cached for the former connection is not cleared yet; try again",
             Self::Conflict => "something changed while this call was at work; try again",
             Self::StoreUnavailable => "the database did not answer; try again later",
@@ -194,7 +212,8 @@ impl ErrorKind {
     pub fn customer_action(self) -> Option<CustomerAction> {
         match self {
             Self::InvalidToken => Some(CustomerAction::EnterTokenAgain),
-            Self::TokenRefused | Self::Revoked => Some(CustomerAction::ReplaceToken),
+            Self::TokenRefused | Self::SameToken | Self::Revoked => Some(CustomerAction::ReplaceToken),
+            Self::Suspected => Some(CustomerAction::DeleteAndReplace),
             Self::OtherAccount => Some(CustomerAction::UseSameAccount),
             Self::ScopeTooSmall => Some(CustomerAction::WidenScope),
             Self::AlreadyConnected => Some(CustomerAction::ReplaceInstead),
@@ -217,11 +236,24 @@ impl fmt::Display for CustomerAction {
             Self::EnterTokenAgain => "Copy the token again and paste it whole.",
             Self::Connect => "Connect your account first.",
             Self::ReplaceToken => "Make a new token at the provider and enter it here.",
+            Self::ReplaceSoon => "Make a new token at the provider soon and enter it here.",
+            Self::DeleteOldToken => {
+                "Delete the old token at the provider: it stays valid there until you do."
+            }
             Self::UseSameAccount => {
                 "Enter a token of the account that is connected, or disconnect first to connect another one."
             }
             Self::WidenScope => "Give the token the permissions that were asked for.",
             Self::ReplaceInstead => "Replace the token, or disconnect first.",
+            Self::DeleteAndReplace => {
+                "This token may have leaked. Delete it at the provider now, then make a new one there and enter it here."
+            }
+            Self::UseOwnToken => {
+                "This token is used for another connection too. Make a token of its own for each at the provider."
+            }
+            Self::ContactSupport => {
+                "Something is wrong on our side, and the token is not used meanwhile. Please contact our support."
+            }
             Self::TryAgainLater => "Please try again in a few minutes.",
         })
     }

@@ -10,7 +10,7 @@ use tokenkeep_core::{
 
 /// Kind, fault, whether it can be tried again, what the customer can do.
 #[rustfmt::skip]
-const KINDS: [(ErrorKind, Fault, bool, Option<CustomerAction>); 27] = {
+const KINDS: [(ErrorKind, Fault, bool, Option<CustomerAction>); 29] = {
     use CustomerAction as Do;
     use ErrorKind as Kind;
     [
@@ -25,9 +25,11 @@ const KINDS: [(ErrorKind, Fault, bool, Option<CustomerAction>); 27] = {
         (Kind::ProviderUnavailable, Fault::Provider, true, Some(Do::TryAgainLater)),
         (Kind::ProviderMisbehaved, Fault::Provider, false, None),
         (Kind::AlreadyConnected, Fault::Caller, false, Some(Do::ReplaceInstead)),
+        (Kind::SameToken, Fault::Customer, false, Some(Do::ReplaceToken)),
         (Kind::NotConnected, Fault::Caller, false, Some(Do::Connect)),
         (Kind::Paused, Fault::Customer, false, Some(Do::TryAgainLater)),
         (Kind::Revoked, Fault::Customer, false, Some(Do::ReplaceToken)),
+        (Kind::Suspected, Fault::Customer, false, Some(Do::DeleteAndReplace)),
         (Kind::PurgePending, Fault::Caller, true, Some(Do::TryAgainLater)),
         (Kind::Conflict, Fault::Caller, true, Some(Do::TryAgainLater)),
         (Kind::StoreUnavailable, Fault::Operator, true, Some(Do::TryAgainLater)),
@@ -64,9 +66,11 @@ fn each_kind_and_each_action_has_words_of_its_own() {
     for (kind, ..) in KINDS {
         assert!(kind.message().contains(' ') && messages.insert(kind.message()), "{kind:?}");
     }
-    let actions: HashSet<CustomerAction> = KINDS.iter().filter_map(|kind| kind.3).collect();
+    use CustomerAction::{ContactSupport, DeleteOldToken, ReplaceSoon, UseOwnToken};
+    let mut actions: HashSet<CustomerAction> = KINDS.iter().filter_map(|kind| kind.3).collect();
+    actions.extend([ReplaceSoon, DeleteOldToken, UseOwnToken, ContactSupport]);
     let words: HashSet<String> = actions.iter().map(ToString::to_string).collect();
-    assert_eq!((actions.len(), words.len()), (7, 7));
+    assert_eq!((actions.len(), words.len()), (12, 12));
     assert!(words.iter().all(|text| text.ends_with('.')), "{words:?}");
 }
 

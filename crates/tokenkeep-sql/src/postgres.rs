@@ -9,13 +9,15 @@ mod vault;
 mod write;
 
 use std::fmt;
+use std::ops::Range;
 
 use async_trait::async_trait;
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, PgPool};
 use tokenkeep_core::{ConnectionId, Error, ErrorKind, KekId};
 use tokenkeep_store::{
-    AuditChain, AuditEntry, AuditHead, Change, Record, Scan, Scrub, StoredCheckpoint, TokenStore, VaultRecord,
+    AuditChain, AuditEntry, AuditHead, Change, Record, Scan, Scrub, StoredCheckpoint, Timestamp, TokenSet,
+    TokenStore, VaultRecord,
 };
 
 use failure::failure;
@@ -201,6 +203,22 @@ impl TokenStore for PostgresStore {
         let Some(query) = queries::scan(scan, after, limit)? else {
             return Ok(Vec::new());
         };
+        in_time(async {
+            let mut lease = Lease::of(&self.pool).await?;
+            let rows = query.fetch_all(&mut *lease).await.map_err(failure)?;
+            lease.done();
+            rows.iter().map(queries::record).collect()
+        })
+        .await
+    }
+
+    async fn tokens_set(
+        &self,
+        during: Range<Timestamp>,
+        after: Option<&TokenSet>,
+        limit: u32,
+    ) -> Result<Vec<Record>, Error> {
+        let query = queries::tokens_set(&during, after, limit);
         in_time(async {
             let mut lease = Lease::of(&self.pool).await?;
             let rows = query.fetch_all(&mut *lease).await.map_err(failure)?;

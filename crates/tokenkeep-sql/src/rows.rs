@@ -1,9 +1,11 @@
 //! What rows say, for any database: each column has the same name and meaning in all of them.
 
+use std::ops::Range;
+
 use tokenkeep_core::{Account, ConnectionId, Error, Incarnation, Revision, SecretVersion, VaultId};
 use tokenkeep_store::{
     Action, AuditDraft, AuditEntry, AuditHead, Purge, Record, SHARDS, Sealed, Status, StoredCheckpoint,
-    Timestamp, VaultRecord,
+    Timestamp, TokenSet, VaultRecord,
 };
 
 use crate::columns::{Columns, array, kek_id, parsed, payload_kind, purpose, tampered, to_unsigned};
@@ -101,6 +103,18 @@ pub(crate) fn audit_entry(row: &impl Columns, subject: Option<String>) -> Result
         subject,
     };
     Ok(AuditEntry { shard: shard(row)?, sequence: counter(row, "sequence")?, draft, mac: mac(row)? })
+}
+
+/// Behind which place a page of `tokens_set` begins.
+pub(crate) fn first_token_set<'a>(
+    during: &Range<Timestamp>,
+    after: Option<&'a TokenSet>,
+) -> (i64, &'a str, &'a str) {
+    // The empty text is before all names.
+    let from = (during.start.as_millis(), "", "");
+    let behind =
+        after.map(|place| (place.at.as_millis(), place.id.tenant().as_str(), place.id.name().as_str()));
+    behind.map_or(from, |behind| behind.max(from))
 }
 
 /// A checkpoint, with its note, which each database keeps in its own way.

@@ -8,6 +8,7 @@ mod rows;
 mod sealed;
 
 use std::fmt;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,8 +17,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use sqlx::{Sqlite, Transaction};
 use tokenkeep_core::{ConnectionId, Error, KekId};
 use tokenkeep_store::{
-    AuditChain, AuditEntry, AuditHead, Change, Record, SHARDS, Scan, Scrub, StoredCheckpoint, TokenStore,
-    VaultRecord,
+    AuditChain, AuditEntry, AuditHead, Change, Record, SHARDS, Scan, Scrub, StoredCheckpoint, Timestamp,
+    TokenSet, TokenStore, VaultRecord,
 };
 
 use failure::failure;
@@ -106,6 +107,17 @@ impl TokenStore for SqliteStore {
         let Some(query) = rows::scan(scan, after, limit)? else {
             return Ok(Vec::new());
         };
+        let rows = query.fetch_all(&self.readers).await.map_err(failure)?;
+        rows.iter().map(rows::record).collect()
+    }
+
+    async fn tokens_set(
+        &self,
+        during: Range<Timestamp>,
+        after: Option<&TokenSet>,
+        limit: u32,
+    ) -> Result<Vec<Record>, Error> {
+        let query = rows::tokens_set(&during, after, limit);
         let rows = query.fetch_all(&self.readers).await.map_err(failure)?;
         rows.iter().map(rows::record).collect()
     }

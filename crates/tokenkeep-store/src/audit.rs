@@ -39,13 +39,18 @@ pub enum Action {
     Resumed,
     /// The provider refused the token for good.
     Revoked,
+    /// The token may have leaked; it is not used until it is replaced.
+    Suspected,
+    /// Whoever runs the application said that the token had not leaked.
+    Cleared,
     /// The token's DEK was moved to another KEK.
     Rewrapped,
 }
 
 stored_as_text! { Action:
     Connected = "connected", Replaced = "replaced", Disconnected = "disconnected", Purged = "purged", Used = "used",
-    UsedAgain = "used-again", Created = "created", Paused = "paused", Resumed = "resumed", Revoked = "revoked", Rewrapped = "rewrapped",
+    UsedAgain = "used-again", Created = "created", Paused = "paused", Resumed = "resumed", Revoked = "revoked",
+    Suspected = "suspected", Cleared = "cleared", Rewrapped = "rewrapped",
 }
 
 impl Action {

@@ -1,7 +1,7 @@
 //! The reference: a store without a database, for tests and for the shape of the contract.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
+use std::ops::{Bound, Range};
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
@@ -9,7 +9,7 @@ use tokenkeep_core::{ConnectionId, Error, ErrorKind, KekId};
 
 use crate::{
     AuditChain, AuditEntry, AuditHead, Change, Expected, Purge, Record, RecordChange, SHARDS, Scan, Scrub,
-    StoredCheckpoint, TokenStore, VaultRecord, shard_of,
+    StoredCheckpoint, Timestamp, TokenSet, TokenStore, VaultRecord, shard_of,
 };
 
 /// Keeps everything in memory, and nothing when it is dropped.
@@ -76,6 +76,10 @@ fn matches(scan: &Scan, record: &Record) -> bool {
         Scan::Tenant(tenant) => record.id.tenant() == tenant,
         Scan::UnderKek(kek) => record.sealed.as_ref().is_some_and(|sealed| sealed.kek == *kek),
         Scan::PurgePending => record.purge == Purge::Pending,
+        Scan::Fingerprint { of, tenant } => {
+            record.sealed.as_ref().is_some_and(|sealed| sealed.fingerprint == *of)
+                && tenant.as_ref().is_none_or(|tenant| record.id.tenant() == tenant)
+        }
     }
 }
 
@@ -112,6 +116,21 @@ impl TokenStore for MemoryStore {
         let state = self.state();
         let found = state.records.range((from, Bound::Unbounded)).map(|(_, record)| record);
         Ok(found.filter(|record| matches(scan, record)).take(limit as usize).cloned().collect())
+    }
+
+    async fn tokens_set(
+        &self,
+        during: Range<Timestamp>,
+        after: Option<&TokenSet>,
+        limit: u32,
+    ) -> Result<Vec<Record>, Error> {
+        let state = self.state();
+        let held = state.records.values().filter(|record| record.sealed.is_some());
+        let due = held.filter(|record| during.contains(&record.token_set_at));
+        let mut found: Vec<(TokenSet, &Record)> = due.map(|record| (TokenSet::of(record), record)).collect();
+        found.retain(|(place, _)| after.is_none_or(|after| place > after));
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(found.into_iter().take(limit as usize).map(|(_, record)| record.clone()).collect())
     }
 
     async fn commit(&self, changes: &[Change], chain: &AuditChain) -> Result<(), Error> {

@@ -18,6 +18,8 @@ pub enum Status {
     Paused,
     /// The provider refused it for good; it must be replaced.
     Revoked,
+    /// Whoever runs the application said that it may have leaked; it must be deleted at the provider and replaced.
+    Suspected,
     /// It is gone; the record is a tombstone.
     Disconnected,
 }
@@ -53,7 +55,7 @@ macro_rules! stored_as_text {
 }
 pub(crate) use stored_as_text;
 
-stored_as_text! { Status: Active = "active", Paused = "paused", Revoked = "revoked", Disconnected = "disconnected" }
+stored_as_text! { Status: Active = "active", Paused = "paused", Revoked = "revoked", Suspected = "suspected", Disconnected = "disconnected" }
 stored_as_text! { Purge: NotDue = "not-due", Pending = "pending", Done = "done" }
 
 /// The parts of a record that hold the token. A tombstone has none.

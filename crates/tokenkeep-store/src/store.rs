@@ -1,13 +1,16 @@
 //! The seam between a vault and its database.
 
 use std::fmt;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokenkeep_core::{ConnectionId, Error, KekId, Revision, TenantId};
 
-use crate::{AuditChain, AuditDraft, AuditEntry, AuditHead, Record, StoredCheckpoint, VaultRecord};
+use crate::{
+    AuditChain, AuditDraft, AuditEntry, AuditHead, Record, StoredCheckpoint, Timestamp, VaultRecord,
+};
 
 /// What a change expects to find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +54,31 @@ pub enum Scan {
     UnderKek(KekId),
     /// Tombstones whose purge is pending.
     PurgePending,
+    /// Those whose token has this fingerprint, all 32 bytes of it. However many records there are, the database goes by an
+    /// index.
+    Fingerprint {
+        /// The fingerprint.
+        of: [u8; 32],
+        /// Only this tenant's.
+        tenant: Option<TenantId>,
+    },
+}
+
+/// A record's place in the order of [`TokenStore::tokens_set`].
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TokenSet {
+    /// When its token was set.
+    pub at: Timestamp,
+    /// Whose record it is.
+    pub id: ConnectionId,
+}
+
+impl TokenSet {
+    /// The place of this record.
+    #[must_use]
+    pub fn of(record: &Record) -> Self {
+        Self { at: record.token_set_at, id: record.id.clone() }
+    }
 }
 
 /// How far the bytes of removed rows are gone from the database's files.
@@ -106,6 +134,19 @@ pub trait TokenStore: Send + Sync + fmt::Debug {
     /// As said at the trait.
     async fn scan(&self, scan: &Scan, after: Option<&ConnectionId>, limit: u32)
     -> Result<Vec<Record>, Error>;
+
+    /// Up to `limit` records that hold a token which was set in this time, the oldest token first (then by tenant and name,
+    /// by bytes), from behind `after`. What changes meanwhile may or may not be seen; what doesn't is seen exactly once.
+    /// However many records there are, a page costs as much as what is on it: the database goes by an index.
+    ///
+    /// # Errors
+    /// As said at the trait.
+    async fn tokens_set(
+        &self,
+        during: Range<Timestamp>,
+        after: Option<&TokenSet>,
+        limit: u32,
+    ) -> Result<Vec<Record>, Error>;
 
     /// Makes all the changes in one transaction, and chains their entries with `chain`.
     ///
@@ -181,6 +222,15 @@ macro_rules! forward_to_inner {
                 limit: u32,
             ) -> Result<Vec<Record>, Error> {
                 (**self).scan(scan, after, limit).await
+            }
+
+            async fn tokens_set(
+                &self,
+                during: Range<Timestamp>,
+                after: Option<&TokenSet>,
+                limit: u32,
+            ) -> Result<Vec<Record>, Error> {
+                (**self).tokens_set(during, after, limit).await
             }
 
             async fn commit(&self, changes: &[Change], chain: &AuditChain) -> Result<(), Error> {

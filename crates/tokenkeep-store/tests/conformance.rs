@@ -1,5 +1,6 @@
 //! The reference keeps the contract, and a store that breaks it is named.
 
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
@@ -8,7 +9,7 @@ use tokenkeep_core::{ConnectionId, Error, ErrorKind, KekId};
 use tokenkeep_store::conformance::{run_all, sample_change, sample_id, sample_record};
 use tokenkeep_store::{
     AuditChain, AuditEntry, AuditHead, Change, Expected, MemoryStore, Record, Scan, Scrub, Status,
-    StoredCheckpoint, TokenStore, VaultRecord,
+    StoredCheckpoint, Timestamp, TokenSet, TokenStore, VaultRecord,
 };
 
 #[tokio::test]
@@ -75,6 +76,9 @@ enum Flaw {
     TakesEachCheckpoint,
     LooksAndThenPuts,
     KeepsTheFirstCheckpoint,
+    AgesByTimeAlone,
+    AgesTombstones,
+    FindsWhatBeginsAlike,
 }
 
 const FLAWS: [(Flaw, &str); 21] = [
@@ -99,6 +103,9 @@ const FLAWS: [(Flaw, &str); 21] = [
     (Flaw::TakesEachCheckpoint, "checkpoints_replace_the_one_before"),
     (Flaw::LooksAndThenPuts, "checkpoints_have_one_winner"),
     (Flaw::KeepsTheFirstCheckpoint, "checkpoints_replace_the_one_before"),
+    (Flaw::FindsWhatBeginsAlike, "fingerprints_are_found"),
+    (Flaw::AgesByTimeAlone, "ages_are_in_order"),
+    (Flaw::AgesTombstones, "ages_are_in_order"),
 ];
 
 #[derive(Debug)]
@@ -198,8 +205,46 @@ impl TokenStore for Flawed {
                 all.truncate(limit as usize);
                 Ok(all)
             }
+            Flaw::FindsWhatBeginsAlike => {
+                let Scan::Fingerprint { of, tenant } = scan else {
+                    return self.inner.scan(scan, after, limit).await;
+                };
+                let mut all = self.inner.scan(&Scan::All, after, u32::MAX).await?;
+                all.retain(|record| {
+                    tenant.as_ref().is_none_or(|tenant| record.id.tenant() == tenant)
+                        && record.sealed.as_ref().is_some_and(|sealed| sealed.fingerprint[..8] == of[..8])
+                });
+                all.truncate(limit as usize);
+                Ok(all)
+            }
             Flaw::IgnoresTheLimit => self.inner.scan(scan, after, u32::MAX).await,
             _ => self.inner.scan(scan, after, limit).await,
+        }
+    }
+
+    async fn tokens_set(
+        &self,
+        during: Range<Timestamp>,
+        after: Option<&TokenSet>,
+        limit: u32,
+    ) -> Result<Vec<Record>, Error> {
+        match self.flaw {
+            // The cursor that a plain `token_set_at > ?` would be.
+            Flaw::AgesByTimeAlone => {
+                let mut found = self.inner.tokens_set(during, None, u32::MAX).await?;
+                found.retain(|record| after.is_none_or(|after| record.token_set_at > after.at));
+                found.truncate(limit as usize);
+                Ok(found)
+            }
+            Flaw::AgesTombstones => {
+                let mut found = self.inner.scan(&Scan::All, None, u32::MAX).await?;
+                found.retain(|record| during.contains(&record.token_set_at));
+                found.retain(|record| after.is_none_or(|after| TokenSet::of(record) > *after));
+                found.sort_by_key(TokenSet::of);
+                found.truncate(limit as usize);
+                Ok(found)
+            }
+            _ => self.inner.tokens_set(during, after, limit).await,
         }
     }
 

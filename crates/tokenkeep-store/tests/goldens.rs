@@ -109,8 +109,8 @@ fn a_tenant_stays_in_its_shard() {
 
 #[test]
 fn names_stay_what_they_are() {
-    let statuses = [Status::Active, Status::Paused, Status::Revoked, Status::Disconnected];
-    assert_eq!(statuses.map(Status::name), ["active", "paused", "revoked", "disconnected"]);
+    let statuses = [Status::Active, Status::Paused, Status::Revoked, Status::Suspected, Status::Disconnected];
+    assert_eq!(statuses.map(Status::name), ["active", "paused", "revoked", "suspected", "disconnected"]);
     assert_eq!(statuses.map(|status| Status::from_name(status.name())), statuses.map(Some));
     let purges = [Purge::NotDue, Purge::Pending, Purge::Done];
     assert_eq!(purges.map(Purge::name), ["not-due", "pending", "done"]);
@@ -126,6 +126,8 @@ fn names_stay_what_they_are() {
         (Action::Paused, "paused"),
         (Action::Resumed, "resumed"),
         (Action::Revoked, "revoked"),
+        (Action::Suspected, "suspected"),
+        (Action::Cleared, "cleared"),
         (Action::Rewrapped, "rewrapped"),
     ];
     for (action, name) in actions {

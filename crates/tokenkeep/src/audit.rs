@@ -7,6 +7,7 @@ use tokenkeep_store::{AuditEntry, shard_of};
 
 use crate::export::AuditExport;
 use crate::inner::Inner;
+use crate::observe::Operation;
 
 /// How many entries are read at a time.
 const PAGE: u32 = 256;
@@ -49,9 +50,13 @@ impl AuditTrail {
     pub async fn of_tenant(
         &self,
         tenant: impl AsRef<str>,
-        mut after: u64,
+        after: u64,
         limit: usize,
     ) -> Result<Vec<AuditEntry>, Error> {
+        self.vault.watch.over(Operation::ReadAudit, None, self.read(tenant.as_ref(), after, limit)).await
+    }
+
+    async fn read(&self, tenant: &str, mut after: u64, limit: usize) -> Result<Vec<AuditEntry>, Error> {
         let tenant = TenantId::new(tenant)?;
         let shard = shard_of(&tenant);
         let mut found = Vec::new();

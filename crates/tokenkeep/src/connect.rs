@@ -10,6 +10,8 @@ use tokenkeep_store::{Action, AuditChain, Change, Purge, Record, Status, Timesta
 
 use crate::disconnect::purge;
 use crate::inner::{Inner, TokenPlace};
+use crate::kept::KeptToken;
+use crate::observe::Operation;
 
 /// A token that its provider accepted, sealed and ready to be committed. Nothing has changed anywhere yet.
 #[derive(Debug)]
@@ -18,6 +20,10 @@ pub struct PreparedChange {
     vault: Arc<Inner>,
     change: Change,
     account: Account,
+    /// As of when it was prepared.
+    reused: Vec<ConnectionId>,
+    /// Whether the operator was told that another tenant holds the token.
+    told: bool,
 }
 
 impl PreparedChange {
@@ -47,13 +53,40 @@ impl PreparedChange {
     ///
     /// # Cancellation
     /// Safe: committed wholly or not at all.
-    pub async fn commit(&self) -> Result<&Account, Error> {
+    pub async fn commit(&self) -> Result<KeptToken, Error> {
+        let id = &self.change.entry.id;
+        self.vault.watch.over(Operation::Commit, Some(id), self.commit_unwatched()).await
+    }
+
+    pub(crate) async fn commit_unwatched(&self) -> Result<KeptToken, Error> {
         match self.vault.commit(std::slice::from_ref(&self.change)).await {
             Err(error) if error.kind() == ErrorKind::Conflict && self.is_in_place().await? => {}
             done => done?,
         }
-        tracing::debug!(action = self.change.entry.action.name(), "token committed");
-        Ok(&self.account)
+        // Of two that connect one token at the same time, the later one sees the other here.
+        let mut kept = self.kept();
+        match self.look_again().await {
+            Ok(reused) => kept.reused = reused,
+            // The token is kept all the same, and its status names them.
+            Err(error) => tracing::warn!(error = %error.report(), "not known whether the token is reused"),
+        }
+        Ok(kept)
+    }
+
+    /// What [`commit`](Self::commit) gives, for an application that commits the change itself.
+    #[must_use]
+    pub fn kept(&self) -> KeptToken {
+        let replaced = self.change.entry.action == Action::Replaced;
+        KeptToken { account: self.account.clone(), replaced, reused: self.reused.clone() }
+    }
+
+    async fn look_again(&self) -> Result<Vec<ConnectionId>, Error> {
+        let sealed = self.change.record.as_ref().and_then(|step| step.record.sealed.as_ref());
+        let fingerprint = sealed.ok_or(ErrorKind::Internal)?.fingerprint;
+        if !self.told {
+            self.vault.tell_other_tenants(&self.change.entry.id, &fingerprint).await?;
+        }
+        self.vault.reused(&self.change.entry.id, &fingerprint).await
     }
 
     async fn is_in_place(&self) -> Result<bool, Error> {
@@ -88,6 +121,8 @@ pub(crate) async fn prepare_connect(
         incarnation: Incarnation::random()?,
         secret_version: SecretVersion::FIRST,
     };
+    let (reused, told) =
+        reuse(vault, id, &vault.keys.fingerprints.of(&spec.origin, place.kind, token)).await?;
     let sealed = vault.seal(id, &place, token).await?;
     let now = vault.now();
     let record = Record {
@@ -109,7 +144,22 @@ pub(crate) async fn prepare_connect(
         mac: [0; 32],
     };
     let change = vault.change(before.as_ref(), record, Action::Connected);
-    Ok(PreparedChange { vault: Arc::clone(vault), change, account })
+    Ok(PreparedChange { vault: Arc::clone(vault), change, account, reused, told })
+}
+
+/// Where else the token is held, as of now, and whether the operator was told of another tenant. One that may have leaked
+/// is not taken under another name.
+async fn reuse(
+    vault: &Inner,
+    id: &ConnectionId,
+    fingerprint: &[u8; 32],
+) -> Result<(Vec<ConnectionId>, bool), Error> {
+    let twins = vault.twins(id, fingerprint).await?;
+    if twins.iter().any(|twin| twin.status == Status::Suspected) {
+        return Err(ErrorKind::Suspected.into());
+    }
+    let told = vault.tell_other_tenants(id, fingerprint).await?;
+    Ok((twins.into_iter().map(|twin| twin.id).collect(), told))
 }
 
 pub(crate) async fn prepare_replace(
@@ -121,10 +171,16 @@ pub(crate) async fn prepare_replace(
     let before = vault.load(id).await?.filter(|record| record.status != Status::Disconnected);
     let before = before.ok_or(ErrorKind::NotConnected)?;
     same_provider(&before, provider)?;
+    // Its age would begin anew, and who then deletes "the old one" deletes both.
+    let fingerprint = vault.keys.fingerprints.of(&before.origin, before.kind, token);
+    if before.sealed.as_ref().is_some_and(|sealed| sealed.fingerprint == fingerprint) {
+        return Err(ErrorKind::SameToken.into());
+    }
     let account = check(provider, token).await?;
     if before.account.as_ref().map(Account::id) != Some(account.id()) {
         return Err(ErrorKind::OtherAccount.into());
     }
+    let (reused, told) = reuse(vault, id, &fingerprint).await?;
     let mut record = before.clone();
     record.secret_version = before.secret_version.next();
     record.sealed = Some(vault.seal(id, &TokenPlace::of(&record), token).await?);
@@ -133,7 +189,7 @@ pub(crate) async fn prepare_replace(
     record.token_set_at = vault.now();
     record.expires_at = None;
     let change = vault.change(Some(&before), record, Action::Replaced);
-    Ok(PreparedChange { vault: Arc::clone(vault), change, account })
+    Ok(PreparedChange { vault: Arc::clone(vault), change, account, reused, told })
 }
 
 /// A record's token may be sent to its own provider alone.

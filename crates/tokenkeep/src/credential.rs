@@ -11,6 +11,7 @@ use tokenkeep_core::{
 use tokenkeep_store::{Action, Change, Record, Status};
 
 use crate::inner::Inner;
+use crate::observe::{IncidentKind, Operation};
 
 /// The longest identifier of a provider that is put on record.
 const MAX_SUBJECT: usize = 128;
@@ -56,6 +57,8 @@ impl ConnectionCredential {
             Status::Paused | Status::Revoked if self.probe.is_some() => {}
             Status::Paused => return Err(ErrorKind::Paused.into()),
             Status::Revoked => return Err(ErrorKind::Revoked.into()),
+            // That the provider still accepts it says nothing about who else has it: there is nothing to probe.
+            Status::Suspected => return Err(ErrorKind::Suspected.into()),
             _ => return Err(ErrorKind::NotConnected.into()),
         }
         if record.provider != *usage.provider || record.origin != *usage.origin {
@@ -78,7 +81,11 @@ impl ConnectionCredential {
             let change = self.vault.change(Some(&before), after, Action::Paused);
             match self.vault.commit(std::slice::from_ref(&change)).await {
                 Err(error) if error.kind() == ErrorKind::Conflict => {}
-                done => return done,
+                Err(error) => return Err(error),
+                Ok(()) => {
+                    self.vault.watch.incident(IncidentKind::Paused, std::slice::from_ref(&self.id));
+                    return Ok(());
+                }
             }
         }
         Err(ErrorKind::Conflict.into())
@@ -104,6 +111,31 @@ impl ConnectionCredential {
 #[async_trait]
 impl CredentialSource for ConnectionCredential {
     async fn issue(&self, usage: Use<'_>) -> Result<IssuedToken, Error> {
+        self.vault.watch.over(Operation::Use, Some(&self.id), self.issue_unwatched(usage)).await
+    }
+
+    async fn report(
+        &self,
+        incarnation: Incarnation,
+        secret_version: SecretVersion,
+        outcome: Outcome<'_>,
+    ) -> Result<(), Error> {
+        let watch = &self.vault.watch;
+        match outcome {
+            Outcome::Refused(Meaning::TokenRefused) if self.probe.is_none() => {
+                watch.over(Operation::Report, Some(&self.id), self.pause(incarnation, secret_version)).await
+            }
+            Outcome::Created(subject) => {
+                let work = self.note_created(incarnation, secret_version, subject);
+                watch.over(Operation::Report, Some(&self.id), work).await
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl ConnectionCredential {
+    async fn issue_unwatched(&self, usage: Use<'_>) -> Result<IssuedToken, Error> {
         let (mut read_at, mut record) = self.permitted(usage).await?;
         for tries in 1..=TRIES {
             // On record before the key is even asked for.
@@ -123,20 +155,5 @@ impl CredentialSource for ConnectionCredential {
             }
         }
         Err(ErrorKind::Conflict.into())
-    }
-
-    async fn report(
-        &self,
-        incarnation: Incarnation,
-        secret_version: SecretVersion,
-        outcome: Outcome<'_>,
-    ) -> Result<(), Error> {
-        match outcome {
-            Outcome::Refused(Meaning::TokenRefused) if self.probe.is_none() => {
-                self.pause(incarnation, secret_version).await
-            }
-            Outcome::Created(subject) => self.note_created(incarnation, secret_version, subject).await,
-            _ => Ok(()),
-        }
     }
 }

@@ -8,6 +8,7 @@ use tokenkeep_core::{ConnectionId, Error, ErrorKind, Incarnation};
 use tokenkeep_store::{Action, Purge, Record, Scan, Scrub, Status, Timestamp};
 
 use crate::inner::Inner;
+use crate::observe::IncidentKind;
 use crate::receipt::{Backups, Receipt};
 
 /// How many interrupted disconnects are read at a time.
@@ -146,7 +147,6 @@ async fn remove(vault: &Inner, id: &ConnectionId) -> Result<Record, Error> {
         let change = vault.change(Some(&before), after, Action::Disconnected);
         match vault.commit(std::slice::from_ref(&change)).await {
             Ok(()) => {
-                tracing::debug!("token removed");
                 // `change` was made with its record two lines above.
                 return change.record.map(|step| step.record).ok_or_else(|| ErrorKind::Internal.into());
             }
@@ -176,6 +176,7 @@ pub(crate) async fn purge(vault: &Inner, tombstone: &Record) -> Purged {
             Ok(()) => purged.done.push(*name),
             Err(_) => {
                 tracing::warn!(hook = name, "purge hook failed; it is pending");
+                vault.watch.incident(IncidentKind::HookFailed, std::slice::from_ref(&tombstone.id));
                 purged.pending.push(*name);
             }
         }

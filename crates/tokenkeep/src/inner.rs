@@ -15,6 +15,8 @@ use crate::checkpoint::CheckpointSink;
 use crate::clock::Clock;
 use crate::disconnect::Hooks;
 use crate::high_water::HighWater;
+use crate::observe::Watch;
+use crate::replacement::ReplacementPolicy;
 use crate::uses::Uses;
 use crate::vault_keys::VaultKeys;
 
@@ -29,6 +31,8 @@ pub(crate) struct Inner {
     pub(crate) uses: Uses,
     pub(crate) seen: HighWater,
     pub(crate) sink: Option<Arc<dyn CheckpointSink>>,
+    pub(crate) watch: Watch,
+    pub(crate) replacement: ReplacementPolicy,
 }
 
 impl Inner {

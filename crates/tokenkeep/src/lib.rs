@@ -37,29 +37,44 @@
 
 mod audit;
 mod chain_walk;
+mod check;
 mod checkpoint;
 mod clock;
 mod connect;
 mod connection;
 mod credential;
 mod disconnect;
+mod due;
 mod export;
 mod high_water;
 mod inner;
+mod kept;
+mod leak;
+mod observe;
 mod receipt;
+mod replacement;
+mod reuse;
+mod status;
 mod uses;
 mod vault;
 mod vault_keys;
 mod verify;
 
 pub use audit::AuditTrail;
+pub use check::{DatabaseCheck, KeysCheck, Readiness, TrailCheck};
 pub use checkpoint::{BadCheckpoint, Checkpoint, CheckpointFile, CheckpointKey, CheckpointSink};
 pub use clock::{Clock, SystemClock};
 pub use connect::PreparedChange;
-pub use connection::{Connection, ConnectionState, ConnectionStatus};
+pub use connection::Connection;
 pub use disconnect::PurgeHook;
+pub use due::DueConnections;
 pub use export::{AuditCursor, AuditExport};
+pub use kept::KeptToken;
+pub use leak::{LeakResponse, SuspectedToken};
+pub use observe::{Ended, Incident, IncidentKind, Observed, Observer, Operation};
 pub use receipt::{Backups, Receipt};
+pub use replacement::Replacement;
+pub use status::{ConnectionState, ConnectionStatus};
 pub use vault::{Vault, VaultOptions};
 pub use verify::{CheckpointCopy, Finding, Verification, VerifiedUpTo, VerifyProgress, VerifyRun};
 

@@ -9,13 +9,19 @@ use tokenkeep_keys::KeyProvider;
 use tokenkeep_store::{Scan, TokenStore};
 
 use crate::audit::AuditTrail;
+use crate::check::{Readiness, check};
 use crate::checkpoint::{self, Checkpoint, CheckpointKey, CheckpointSink};
 use crate::clock::{Clock, SystemClock};
-use crate::connection::{Connection, ConnectionStatus};
+use crate::connection::Connection;
 use crate::disconnect::{Hooks, PurgeHook, finish_pending};
+use crate::due::DueConnections;
 use crate::high_water::HighWater;
 use crate::inner::Inner;
+use crate::leak::LeakResponse;
+use crate::observe::{Observer, Operation, Watch};
 use crate::receipt::Receipt;
+use crate::replacement::ReplacementPolicy;
+use crate::status::ConnectionStatus;
 use crate::uses::Uses;
 use crate::vault_keys;
 use crate::verify::{Verification, VerifyRun};
@@ -35,6 +41,9 @@ pub struct VaultOptions {
     clock: Option<Arc<dyn Clock>>,
     hooks: Hooks,
     sink: Option<Arc<dyn CheckpointSink>>,
+    watch: Watch,
+    replace_every: Option<u32>,
+    replace_warning: Option<u32>,
 }
 
 impl VaultOptions {
@@ -59,6 +68,26 @@ impl VaultOptions {
         self
     }
 
+    /// Tokens should be replaced once they are this many days old, from 1 to 3650; 90 if nothing is said. An older one is
+    /// reported ([`ConnectionStatus::replacement`], [`Vault::overdue`]) and still used.
+    pub fn replace_every(mut self, days: u32) -> Self {
+        self.replace_every = Some(days);
+        self
+    }
+
+    /// A token is due ([`Vault::due`]) this many days before the date by which it should be replaced; 14 if nothing is said,
+    /// or half of a period that is shorter than 28 days. Must be fewer than the days of [`replace_every`](Self::replace_every).
+    pub fn replace_warning(mut self, days: u32) -> Self {
+        self.replace_warning = Some(days);
+        self
+    }
+
+    /// Is told of everything that the vault does: for metrics.
+    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.watch = Watch::new(Arc::new(observer));
+        self
+    }
+
     /// Another clock, for tests.
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
         self.clock = Some(Arc::new(clock));
@@ -76,7 +105,7 @@ impl VaultOptions {
     ///
     /// # Errors
     /// `KeysWrong` when the keys are not this vault's; `KeysInsecure` when they lie beside the database; `StoreUnusable`
-    /// for a database of a newer schema; `StoreUnavailable` and `KeysUnavailable` when one of them does not answer.
+    /// for a database of a newer schema; `Misuse` for options that can't be; `StoreUnavailable` and `KeysUnavailable` when one of them does not answer.
     ///
     /// # Cancellation
     /// Safe: a dropped call made the vault or did not, and opening it again finds out.
@@ -85,6 +114,16 @@ impl VaultOptions {
         store: impl TokenStore + 'static,
         keys: impl KeyProvider + 'static,
     ) -> Result<Vault, Error> {
+        let watch = self.watch.clone();
+        watch.over(Operation::Open, None, self.open_unwatched(store, keys)).await
+    }
+
+    async fn open_unwatched(
+        self,
+        store: impl TokenStore + 'static,
+        keys: impl KeyProvider + 'static,
+    ) -> Result<Vault, Error> {
+        let replacement = ReplacementPolicy::new(self.replace_every, self.replace_warning)?;
         if !self.keys_beside_database {
             refuse_beside(store.database_file(), keys.key_file())?;
         }
@@ -105,6 +144,8 @@ impl VaultOptions {
                 sink: self.sink,
                 uses: Uses::new(self.strict_audit),
                 seen: HighWater::default(),
+                watch: self.watch,
+                replacement,
             }),
         })
     }
@@ -166,24 +207,48 @@ impl Vault {
     ) -> Result<Vec<ConnectionStatus>, Error> {
         let tenant = TenantId::new(tenant)?;
         let after = after.map(|name| ConnectionId::new(tenant.as_str(), name.as_str())).transpose()?;
-        let records = self.inner.store.scan(&Scan::Tenant(tenant), after.as_ref(), limit).await?;
-        let mut listed = Vec::with_capacity(records.len());
-        for record in &records {
-            let whole = self.inner.keys.records.fits(record);
-            // What another task changed meanwhile looks old here; only a read of its own can tell.
-            let current = whole && self.inner.seen.mark(&record.id) <= Some(record.revision);
-            listed.push(if current {
-                ConnectionStatus::of(record)
-            } else {
-                match Connection::new(Arc::clone(&self.inner), record.id.clone()).status().await {
-                    Err(error) if error.kind() == ErrorKind::Tampered => {
-                        ConnectionStatus::tampered(&record.id)
-                    }
-                    status => status?,
-                }
-            });
-        }
-        Ok(listed)
+        let work = async {
+            let records = self.inner.store.scan(&Scan::Tenant(tenant), after.as_ref(), limit).await?;
+            let mut listed = Vec::with_capacity(records.len());
+            for record in &records {
+                listed.push(self.inner.listed(record).await?);
+            }
+            Ok(listed)
+        };
+        self.inner.watch.over(Operation::List, None, work).await
+    }
+
+    /// The connections whose token is to be replaced soon, but is not overdue, by that date: the ones to warn.
+    pub fn due(&self) -> DueConnections {
+        DueConnections::new(Arc::clone(&self.inner), self.inner.replacement.due(self.inner.now()))
+    }
+
+    /// The connections whose token should have been replaced, by that date.
+    pub fn overdue(&self) -> DueConnections {
+        DueConnections::new(Arc::clone(&self.inner), self.inner.replacement.overdue(self.inner.now()))
+    }
+
+    /// Says that all tokens of a tenant may have leaked: see [`Connection::suspect_leak`].
+    ///
+    /// # Errors
+    /// `InvalidName`.
+    pub fn suspect_leaks_of(&self, tenant: impl AsRef<str>) -> Result<LeakResponse, Error> {
+        let tenant = TenantId::new(tenant)?;
+        Ok(LeakResponse::new(Arc::clone(&self.inner), Scan::Tenant(tenant)))
+    }
+
+    /// Says that every token of this vault may have leaked: see [`Connection::suspect_leak`]. None is used any more.
+    ///
+    /// ```
+    /// # async fn example(vault: tokenkeep::Vault) -> Result<(), tokenkeep::Error> {
+    /// let mut response = vault.suspect_all_leaked();
+    /// while let Some(step) = response.next().await? {
+    ///     println!("{step}"); // customer-17/apify: delete the token of jane-doe at apify, make a new one, replace it here
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn suspect_all_leaked(&self) -> LeakResponse {
+        LeakResponse::new(Arc::clone(&self.inner), Scan::All)
     }
 
     /// Finishes disconnects that were interrupted or whose hooks failed: scrubs, runs the hooks again, and returns a
@@ -195,7 +260,7 @@ impl Vault {
     /// # Cancellation
     /// Safe: what is left is finished by the next call.
     pub async fn finish_disconnects(&self) -> Result<Vec<Receipt>, Error> {
-        finish_pending(&self.inner).await
+        self.inner.watch.over(Operation::FinishDisconnects, None, finish_pending(&self.inner)).await
     }
 
     /// The audit trail.
@@ -260,7 +325,8 @@ impl Vault {
     /// `StoreUnavailable` or `SinkUnavailable` when one of them does not answer. What was tampered with is no error but a
     /// [`Finding`](crate::Finding).
     pub async fn verify(&self) -> Result<Verification, Error> {
-        self.verify_run().finish().await
+        let mut run = self.verify_run();
+        self.inner.watch.over(Operation::Verify, None, run.finish()).await
     }
 
     /// As [`verify`](Self::verify), and holds the trail against a checkpoint that an operator kept as well.
@@ -268,12 +334,34 @@ impl Vault {
     /// # Errors
     /// As [`verify`](Self::verify). A note that is no checkpoint of this vault is a finding.
     pub async fn verify_against(&self, note: &str) -> Result<Verification, Error> {
-        self.verify_run().against(note).finish().await
+        let mut run = self.verify_run().against(note);
+        self.inner.watch.over(Operation::Verify, None, run.finish()).await
     }
 
     /// A verification in steps, for a long trail: with progress, and to be interrupted and taken up again.
     pub fn verify_run(&self) -> VerifyRun {
         VerifyRun::new(Arc::clone(&self.inner))
+    }
+
+    /// Whether this instance can do its work: its keys open, its database answers, and the audit trail is whole as far as
+    /// a quick look can tell. For a readiness probe; it answers within two seconds.
+    ///
+    /// ```
+    /// # async fn example(vault: tokenkeep::Vault) {
+    /// let readiness = vault.check().await;
+    /// if !readiness.is_ready() {
+    ///     println!("{readiness}"); // answer 503
+    /// }
+    /// # }
+    /// ```
+    pub async fn check(&self) -> Readiness {
+        self.check_within(Duration::from_secs(2)).await
+    }
+
+    /// The same with another time-out, which counts for each of the three: they are looked at side by side.
+    pub async fn check_within(&self, limit: Duration) -> Readiness {
+        let watch = &self.inner.watch;
+        watch.over_any(Operation::Check, None, check(&self.inner, limit), Readiness::ended).await
     }
 
     /// Writes the counts of uses that are not in the audit trail yet. Call it now and then, before the trail is shown, and
@@ -282,6 +370,6 @@ impl Vault {
     /// # Errors
     /// `StoreUnavailable`; what was not written stays counted.
     pub async fn flush(&self) -> Result<(), Error> {
-        self.inner.uses.flush(&self.inner).await
+        self.inner.watch.over(Operation::Flush, None, self.inner.uses.flush(&self.inner)).await
     }
 }

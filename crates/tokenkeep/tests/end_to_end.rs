@@ -52,7 +52,7 @@ async fn the_main_job() {
     let w = World::new().await;
     let text = w.granted();
     let connection = w.vault.connection("customer-17", "apify").unwrap();
-    let account = connection.connect(w.apify.provider(), token(&text)).await.unwrap();
+    let account = connection.connect(w.apify.provider(), token(&text)).await.unwrap().account;
     assert_eq!((account.id(), account.name()), ("FakeUser17", "jane-doe"));
 
     let client = w.apify.with(connection.credential());

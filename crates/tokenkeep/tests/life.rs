@@ -20,7 +20,8 @@ async fn connected_used_and_disconnected() {
     assert_eq!(connection.status().await.unwrap().state, ConnectionState::NotConnected);
 
     let text = fake_token();
-    assert_eq!(connection.connect(&f.provider, token(&text)).await.unwrap(), account("user-1"));
+    let kept = connection.connect(&f.provider, token(&text)).await.unwrap();
+    assert_eq!((kept.account, kept.replaced), (account("user-1"), false));
     assert_eq!(
         f.provider.asked.lock().unwrap().as_slice(),
         std::slice::from_ref(&text),

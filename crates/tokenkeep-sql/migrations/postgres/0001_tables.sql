@@ -28,7 +28,7 @@ CREATE TABLE tokenkeep.vault_key (
 ALTER TABLE tokenkeep.vault_key ALTER COLUMN envelope SET STORAGE EXTERNAL;
 
 -- Pages are left one third empty, so that the next version of a row finds room beside it and no index is touched (a HOT
--- update): `kek` and `purge` alone are indexed beside the key, and most changes leave them as they are.
+-- update): what is indexed beside the key changes with the token alone, and `purge` with a disconnect.
 CREATE TABLE tokenkeep.connection (
     tenant text COLLATE "C" NOT NULL,
     name text COLLATE "C" NOT NULL,
@@ -59,6 +59,11 @@ ALTER TABLE tokenkeep.connection ALTER COLUMN envelope SET STORAGE EXTERNAL;
 CREATE INDEX connection_kek ON tokenkeep.connection (kek, tenant, name) WHERE kek IS NOT NULL;
 
 CREATE INDEX connection_purge ON tokenkeep.connection (tenant, name) WHERE purge = 'pending';
+
+CREATE INDEX connection_fingerprint ON tokenkeep.connection (fingerprint, tenant, name) WHERE fingerprint IS NOT NULL;
+
+-- By the age of the tokens: what is due to be replaced.
+CREATE INDEX connection_age ON tokenkeep.connection (token_set_at, tenant, name) WHERE kek IS NOT NULL;
 
 CREATE TABLE tokenkeep.closed_kek (
     kek bytea NOT NULL PRIMARY KEY

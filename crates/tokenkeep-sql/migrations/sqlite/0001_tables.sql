@@ -31,6 +31,9 @@ CREATE TABLE tokenkeep_connection (
     revision INTEGER NOT NULL,
     status TEXT NOT NULL,
     kek BLOB, -- NULL where the slot holds no envelope
+    -- The first 8 bytes of the fingerprint, to find it by; NULL where the slot holds none. The whole of it must not lie here:
+    -- SQLite moves these rows.
+    fingerprint_start BLOB,
     slot INTEGER, -- a tombstone keeps its slot, full of zeroes
     connected_at INTEGER NOT NULL,
     token_set_at INTEGER NOT NULL,
@@ -42,6 +45,12 @@ CREATE TABLE tokenkeep_connection (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX tokenkeep_connection_kek ON tokenkeep_connection (kek, tenant, name) WHERE kek IS NOT NULL;
+
+CREATE INDEX tokenkeep_connection_fingerprint ON tokenkeep_connection (fingerprint_start, tenant, name)
+    WHERE fingerprint_start IS NOT NULL;
+
+-- By the age of the tokens: what is due to be replaced.
+CREATE INDEX tokenkeep_connection_age ON tokenkeep_connection (token_set_at, tenant, name) WHERE kek IS NOT NULL;
 
 CREATE INDEX tokenkeep_connection_purge ON tokenkeep_connection (tenant, name) WHERE purge = 'pending';
 

@@ -1,16 +1,18 @@
 //! Queries, and what is PostgreSQL's own in their rows.
 
+use std::ops::Range;
+
 use sqlx::Row;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::{PgConnection, Postgres};
 use tokenkeep_core::{ConnectionId, Error};
-use tokenkeep_store::{AuditEntry, AuditHead, Record, SHARDS, Scan};
+use tokenkeep_store::{AuditEntry, AuditHead, Record, SHARDS, Scan, Timestamp, TokenSet};
 
 use super::failure::{failure, unavailable};
 use super::schema::STANDBY;
 use crate::columns::{Columns, array, tampered};
-use crate::rows;
+use crate::rows::{self, first_token_set};
 
 pub(crate) const VAULT: &str = "SELECT v.id, k.purpose, k.envelope \
     FROM tokenkeep.vault v LEFT JOIN tokenkeep.vault_key k ON TRUE ORDER BY k.place";
@@ -73,13 +75,47 @@ pub(crate) fn scan<'q>(
         ))
         .bind(tenant)
         .bind(name),
+        Scan::Fingerprint { tenant: None, .. } => sqlx::query(FINGERPRINT).bind(tenant).bind(name),
+        Scan::Fingerprint { tenant: Some(only), .. } => {
+            let name = match tenant.cmp(only.as_str()) {
+                std::cmp::Ordering::Less => "",
+                std::cmp::Ordering::Equal => name,
+                std::cmp::Ordering::Greater => return Ok(None),
+            };
+            sqlx::query(FINGERPRINT_OF_TENANT).bind(only.as_str()).bind(name)
+        }
         _ => return Err(Error::new(tokenkeep_core::ErrorKind::Internal).because("an unknown kind of scan")),
     };
     let query = query.bind(i64::from(limit));
     Ok(Some(match scan {
         Scan::UnderKek(kek) => query.bind(kek.as_bytes()),
+        Scan::Fingerprint { of, .. } => query.bind(&of[..]),
         _ => query,
     }))
+}
+
+// Ranges along the index, as that of a KEK.
+const FINGERPRINT: &str = select_records!(
+    "WHERE (fingerprint, tenant, name) > ($4, $1, $2) AND fingerprint <= $4 ORDER BY fingerprint, tenant, name LIMIT $3"
+);
+const FINGERPRINT_OF_TENANT: &str = select_records!(
+    "WHERE (fingerprint, tenant, name) > ($4, $1, $2) AND fingerprint <= $4 AND (fingerprint, tenant) <= ($4, $1) \
+     ORDER BY fingerprint, tenant, name LIMIT $3"
+);
+
+const TOKENS_SET: &str = select_records!(
+    "WHERE kek IS NOT NULL AND (token_set_at, tenant, name) > ($1, $2, $3) AND token_set_at < $4 \
+     ORDER BY token_set_at, tenant, name LIMIT $5"
+);
+
+pub(crate) fn tokens_set<'q>(
+    during: &Range<Timestamp>,
+    after: Option<&'q TokenSet>,
+    limit: u32,
+) -> ScanQuery<'q> {
+    let (at, tenant, name) = first_token_set(during, after);
+    let query = sqlx::query(TOKENS_SET).bind(at).bind(tenant).bind(name);
+    query.bind(during.end.as_millis()).bind(i64::from(limit))
 }
 
 pub(crate) fn record(row: &PgRow) -> Result<Record, Error> {

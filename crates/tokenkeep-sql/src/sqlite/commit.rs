@@ -89,15 +89,18 @@ async fn find(db: &mut SqliteConnection, record: &Record, expected: Expected) ->
     }
 }
 
+/// How much of a fingerprint is in the index. See `fingerprint_start` in the migrations.
+pub(crate) const FINGERPRINT_START: usize = 8;
+
 const INSERT_RECORD: &str = "INSERT INTO tokenkeep_connection (tenant, name, provider, origin, kind, incarnation, \
-    secret_version, revision, status, kek, slot, connected_at, token_set_at, updated_at, expires_at, purge, mac) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
+    secret_version, revision, status, kek, slot, connected_at, token_set_at, updated_at, expires_at, purge, mac, \
+    fingerprint_start) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) \
     ON CONFLICT DO NOTHING";
 
 const UPDATE_RECORD: &str = "UPDATE tokenkeep_connection SET provider = $3, origin = $4, kind = $5, \
     incarnation = $6, secret_version = $7, revision = $8, status = $9, kek = $10, slot = $11, connected_at = $12, \
-    token_set_at = $13, updated_at = $14, expires_at = $15, purge = $16, mac = $17 \
-    WHERE tenant = $1 AND name = $2 AND revision = $18";
+    token_set_at = $13, updated_at = $14, expires_at = $15, purge = $16, mac = $17, \
+    fingerprint_start = $18 WHERE tenant = $1 AND name = $2 AND revision = $19";
 
 fn bind_record<'q>(
     sql: &'static str,
@@ -121,7 +124,8 @@ fn bind_record<'q>(
         .bind(record.updated_at.as_millis())
         .bind(record.expires_at.map(|at| at.as_millis()))
         .bind(record.purge.name())
-        .bind(&record.mac[..]))
+        .bind(&record.mac[..])
+        .bind(record.sealed.as_ref().map(|sealed| &sealed.fingerprint[..FINGERPRINT_START])))
 }
 
 async fn head_of(db: &mut SqliteConnection, shard: u16) -> Result<AuditHead, Error> {

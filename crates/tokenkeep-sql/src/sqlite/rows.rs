@@ -1,11 +1,14 @@
 //! Queries, and what is SQLite's own in their rows.
 
+use std::ops::Range;
+
 use sqlx::Sqlite;
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use tokenkeep_core::{ConnectionId, Error};
-use tokenkeep_store::{AuditEntry, Record, Scan, StoredCheckpoint};
+use tokenkeep_store::{AuditEntry, Record, Scan, StoredCheckpoint, Timestamp, TokenSet};
 
+use super::commit::FINGERPRINT_START;
 use super::sealed::{self, Contents, Slot};
 use crate::columns::{Columns, tampered};
 use crate::rows;
@@ -26,7 +29,7 @@ macro_rules! select_records {
     ($rest:literal) => {
         concat!(
             "SELECT c.tenant, c.name, c.provider, c.origin, c.kind, c.incarnation, c.secret_version, c.revision, \
-             c.status, c.kek, c.slot, s.bytes, c.connected_at, c.token_set_at, c.updated_at, c.expires_at, c.purge, \
+             c.status, c.kek, c.fingerprint_start, c.slot, s.bytes, c.connected_at, c.token_set_at, c.updated_at, c.expires_at, c.purge, \
              c.mac FROM tokenkeep_connection c LEFT JOIN tokenkeep_sealed s ON s.slot = c.slot ",
             $rest
         )
@@ -75,8 +78,52 @@ pub(crate) fn scan<'q>(
         .bind(tenant)
         .bind(name)
         .bind(limit),
+        Scan::Fingerprint { of, tenant: None } => sqlx::query(FINGERPRINT)
+            .bind(tenant)
+            .bind(name)
+            .bind(limit)
+            .bind(&of[..FINGERPRINT_START])
+            .bind(&of[..]),
+        Scan::Fingerprint { of, tenant: Some(only) } => {
+            let name = match tenant.cmp(only.as_str()) {
+                std::cmp::Ordering::Less => "",
+                std::cmp::Ordering::Equal => name,
+                std::cmp::Ordering::Greater => return Ok(None),
+            };
+            sqlx::query(FINGERPRINT_OF_TENANT)
+                .bind(only.as_str())
+                .bind(name)
+                .bind(limit)
+                .bind(&of[..FINGERPRINT_START])
+                .bind(&of[..])
+        }
         _ => return Err(Error::new(tokenkeep_core::ErrorKind::Internal).because("an unknown kind of scan")),
     }))
+}
+
+/// The index leads to what begins alike; the whole fingerprint lies in the slot, behind the 4 bytes of a length.
+const FINGERPRINT: &str = select_records!(
+    "WHERE c.fingerprint_start = $4 AND (c.tenant, c.name) > ($1, $2) AND substr(s.bytes, 5, 32) = $5 \
+     ORDER BY c.tenant, c.name LIMIT $3"
+);
+/// `+`: else SQLite walks through all that the tenant has.
+const FINGERPRINT_OF_TENANT: &str = select_records!(
+    "WHERE c.fingerprint_start = $4 AND (c.tenant, c.name) > ($1, $2) AND +c.tenant = $1 \
+     AND substr(s.bytes, 5, 32) = $5 ORDER BY c.tenant, c.name LIMIT $3"
+);
+
+const TOKENS_SET: &str = select_records!(
+    "WHERE c.kek IS NOT NULL AND (c.token_set_at, c.tenant, c.name) > ($1, $2, $3) AND c.token_set_at < $4 \
+     ORDER BY c.token_set_at, c.tenant, c.name LIMIT $5"
+);
+
+pub(crate) fn tokens_set<'q>(
+    during: &Range<Timestamp>,
+    after: Option<&'q TokenSet>,
+    limit: u32,
+) -> ScanQuery<'q> {
+    let (at, tenant, name) = rows::first_token_set(during, after);
+    sqlx::query(TOKENS_SET).bind(at).bind(tenant).bind(name).bind(during.end.as_millis()).bind(limit)
 }
 
 pub(crate) fn record(row: &SqliteRow) -> Result<Record, Error> {
@@ -86,7 +133,15 @@ pub(crate) fn record(row: &SqliteRow) -> Result<Record, Error> {
 
 fn contents(row: &SqliteRow) -> Result<Contents<'_>, Error> {
     match (row.optional_integer("slot")?, row.optional_bytes("bytes")?) {
-        (Some(_), Some(bytes)) => sealed::unpack(bytes),
+        (Some(_), Some(bytes)) => {
+            let contents = sealed::unpack(bytes)?;
+            let start = row.optional_bytes("fingerprint_start")?;
+            // A wrong one would hide the token from whoever looks for its fingerprint.
+            if start != contents.sealed.as_ref().map(|(fingerprint, _)| &fingerprint[..FINGERPRINT_START]) {
+                return Err(tampered("a fingerprint in the database is not where it can be found"));
+            }
+            Ok(contents)
+        }
         (None, None) => Ok(Contents { sealed: None, account: None }),
         _ => Err(tampered(rows::HALF)),
     }
@@ -108,4 +163,32 @@ pub(crate) fn checkpoint(row: &SqliteRow) -> Result<StoredCheckpoint, Error> {
 pub(crate) fn audit_entry(row: &SqliteRow) -> Result<AuditEntry, Error> {
     let subject = row.optional_text("subject")?.map(str::to_owned);
     rows::audit_entry(row, subject)
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{AssertSqlSafe, Row};
+
+    use super::*;
+
+    /// Every page is found through an index that gives it in order: nothing is sorted, no table is walked.
+    #[tokio::test]
+    async fn pages_go_by_an_index() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = crate::SqliteStore::open(folder.path().join("tokens.db")).await.unwrap();
+        for (sql, index) in [
+            (FINGERPRINT, "tokenkeep_connection_fingerprint (fingerprint_start=? AND (tenant,name)>(?,?))"),
+            (
+                FINGERPRINT_OF_TENANT,
+                "tokenkeep_connection_fingerprint (fingerprint_start=? AND (tenant,name)>(?,?))",
+            ),
+            (TOKENS_SET, "tokenkeep_connection_age ((token_set_at,tenant,name)>(?,?,?)"),
+        ] {
+            let explain = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")));
+            let rows = explain.fetch_all(&store.readers).await.unwrap();
+            let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+            assert!(plan[0].contains(index), "{plan:?}");
+            assert!(plan.iter().all(|step| step.starts_with("SEARCH")), "{plan:?}");
+        }
+    }
 }

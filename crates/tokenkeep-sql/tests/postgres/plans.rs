@@ -12,7 +12,7 @@ use tokenkeep_store::StoredCheckpoint;
 use tokenkeep_store::conformance::{
     sample_chain, sample_change, sample_id, sample_record, sample_tombstone, sample_use,
 };
-use tokenkeep_store::{Change, Scan, TokenStore, VaultRecord, shard_of};
+use tokenkeep_store::{Change, Scan, Timestamp, TokenSet, TokenStore, VaultRecord, shard_of};
 use tokenkeep_testkit::ThrowawayPostgres;
 
 use super::run;
@@ -57,7 +57,14 @@ async fn every_statement_goes_by_an_index() {
             assert!(!plan.contains("  Sort") || !reads_growing(plan), "{plans}: sorts:\n{plan}");
         }
         // Else the log is not what this test takes it for.
-        for index in ["connection_pkey", "connection_kek", "connection_purge", "audit_pkey"] {
+        for index in [
+            "connection_pkey",
+            "connection_kek",
+            "connection_purge",
+            "connection_fingerprint",
+            "connection_age",
+            "audit_pkey",
+        ] {
             assert!(explained.iter().any(|plan| plan.contains(index)), "{plans}: {index} is used nowhere");
         }
         assert!(explained.len() >= 15, "{plans}: {} statements", explained.len());
@@ -107,6 +114,8 @@ async fn fill(store: &PostgresStore) {
         let changes: Vec<Change> = (from..from + 500)
             .map(|n| {
                 let mut record = sample_record(&sample_id(&format!("tenant-{n:05}"), "name"), 1);
+                record.token_set_at = Timestamp::from_millis(n as i64);
+                record.sealed.as_mut().unwrap().fingerprint[..8].copy_from_slice(&n.to_le_bytes());
                 if n >= TENANTS - 100 {
                     record.sealed.as_mut().unwrap().kek = rare();
                 }
@@ -128,6 +137,12 @@ async fn every_method(store: &PostgresStore, round: u64) {
     // Nearly all records are under the first, few under the second, none under the third.
     let keks = [kek.unwrap_or(rare()), rare(), KekId::random().unwrap()];
     scans.extend(keks.map(Scan::UnderKek));
+    let of = record.sealed.as_ref().map_or([0; 32], |sealed| sealed.fingerprint);
+    scans.extend([None, Some(id.tenant().clone())].map(|tenant| Scan::Fingerprint { of, tenant }));
+    for after in [None, Some(TokenSet::of(&record))] {
+        let during = Timestamp::from_millis(100)..Timestamp::from_millis(15_000);
+        store.tokens_set(during, after.as_ref(), 10).await.unwrap();
+    }
     for scan in &scans {
         for after in [None, Some(&id)] {
             for limit in [10, 1000] {

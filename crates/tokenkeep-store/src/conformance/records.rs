@@ -55,7 +55,7 @@ pub async fn records_come_back_as_written(store: &dyn TokenStore) {
     // Every field as it may be, in one record's place after another.
     let id = sample_id("fields", "name");
     let mut revision = 0;
-    for status in [Status::Active, Status::Paused, Status::Revoked, Status::Disconnected] {
+    for status in [Status::Active, Status::Paused, Status::Revoked, Status::Suspected, Status::Disconnected] {
         for purge in [Purge::NotDue, Purge::Pending, Purge::Done] {
             for (with_optional, size) in [(true, 0), (true, 1), (false, 0), (true, 16 * 1024 + 210)] {
                 let mut record = sample_record(&id, revision + 1);

@@ -77,6 +77,8 @@ pub async fn entries_are_chained(store: &dyn TokenStore) {
         Action::Paused,
         Action::Resumed,
         Action::Revoked,
+        Action::Suspected,
+        Action::Cleared,
         Action::Rewrapped,
     ];
     let mut given: BTreeMap<u16, Vec<AuditDraft>> = BTreeMap::new();

@@ -2,7 +2,8 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -13,7 +14,7 @@ use tokenkeep::{
     Scrub, Timestamp, TokenStore, Use, Vault,
 };
 use tokenkeep_core::KekId;
-use tokenkeep_store::{Record, Scan, StoredCheckpoint, VaultRecord};
+use tokenkeep_store::{Record, Scan, StoredCheckpoint, TokenSet, VaultRecord};
 
 /// A provider that answers as it is told. It asks for the token, as a transport would, and keeps the last one.
 #[derive(Debug)]
@@ -129,13 +130,16 @@ pub(crate) struct Unsteady {
     reads: AtomicUsize,
     /// Each so-manieth read of the trail, a scan or a checkpoint fails; 0 for none.
     pub(crate) hiccup: AtomicUsize,
+    /// What the vault's own row does: 0 is as usual, 1 fails, 2 hangs, 3 is another vault's.
+    pub(crate) vault_row: AtomicU8,
 }
 
 impl Unsteady {
     pub(crate) fn new(steady: &Arc<MemoryStore>) -> Arc<Self> {
         let (fails, lags) = (AtomicBool::new(false), AtomicBool::new(false));
         let (reads, hiccup) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Arc::new(Self { steady: Arc::clone(steady), fails, lags, reads, hiccup })
+        let vault_row = AtomicU8::new(0);
+        Arc::new(Self { steady: Arc::clone(steady), fails, lags, reads, hiccup, vault_row })
     }
 
     async fn read(&self) -> Result<(), Error> {
@@ -148,7 +152,14 @@ impl Unsteady {
 #[async_trait]
 impl TokenStore for Unsteady {
     async fn vault(&self) -> Result<Option<VaultRecord>, Error> {
-        self.steady.vault().await
+        let mut found = self.steady.vault().await?;
+        match self.vault_row.load(Ordering::SeqCst) {
+            1 => return Err(ErrorKind::StoreUnavailable.into()),
+            2 => std::future::pending().await,
+            3 => found.iter_mut().for_each(|vault| vault.id = tokenkeep_core::VaultId::from_bytes([7; 16])),
+            _ => {}
+        }
+        Ok(found)
     }
 
     async fn init_vault(&self, vault: &VaultRecord) -> Result<VaultRecord, Error> {
@@ -171,6 +182,19 @@ impl TokenStore for Unsteady {
     ) -> Result<Vec<Record>, Error> {
         self.read().await?;
         self.steady.scan(scan, after, limit).await
+    }
+
+    async fn tokens_set(
+        &self,
+        during: Range<Timestamp>,
+        after: Option<&TokenSet>,
+        limit: u32,
+    ) -> Result<Vec<Record>, Error> {
+        tokio::task::yield_now().await;
+        if self.fails.swap(false, Ordering::SeqCst) {
+            return Err(ErrorKind::StoreUnavailable.into());
+        }
+        self.steady.tokens_set(during, after, limit).await
     }
 
     async fn commit(&self, changes: &[Change], chain: &AuditChain) -> Result<(), Error> {

@@ -1,0 +1,213 @@
+//! Whether an instance can do its work.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokenkeep_core::{
+    EncryptionContext, Envelope, Error, ErrorKind, SealDraft, VaultKeyPurpose, open_payload,
+};
+use tokenkeep_store::AuditHead;
+
+use crate::inner::Inner;
+use crate::observe::Ended;
+
+/// What [`Vault::check`](crate::Vault::check) found. `Display` gives a line for an operator.
+#[derive(Debug)]
+#[non_exhaustive]
+#[must_use]
+pub struct Readiness {
+    /// Whether the keys open what they seal.
+    pub keys: KeysCheck,
+    /// Whether the database answers.
+    pub database: DatabaseCheck,
+    /// Whether the audit trail is whole.
+    pub trail: TrailCheck,
+}
+
+/// Whether the keys open what they seal: a key of no use to anybody was wrapped and unwrapped.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum KeysCheck {
+    /// They do.
+    Open,
+    /// They don't.
+    Failed(Error),
+    /// The key provider did not answer in time.
+    TimedOut,
+}
+
+/// Whether the database answers.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum DatabaseCheck {
+    /// It does, and it holds this vault.
+    Reachable,
+    /// It does, and it holds another vault or none: it was put in the other one's place.
+    OtherVault,
+    /// It does not.
+    Failed(Error),
+    /// Not in time.
+    TimedOut,
+}
+
+/// Whether the audit trail is whole. A quick look: [`Vault::verify`](crate::Vault::verify) goes through all of it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum TrailCheck {
+    /// Every chain ends with an entry that is genuine and follows the one before it.
+    Whole,
+    /// This chain does not: it was altered or cut. [`Vault::verify`](crate::Vault::verify) says more.
+    Broken {
+        /// Which chain.
+        shard: u16,
+    },
+    /// It can't be read.
+    Failed(Error),
+    /// It can't be read in time.
+    TimedOut,
+}
+
+impl Readiness {
+    /// Whether all three are well.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.ended() == Ended::Done
+    }
+
+    pub(crate) fn ended(&self) -> Ended {
+        let keys = match &self.keys {
+            KeysCheck::Open => None,
+            KeysCheck::Failed(error) => Some(error.kind()),
+            KeysCheck::TimedOut => Some(ErrorKind::KeysUnavailable),
+        };
+        let database = match &self.database {
+            DatabaseCheck::Reachable => None,
+            DatabaseCheck::OtherVault => Some(ErrorKind::StoreUnusable),
+            DatabaseCheck::Failed(error) => Some(error.kind()),
+            DatabaseCheck::TimedOut => Some(ErrorKind::StoreUnavailable),
+        };
+        let trail = match &self.trail {
+            TrailCheck::Whole => None,
+            TrailCheck::Broken { .. } => Some(ErrorKind::Tampered),
+            TrailCheck::Failed(error) => Some(error.kind()),
+            TrailCheck::TimedOut => Some(ErrorKind::StoreUnavailable),
+        };
+        keys.or(database).or(trail).map_or(Ended::Done, Ended::Failed)
+    }
+}
+
+impl fmt::Display for Readiness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.keys {
+            KeysCheck::Open => write!(f, "keys: open; ")?,
+            KeysCheck::Failed(error) => write!(f, "keys: {}; ", error.report())?,
+            KeysCheck::TimedOut => write!(f, "keys: no answer in time; ")?,
+        }
+        match &self.database {
+            DatabaseCheck::Reachable => write!(f, "database: reachable; ")?,
+            DatabaseCheck::OtherVault => write!(f, "database: holds another vault, or none; ")?,
+            DatabaseCheck::Failed(error) => write!(f, "database: {}; ", error.report())?,
+            DatabaseCheck::TimedOut => write!(f, "database: no answer in time; ")?,
+        }
+        match &self.trail {
+            TrailCheck::Whole => write!(f, "audit trail: whole at its ends"),
+            TrailCheck::Broken { shard } => {
+                write!(f, "audit trail: chain {shard} was altered or cut, run verify")
+            }
+            TrailCheck::Failed(error) => write!(f, "audit trail: {}", error.report()),
+            TrailCheck::TimedOut => write!(f, "audit trail: no answer in time"),
+        }
+    }
+}
+
+pub(crate) async fn check(vault: &Inner, limit: Duration) -> Readiness {
+    let mut keys = pin!(tokio::time::timeout(limit, keys(vault)));
+    let mut database = pin!(tokio::time::timeout(limit, database(vault)));
+    let mut trail = pin!(tokio::time::timeout(limit, trail(vault)));
+    let mut found = (None, None, None);
+    // Side by side: what hangs holds up no other.
+    poll_fn(|context| {
+        step(&mut found.0, keys.as_mut(), context);
+        step(&mut found.1, database.as_mut(), context);
+        step(&mut found.2, trail.as_mut(), context);
+        match &mut found {
+            (Some(_), Some(_), Some(_)) => Poll::Ready(()),
+            _ => Poll::Pending,
+        }
+    })
+    .await;
+    Readiness {
+        keys: match found.0 {
+            Some(Ok(Ok(()))) => KeysCheck::Open,
+            Some(Ok(Err(error))) => KeysCheck::Failed(error),
+            Some(Err(_)) | None => KeysCheck::TimedOut,
+        },
+        database: match found.1 {
+            Some(Ok(Ok(found))) => found,
+            Some(Ok(Err(error))) => DatabaseCheck::Failed(error),
+            Some(Err(_)) | None => DatabaseCheck::TimedOut,
+        },
+        trail: match found.2 {
+            Some(Ok(Ok(found))) => found,
+            Some(Ok(Err(error))) => TrailCheck::Failed(error),
+            Some(Err(_)) | None => TrailCheck::TimedOut,
+        },
+    }
+}
+
+fn step<F: Future>(found: &mut Option<F::Output>, part: Pin<&mut F>, context: &mut Context<'_>) {
+    if found.is_none()
+        && let Poll::Ready(output) = part.poll(context)
+    {
+        *found = Some(output);
+    }
+}
+
+/// Seals something and opens it again. Nothing of it is kept.
+async fn keys(vault: &Inner) -> Result<(), Error> {
+    const TEXT: &[u8] = b"readiness";
+    let context = EncryptionContext::for_vault_key(vault.id, VaultKeyPurpose::RecordMac);
+    let draft = SealDraft::new(&context)?;
+    let wrapped = vault.key_provider.wrap_dek(&draft.wrap_request()).await?;
+    let envelope = Envelope::decode(draft.finish(TEXT, &wrapped)?.into_bytes())?;
+    let dek = vault.key_provider.unwrap_dek(&envelope.unwrap_request(&context)).await?;
+    if open_payload(&envelope, &dek, &context)?[..] == *TEXT {
+        Ok(())
+    } else {
+        Err(ErrorKind::Internal.into())
+    }
+}
+
+async fn database(vault: &Inner) -> Result<DatabaseCheck, Error> {
+    let found = vault.store.vault().await?;
+    let is_ours = found.is_some_and(|found| found.id == vault.id);
+    Ok(if is_ours { DatabaseCheck::Reachable } else { DatabaseCheck::OtherVault })
+}
+
+/// Looks at the end of every chain. What a checkpoint says of its chains belongs here too: two short reads for each.
+async fn trail(vault: &Inner) -> Result<TrailCheck, Error> {
+    for head in vault.store.audit_heads().await? {
+        match ends_well(vault, head).await {
+            Ok(true) => {}
+            Err(error) if error.kind() != ErrorKind::Tampered => return Err(error),
+            _ => return Ok(TrailCheck::Broken { shard: head.shard }),
+        }
+    }
+    Ok(TrailCheck::Whole)
+}
+
+/// Whether the head's entry is there, genuine, and follows the one before it.
+async fn ends_well(vault: &Inner, head: AuditHead) -> Result<bool, Error> {
+    let Some(before) = head.sequence.checked_sub(1) else { return Ok(head == AuditHead::empty(head.shard)) };
+    let found = vault.store.audit_entries(head.shard, before.saturating_sub(1), 2).await?;
+    let (previous, last) = match &found[..] {
+        [last] if before == 0 => (AuditHead::empty(head.shard), last),
+        [last, _] if before == 0 => (AuditHead::empty(head.shard), last),
+        [previous, last] => (previous.head(), last),
+        _ => return Ok(false),
+    };
+    Ok(last.head() == head && vault.keys.chain.follows(&previous, last))
+}

@@ -1,0 +1,81 @@
+//! The tokens that should be replaced, for a job to act on.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use tokenkeep_core::Error;
+use tokenkeep_store::{Record, Timestamp, TokenSet};
+
+use crate::inner::Inner;
+use crate::observe::Operation;
+use crate::replacement::Replacement;
+use crate::status::{ConnectionState, ConnectionStatus};
+
+/// How many records are read at a time.
+const PAGE: u32 = 128;
+
+/// Connections by the date until which their token should be replaced, the earliest first. Made by
+/// [`Vault::due`](crate::Vault::due) and [`Vault::overdue`](crate::Vault::overdue).
+///
+/// It is read page by page, through an index, so that it costs as much as what it gives, however many connections there
+/// are. Paused, revoked and suspected ones are among them: see [`ConnectionStatus::state`].
+///
+/// ```
+/// # async fn example(vault: tokenkeep::Vault) -> Result<(), tokenkeep::Error> {
+/// let mut due = vault.due();
+/// while let Some(status) = due.next().await? {
+///     for action in status.customer_actions() {
+///         println!("to {}: {action} (by {:?})", status.id.tenant(), status.replace_by);
+///     }
+/// }
+/// # Ok(()) }
+/// ```
+#[must_use = "nothing is read until `next` is called"]
+pub struct DueConnections {
+    vault: Arc<Inner>,
+    during: Range<Timestamp>,
+    /// The last one that was read.
+    after: Option<TokenSet>,
+    page: VecDeque<Record>,
+}
+
+impl DueConnections {
+    pub(crate) fn new(vault: Arc<Inner>, during: Range<Timestamp>) -> Self {
+        Self { vault, during, after: None, page: VecDeque::new() }
+    }
+
+    /// The next one; `None` at the end. Which ones they are is as of when this was made; how each stands is as of now, and
+    /// one that was replaced or disconnected meanwhile is left out. One whose record was altered is given as
+    /// [`Tampered`](ConnectionState::Tampered).
+    ///
+    /// # Errors
+    /// `StoreUnavailable`, and the same call goes on later; `Tampered` when a record can't even be read.
+    ///
+    /// # Cancellation
+    /// Safe: a dropped call skips nothing.
+    pub async fn next(&mut self) -> Result<Option<ConnectionStatus>, Error> {
+        loop {
+            while let Some(record) = self.page.front() {
+                let status = self.vault.listed(record).await?;
+                self.page.pop_front();
+                let is_due = status.replacement.is_some_and(|replacement| replacement != Replacement::Fresh);
+                if is_due || status.state == ConnectionState::Tampered {
+                    return Ok(Some(status));
+                }
+            }
+            let work = self.vault.store.tokens_set(self.during.clone(), self.after.as_ref(), PAGE);
+            let page = self.vault.watch.over(Operation::List, None, work).await?;
+            let Some(last) = page.last() else { return Ok(None) };
+            self.after = Some(TokenSet::of(last));
+            self.page = page.into();
+        }
+    }
+}
+
+impl fmt::Debug for DueConnections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DueConnections").field("during", &self.during).finish_non_exhaustive()
+    }
+}
