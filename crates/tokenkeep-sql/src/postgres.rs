@@ -207,7 +207,7 @@ impl TokenStore for PostgresStore {
             let mut lease = Lease::of(&self.pool).await?;
             let rows = query.fetch_all(&mut *lease).await.map_err(failure)?;
             lease.done();
-            rows.iter().map(queries::record).collect()
+            queries::records(scan, &rows)
         })
         .await
     }

@@ -82,7 +82,7 @@ pub(crate) fn scan<'q>(
                 std::cmp::Ordering::Equal => name,
                 std::cmp::Ordering::Greater => return Ok(None),
             };
-            sqlx::query(FINGERPRINT_OF_TENANT).bind(only.as_str()).bind(name)
+            sqlx::query(FINGERPRINT).bind(only.as_str()).bind(name)
         }
         _ => return Err(Error::new(tokenkeep_core::ErrorKind::Internal).because("an unknown kind of scan")),
     };
@@ -94,15 +94,9 @@ pub(crate) fn scan<'q>(
     }))
 }
 
-// Ranges along the index, as that of a KEK.
-const FINGERPRINT: &str = select_records!(
-    "WHERE (fingerprint, tenant, name) > ($4, $1, $2) AND fingerprint <= $4 ORDER BY fingerprint, tenant, name LIMIT $3"
-);
-const FINGERPRINT_OF_TENANT: &str = select_records!(
-    "WHERE (fingerprint, tenant, name) > ($4, $1, $2) AND fingerprint <= $4 AND (fingerprint, tenant) <= ($4, $1) \
-     ORDER BY fingerprint, tenant, name LIMIT $3"
-);
-
+// Few records have one fingerprint, so that the planner goes by its index. A tenant's are the first from its name on.
+const FINGERPRINT: &str =
+    select_records!("WHERE fingerprint = $4 AND (tenant, name) > ($1, $2) ORDER BY tenant, name LIMIT $3");
 const TOKENS_SET: &str = select_records!(
     "WHERE kek IS NOT NULL AND (token_set_at, tenant, name) > ($1, $2, $3) AND token_set_at < $4 \
      ORDER BY token_set_at, tenant, name LIMIT $5"
@@ -116,6 +110,15 @@ pub(crate) fn tokens_set<'q>(
     let (at, tenant, name) = first_token_set(during, after);
     let query = sqlx::query(TOKENS_SET).bind(at).bind(tenant).bind(name);
     query.bind(during.end.as_millis()).bind(i64::from(limit))
+}
+
+/// The records of a scan. Where a fingerprint is sought within a tenant, the query goes on behind it.
+pub(crate) fn records(scan: &Scan, rows: &[PgRow]) -> Result<Vec<Record>, Error> {
+    let mut records: Vec<Record> = rows.iter().map(record).collect::<Result<_, _>>()?;
+    if let Scan::Fingerprint { tenant: Some(only), .. } = scan {
+        records.retain(|record| record.id.tenant() == only);
+    }
+    Ok(records)
 }
 
 pub(crate) fn record(row: &PgRow) -> Result<Record, Error> {
