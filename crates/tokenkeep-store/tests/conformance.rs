@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use tokenkeep_core::{ConnectionId, Error, ErrorKind, KekId};
 use tokenkeep_store::conformance::{run_all, sample_change, sample_id, sample_record};
 use tokenkeep_store::{
-    AuditChain, AuditEntry, AuditHead, Change, Expected, MemoryStore, Record, Scan, Scrub, Status, Timestamp,
-    TokenSet, TokenStore, VaultRecord,
+    AuditChain, AuditEntry, AuditHead, Change, Expected, MemoryStore, PurgeLease, Record, Scan, Scrub,
+    Status, Timestamp, TokenSet, TokenStore, VaultRecord,
 };
 
 #[tokio::test]
@@ -76,9 +76,11 @@ enum Flaw {
     AgesByTimeAlone,
     AgesTombstones,
     FindsWhatBeginsAlike,
+    LeasesToAll,
+    LeasesForEver,
 }
 
-const FLAWS: [(Flaw, &str); 21] = [
+const FLAWS: [(Flaw, &str); 23] = [
     (Flaw::IgnoresWhatIsExpected, "absent_means_no_record"),
     (Flaw::LooksAndThenWrites, "one_winner_per_revision"),
     (Flaw::ReplacesTombstones, "absent_means_no_record"),
@@ -98,6 +100,8 @@ const FLAWS: [(Flaw, &str); 21] = [
     (Flaw::ForgetsRecordMacs, "large_numbers_are_kept"),
     (Flaw::ForgetsTheHeads, "commits_are_whole"),
     (Flaw::FindsWhatBeginsAlike, "fingerprints_are_found"),
+    (Flaw::LeasesToAll, "purge_leases_have_one_holder"),
+    (Flaw::LeasesForEver, "without an end"),
     (Flaw::AgesByTimeAlone, "ages_are_in_order"),
     (Flaw::AgesTombstones, "ages_are_in_order"),
 ];
@@ -109,11 +113,18 @@ struct Flawed {
     /// For those flaws that need a state of their own.
     closed: Mutex<Vec<KekId>>,
     vault: Mutex<Option<VaultRecord>>,
+    lease: Mutex<Option<(ConnectionId, PurgeLease)>>,
 }
 
 impl Flawed {
     fn new(flaw: Flaw) -> Self {
-        Self { flaw, inner: MemoryStore::new(), closed: Mutex::default(), vault: Mutex::default() }
+        Self {
+            flaw,
+            inner: MemoryStore::new(),
+            closed: Mutex::default(),
+            vault: Mutex::default(),
+            lease: Mutex::default(),
+        }
     }
 
     async fn present(&self, change: &Change) -> Option<Record> {
@@ -293,6 +304,27 @@ impl TokenStore for Flawed {
             _ => return self.inner.commit(changes, chain).await,
         }
         self.inner.commit(&made, chain).await
+    }
+
+    async fn lease_purge(&self, id: &ConnectionId, lease: &PurgeLease) -> Result<bool, Error> {
+        let mut lease = *lease;
+        match self.flaw {
+            Flaw::LeasesToAll => lease.holder = [0; 16],
+            Flaw::LeasesForEver => {
+                let held = self.lease.lock().unwrap().clone();
+                let another = held
+                    .filter(|(of, held)| of == id && held.holder != lease.holder && held.until > lease.now);
+                if another.is_some() {
+                    return Ok(false);
+                }
+            }
+            _ => {}
+        }
+        let leased = self.inner.lease_purge(id, &lease).await?;
+        if leased {
+            *self.lease.lock().unwrap() = Some((id.clone(), lease));
+        }
+        Ok(leased)
     }
 
     async fn close_kek(&self, kek: &KekId) -> Result<(), Error> {
