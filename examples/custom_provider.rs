@@ -72,7 +72,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let refused =
         connection.connect(&acme, ApiToken::new(fake_token())?).await.err().ok_or("a wrong key was kept")?;
     println!("a wrong key   {refused}");
-    let account = connection.connect(&acme, ApiToken::new(key)?).await?;
+    let account = connection.connect(&acme, ApiToken::new(key)?).await?.account;
     println!("the right one {} ({})", account.name(), account.id());
     let me = acme.who_am_i(&connection.credential()).await?;
     println!("in use        {} is logged in, and the caller held no key", me.login);

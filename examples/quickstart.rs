@@ -58,9 +58,9 @@ async fn run() -> Result<()> {
     let (apify, _stand_in) = provider(&options, &token).await?;
     fact("token", &format!("{} characters, {}", token.len(), options.origin_of_token()));
     let connection = vault.connection("customer-17", "apify")?;
-    let account = connection.connect(apify.provider(), ApiToken::new(token.as_str().to_owned())?).await?;
+    let kept = connection.connect(apify.provider(), ApiToken::new(token.as_str().to_owned())?).await?;
     drop(token);
-    fact("Apify says", &format!("it is the token of {} ({})", account.name(), account.id()));
+    fact("Apify says", &format!("it is the token of {} ({})", kept.account.name(), kept.account.id()));
 
     title("3. It is used: the client holds no token and asks for it each time");
     let client = apify.with(connection.credential());

@@ -115,7 +115,7 @@ def fresh(number):
         kek, wrapped = tokenkeep.Kek(kek_id, os.urandom(32)), None
         at_hand = {"kek": {"id": kek.id.hex(), "key": kek.key.hex()}}
     if number % 4 == 0:
-        purpose = dice.choice(["fingerprint", "record-mac", "audit-mac", "checkpoint-signing"])
+        purpose = dice.choice(["fingerprint", "record-mac", "audit-mac", "checkpoint-signing", "tenant-pseudonym"])
         context = {"of": "vault key", "vault": os.urandom(16).hex(), "purpose": purpose}
     else:
         port = dice.choice(["", f":{dice.randint(444, 65_535)}"])

@@ -64,11 +64,14 @@ pub enum VaultKeyPurpose {
     AuditMac,
     /// The signature under the audit trail's checkpoints.
     CheckpointSigning,
+    /// The pseudonyms that a vault keeps in place of tenants' names, if it was made so.
+    TenantPseudonym,
 }
 
 impl VaultKeyPurpose {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Fingerprint, Self::RecordMac, Self::AuditMac, Self::CheckpointSigning];
+    pub const ALL: [Self; 5] =
+        [Self::Fingerprint, Self::RecordMac, Self::AuditMac, Self::CheckpointSigning, Self::TenantPseudonym];
 
     /// The name that is bound into the key's envelope and under which a store keeps it.
     #[must_use]
@@ -78,6 +81,7 @@ impl VaultKeyPurpose {
             Self::RecordMac => "record-mac",
             Self::AuditMac => "audit-mac",
             Self::CheckpointSigning => "checkpoint-signing",
+            Self::TenantPseudonym => "tenant-pseudonym",
         }
     }
 

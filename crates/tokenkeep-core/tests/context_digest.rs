@@ -37,7 +37,7 @@ fn kinds_and_purposes_keep_their_numbers_and_names() {
         assert_eq!(PayloadKind::from_number(number), (number == 1).then_some(PayloadKind::ApiToken));
     }
     let names = VaultKeyPurpose::ALL.map(VaultKeyPurpose::name);
-    assert_eq!(names, ["fingerprint", "record-mac", "audit-mac", "checkpoint-signing"]);
+    assert_eq!(names, ["fingerprint", "record-mac", "audit-mac", "checkpoint-signing", "tenant-pseudonym"]);
     for purpose in VaultKeyPurpose::ALL {
         assert_eq!(VaultKeyPurpose::from_name(purpose.name()), Some(purpose));
     }

@@ -16,8 +16,8 @@ use sqlx::postgres::PgConnection;
 use sqlx::{Connection, PgPool};
 use tokenkeep_core::{ConnectionId, Error, ErrorKind, KekId};
 use tokenkeep_store::{
-    AuditChain, AuditEntry, AuditHead, Change, Record, Scan, Scrub, StoredCheckpoint, Timestamp, TokenSet,
-    TokenStore, VaultRecord,
+    AuditChain, AuditEntry, AuditHead, Change, PurgeLease, Record, Scan, Scrub, StoredCheckpoint, Timestamp,
+    TokenSet, TokenStore, VaultRecord,
 };
 
 use failure::failure;
@@ -226,6 +226,10 @@ impl TokenStore for PostgresStore {
             rows.iter().map(queries::record).collect()
         })
         .await
+    }
+
+    async fn lease_purge(&self, id: &ConnectionId, lease: &PurgeLease) -> Result<bool, Error> {
+        in_time(vault::lease_purge(&self.pool, id, lease)).await
     }
 
     async fn commit(&self, changes: &[Change], chain: &AuditChain) -> Result<(), Error> {

@@ -17,8 +17,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use sqlx::{Sqlite, Transaction};
 use tokenkeep_core::{ConnectionId, Error, KekId};
 use tokenkeep_store::{
-    AuditChain, AuditEntry, AuditHead, Change, Record, SHARDS, Scan, Scrub, StoredCheckpoint, Timestamp,
-    TokenSet, TokenStore, VaultRecord,
+    AuditChain, AuditEntry, AuditHead, Change, PurgeLease, Record, SHARDS, Scan, Scrub, StoredCheckpoint,
+    Timestamp, TokenSet, TokenStore, VaultRecord,
 };
 
 use failure::failure;
@@ -127,6 +127,13 @@ impl TokenStore for SqliteStore {
         // What is dropped before its commit is rolled back by sqlx, on error and on cancellation.
         commit::apply(&mut transaction, changes, chain).await?;
         transaction.commit().await.map_err(failure)
+    }
+
+    async fn lease_purge(&self, id: &ConnectionId, lease: &PurgeLease) -> Result<bool, Error> {
+        let mut transaction = self.begin().await?;
+        let leased = commit::lease_purge(&mut transaction, id, lease).await?;
+        transaction.commit().await.map_err(failure)?;
+        Ok(leased)
     }
 
     async fn close_kek(&self, kek: &KekId) -> Result<(), Error> {

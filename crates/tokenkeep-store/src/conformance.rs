@@ -18,6 +18,7 @@ mod ages;
 mod checkpoints;
 mod commits;
 mod fingerprints;
+mod leases;
 mod records;
 mod samples;
 mod scans;
@@ -38,6 +39,7 @@ pub use commits::{
     commits_are_whole, one_winner_per_revision,
 };
 pub use fingerprints::fingerprints_are_found;
+pub use leases::purge_leases_have_one_holder;
 pub use records::{
     absent_means_no_record, large_numbers_are_kept, records_come_back_as_written,
     stale_revisions_are_refused, tombstones_give_way,
@@ -69,6 +71,7 @@ pub async fn run_all(fresh: impl AsyncFn() -> Box<dyn TokenStore>) {
         stale_revisions_are_refused, tombstones_give_way, commits_are_whole, changes_see_those_before_them,
         one_winner_per_revision, closed_keks_are_refused, closed_keks_keep_what_is_in_place, uses_need_no_record,
         entries_are_chained, entries_are_paged, scans_are_in_order, scans_filter, scans_miss_nothing_that_stays,
+        purge_leases_have_one_holder,
         fingerprints_are_found, ages_are_in_order, ages_miss_nothing_that_stays,
         lost_vaults_are_not_replaced, checkpoints_replace_the_one_before, checkpoints_have_one_winner, scrub_answers,
     }

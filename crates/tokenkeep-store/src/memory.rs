@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use tokenkeep_core::{ConnectionId, Error, ErrorKind, KekId};
 
 use crate::{
-    AuditChain, AuditEntry, AuditHead, Change, Expected, Purge, Record, RecordChange, SHARDS, Scan, Scrub,
-    StoredCheckpoint, Timestamp, TokenSet, TokenStore, VaultRecord, shard_of,
+    AuditChain, AuditEntry, AuditHead, Change, Expected, Purge, PurgeLease, Record, RecordChange, SHARDS,
+    Scan, Scrub, Status, StoredCheckpoint, Timestamp, TokenSet, TokenStore, VaultRecord, shard_of,
 };
 
 /// Keeps everything in memory, and nothing when it is dropped.
@@ -21,6 +21,7 @@ struct State {
     vault: Option<VaultRecord>,
     records: BTreeMap<ConnectionId, Record>,
     closed: BTreeSet<KekId>,
+    leases: BTreeMap<ConnectionId, PurgeLease>,
     /// One chain for each shard.
     trail: Vec<Vec<AuditEntry>>,
     checkpoint: Option<StoredCheckpoint>,
@@ -35,6 +36,7 @@ impl MemoryStore {
             vault: None,
             records: BTreeMap::new(),
             closed: BTreeSet::new(),
+            leases: BTreeMap::new(),
             trail,
             checkpoint: None,
         }))
@@ -161,6 +163,19 @@ impl TokenStore for MemoryStore {
             state.trail[usize::from(entry.shard)].push(entry);
         }
         Ok(())
+    }
+
+    async fn lease_purge(&self, id: &ConnectionId, lease: &PurgeLease) -> Result<bool, Error> {
+        let mut state = self.state();
+        let tombstone = state.records.get(id).is_some_and(|record| record.status == Status::Disconnected);
+        let ends = lease.now..=lease.now.after(PurgeLease::LONGEST);
+        let taken = state.leases.get(id).is_some_and(|held| {
+            held.holder != lease.holder && held.until > lease.now && ends.contains(&held.until)
+        });
+        if tombstone && !taken {
+            state.leases.insert(id.clone(), *lease);
+        }
+        Ok(tombstone && !taken)
     }
 
     async fn close_kek(&self, kek: &KekId) -> Result<(), Error> {

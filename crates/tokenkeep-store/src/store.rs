@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokenkeep_core::{ConnectionId, Error, KekId, Revision, TenantId};
@@ -81,6 +82,23 @@ impl TokenSet {
     }
 }
 
+/// A lease of the hooks that run after a disconnect: see [`TokenStore::lease_purge`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PurgeLease {
+    /// Who asks for it: 16 random bytes.
+    pub holder: [u8; 16],
+    /// The present time.
+    pub now: Timestamp,
+    /// When it runs out. With `now`, it is given back.
+    pub until: Timestamp,
+}
+
+impl PurgeLease {
+    /// The longest lease. One that would run out later than this from now is taken for none: nobody wrote it but someone
+    /// who altered the database, and it must not keep the hooks from running.
+    pub const LONGEST: Duration = Duration::from_secs(60 * 60);
+}
+
 /// How far the bytes of removed rows are gone from the database's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scrub {
@@ -153,6 +171,17 @@ pub trait TokenStore: Send + Sync + fmt::Debug {
     /// # Errors
     /// `Conflict`, and as said at the trait.
     async fn commit(&self, changes: &[Change], chain: &AuditChain) -> Result<(), Error>;
+
+    /// Gives the holder the lease of this tombstone's hooks, or renews it: `true` when it has it now. `false` when another has
+    /// one that has not run out (nor lasts longer than [`PurgeLease::LONGEST`]), or where there is no tombstone. Of several
+    /// that ask at the same time, one gets it.
+    ///
+    /// A lease lies beside the record, not in it: it is no change of the record, has no entry in the audit trail and is under
+    /// no MAC. Whoever can write to the database can make hooks run twice by it, which they bear, or an hour late.
+    ///
+    /// # Errors
+    /// As said at the trait.
+    async fn lease_purge(&self, id: &ConnectionId, lease: &PurgeLease) -> Result<bool, Error>;
 
     /// From now on no new envelope under this KEK is committed. Repeating it is no error.
     ///
@@ -235,6 +264,10 @@ macro_rules! forward_to_inner {
 
             async fn commit(&self, changes: &[Change], chain: &AuditChain) -> Result<(), Error> {
                 (**self).commit(changes, chain).await
+            }
+
+            async fn lease_purge(&self, id: &ConnectionId, lease: &PurgeLease) -> Result<bool, Error> {
+                (**self).lease_purge(id, lease).await
             }
 
             async fn close_kek(&self, kek: &KekId) -> Result<(), Error> {

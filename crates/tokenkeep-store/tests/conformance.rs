@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use tokenkeep_core::{ConnectionId, Error, ErrorKind, KekId};
 use tokenkeep_store::conformance::{run_all, sample_change, sample_id, sample_record};
 use tokenkeep_store::{
-    AuditChain, AuditEntry, AuditHead, Change, Expected, MemoryStore, Record, Scan, Scrub, Status,
-    StoredCheckpoint, Timestamp, TokenSet, TokenStore, VaultRecord,
+    AuditChain, AuditEntry, AuditHead, Change, Expected, MemoryStore, PurgeLease, Record, Scan, Scrub,
+    Status, StoredCheckpoint, Timestamp, TokenSet, TokenStore, VaultRecord,
 };
 
 #[tokio::test]
@@ -79,9 +79,11 @@ enum Flaw {
     AgesByTimeAlone,
     AgesTombstones,
     FindsWhatBeginsAlike,
+    LeasesToAll,
+    LeasesForEver,
 }
 
-const FLAWS: [(Flaw, &str); 21] = [
+const FLAWS: [(Flaw, &str); 26] = [
     (Flaw::IgnoresWhatIsExpected, "absent_means_no_record"),
     (Flaw::LooksAndThenWrites, "one_winner_per_revision"),
     (Flaw::ReplacesTombstones, "absent_means_no_record"),
@@ -104,6 +106,8 @@ const FLAWS: [(Flaw, &str); 21] = [
     (Flaw::LooksAndThenPuts, "checkpoints_have_one_winner"),
     (Flaw::KeepsTheFirstCheckpoint, "checkpoints_replace_the_one_before"),
     (Flaw::FindsWhatBeginsAlike, "fingerprints_are_found"),
+    (Flaw::LeasesToAll, "purge_leases_have_one_holder"),
+    (Flaw::LeasesForEver, "without an end"),
     (Flaw::AgesByTimeAlone, "ages_are_in_order"),
     (Flaw::AgesTombstones, "ages_are_in_order"),
 ];
@@ -116,6 +120,7 @@ struct Flawed {
     closed: Mutex<Vec<KekId>>,
     vault: Mutex<Option<VaultRecord>>,
     checkpoint: Mutex<Option<StoredCheckpoint>>,
+    lease: Mutex<Option<(ConnectionId, PurgeLease)>>,
 }
 
 impl Flawed {
@@ -126,6 +131,7 @@ impl Flawed {
             closed: Mutex::default(),
             vault: Mutex::default(),
             checkpoint: Mutex::default(),
+            lease: Mutex::default(),
         }
     }
 
@@ -306,6 +312,27 @@ impl TokenStore for Flawed {
             _ => return self.inner.commit(changes, chain).await,
         }
         self.inner.commit(&made, chain).await
+    }
+
+    async fn lease_purge(&self, id: &ConnectionId, lease: &PurgeLease) -> Result<bool, Error> {
+        let mut lease = *lease;
+        match self.flaw {
+            Flaw::LeasesToAll => lease.holder = [0; 16],
+            Flaw::LeasesForEver => {
+                let held = self.lease.lock().unwrap().clone();
+                let another = held
+                    .filter(|(of, held)| of == id && held.holder != lease.holder && held.until > lease.now);
+                if another.is_some() {
+                    return Ok(false);
+                }
+            }
+            _ => {}
+        }
+        let leased = self.inner.lease_purge(id, &lease).await?;
+        if leased {
+            *self.lease.lock().unwrap() = Some((id.clone(), lease));
+        }
+        Ok(leased)
     }
 
     async fn close_kek(&self, kek: &KekId) -> Result<(), Error> {

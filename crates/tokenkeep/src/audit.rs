@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokenkeep_core::{Error, TenantId};
+use tokenkeep_core::Error;
 use tokenkeep_store::{AuditEntry, shard_of};
 
 use crate::export::AuditExport;
@@ -57,7 +57,7 @@ impl AuditTrail {
     }
 
     async fn read(&self, tenant: &str, mut after: u64, limit: usize) -> Result<Vec<AuditEntry>, Error> {
-        let tenant = TenantId::new(tenant)?;
+        let tenant = self.vault.keys.tenants.of(tenant)?;
         let shard = shard_of(&tenant);
         let mut found = Vec::new();
         loop {

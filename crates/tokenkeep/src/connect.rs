@@ -8,10 +8,10 @@ use tokenkeep_core::{
 };
 use tokenkeep_store::{Action, AuditChain, Change, Purge, Record, Status, Timestamp};
 
-use crate::disconnect::purge;
 use crate::inner::{Inner, TokenPlace};
 use crate::kept::KeptToken;
 use crate::observe::Operation;
+use crate::purge::purge;
 
 /// A token that its provider accepted, sealed and ready to be committed. Nothing has changed anywhere yet.
 #[derive(Debug)]

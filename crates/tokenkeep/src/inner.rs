@@ -13,9 +13,9 @@ use tokenkeep_store::{
 
 use crate::checkpoint::CheckpointSink;
 use crate::clock::Clock;
-use crate::disconnect::Hooks;
 use crate::high_water::HighWater;
 use crate::observe::Watch;
+use crate::purge::Hooks;
 use crate::replacement::ReplacementPolicy;
 use crate::uses::Uses;
 use crate::vault_keys::VaultKeys;

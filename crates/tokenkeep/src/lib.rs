@@ -21,9 +21,68 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A connection's life: [`Connection::connect`] → [`Connection::credential`] for every use →
-//! [`Connection::replace`] when the customer brings a new token → [`Connection::disconnect`]. A token that the provider
-//! refuses is paused ([`ConnectionState::Paused`]) until [`Connection::recheck`] finds out whether it was revoked.
+//! # A connection's life
+//!
+//! **Connected.** [`Connection::connect`] asks the provider whether it accepts the token and whose it is, seals it and keeps
+//! it. [`Connection::prepare_connect`] does the same up to what must be committed. What comes back says what the customer
+//! should do now: a token that is used for another connection of theirs too should have one of its own. That another
+//! *tenant* holds it is told to the operator alone ([`IncidentKind::ReusedAcrossTenants`]).
+//!
+//! **Used.** [`Connection::credential`] holds no token; a client asks it before each attempt, so that whatever happens to the
+//! connection counts at once, in every process.
+//!
+//! **Refused.** A token that the provider refuses is paused, and [`Connection::recheck`] finds out whether it was revoked:
+//!
+//! ```
+//! # async fn example(connection: tokenkeep::Connection, provider: &dyn tokenkeep::Provider) -> Result<(), tokenkeep::Error> {
+//! use tokenkeep::ConnectionState;
+//!
+//! let mut status = connection.status().await?;
+//! if status.state == ConnectionState::Paused {
+//!     status = connection.recheck(provider).await?; // connected again, or revoked
+//! }
+//! for action in status.customer_actions() {
+//!     println!("{action}"); // "Make a new token at the provider and enter it here."
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! **Replaced.** A token should be replaced every 90 days ([`VaultOptions::replace_every`]); [`Vault::due`] and
+//! [`Vault::overdue`] list those that are to be, by date, for a job that writes to the customers. [`Connection::replace`] takes
+//! a new token of the same account, and says that the old one must be deleted at the provider.
+//!
+//! **Suspected.** A token that may have leaked is stopped by one command, for a connection
+//! ([`Connection::suspect_leak`]), a tenant ([`Vault::suspect_leaks_of`]) or all ([`Vault::suspect_all_leaked`]). It lists what
+//! to do about each; only the customer can delete it at the provider. The way back is a new token, or an operator's word
+//! ([`Connection::clear_suspicion`]).
+//!
+//! **Disconnected.** [`Connection::disconnect`] removes the token first; then it scrubs the database's files and runs the
+//! application's hooks ([`PurgeHook`]), in one process at a time and until they succeed. The receipt says what is gone and
+//! what is not. [`Vault::finish_disconnects`] finishes what was interrupted; [`Vault::erase_tenant`] disconnects all that a
+//! tenant has.
+//!
+//! ```
+//! # async fn example(vault: tokenkeep::Vault) -> Result<(), tokenkeep::Error> {
+//! // At start, and now and then:
+//! for receipt in vault.finish_disconnects().await? {
+//!     println!("{receipt}");
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! | [`ConnectionState`] | what the customer is asked to do ([`ConnectionStatus::customer_actions`]) | the way back |
+//! | --- | --- | --- |
+//! | connected | nothing; replace soon, when it is due; replace, when it is overdue; a token of its own, when it is reused | |
+//! | paused | try again in a few minutes | [`recheck`](Connection::recheck), [`replace`](Connection::replace) |
+//! | revoked | make a new token and enter it | [`replace`](Connection::replace), [`recheck`](Connection::recheck) |
+//! | suspected | delete the token at the provider now, make a new one, enter it | [`replace`](Connection::replace), [`clear_suspicion`](Connection::clear_suspicion) |
+//! | tampered | contact support | the operator runs [`Vault::verify`] and restores the record |
+//! | disconnected, not connected | connect | [`connect`](Connection::connect) |
+//!
+//! # Running it
+//!
+//! [`Vault::check`] is for a readiness probe, an [`Observer`] for metrics; every call is a `tracing` span with its action and
+//! outcome. No tenant's name is logged above DEBUG, and no token at any level.
 //!
 //! The audit trail: [`Vault::audit`] reads and exports it, [`Vault::verify`] tells whether it is whole. With
 //! [`VaultOptions::checkpoints`] and [`Vault::checkpoint_every`] signed checkpoints of it go to a place outside the database,
@@ -45,12 +104,14 @@ mod connection;
 mod credential;
 mod disconnect;
 mod due;
+mod erase;
 mod export;
 mod high_water;
 mod inner;
 mod kept;
 mod leak;
 mod observe;
+mod purge;
 mod receipt;
 mod replacement;
 mod reuse;
@@ -66,12 +127,13 @@ pub use checkpoint::{BadCheckpoint, Checkpoint, CheckpointFile, CheckpointKey, C
 pub use clock::{Clock, SystemClock};
 pub use connect::PreparedChange;
 pub use connection::Connection;
-pub use disconnect::PurgeHook;
 pub use due::DueConnections;
+pub use erase::{Erased, TenantErasure};
 pub use export::{AuditCursor, AuditExport};
 pub use kept::KeptToken;
 pub use leak::{LeakResponse, SuspectedToken};
 pub use observe::{Ended, Incident, IncidentKind, Observed, Observer, Operation};
+pub use purge::PurgeHook;
 pub use receipt::{Backups, Receipt};
 pub use replacement::Replacement;
 pub use status::{ConnectionState, ConnectionStatus};

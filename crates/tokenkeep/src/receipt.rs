@@ -30,6 +30,8 @@ pub struct Receipt {
     pub hooks_done: Vec<&'static str>,
     /// The application's hooks that failed. [`Vault::finish_disconnects`](crate::Vault::finish_disconnects) runs them again.
     pub hooks_pending: Vec<&'static str>,
+    /// Whether they are pending because another process runs them at this moment.
+    pub hooks_elsewhere: bool,
     /// What older backups still hold.
     pub backups: Backups,
 }
@@ -47,6 +49,9 @@ impl fmt::Display for Receipt {
         let hooks = match (self.hooks_done.as_slice(), self.hooks_pending.as_slice()) {
             ([], []) => "none registered".to_owned(),
             (done, []) => format!("done: {}", done.join(", ")),
+            (_, pending) if self.hooks_elsewhere => {
+                format!("pending: {}; another process runs them now", pending.join(", "))
+            }
             (_, pending) => format!("pending: {}; finish_disconnects retries", pending.join(", ")),
         };
         writeln!(f, "  cached data     {hooks}")?;

@@ -13,17 +13,19 @@ use crate::check::{Readiness, check};
 use crate::checkpoint::{self, Checkpoint, CheckpointKey, CheckpointSink};
 use crate::clock::{Clock, SystemClock};
 use crate::connection::Connection;
-use crate::disconnect::{Hooks, PurgeHook, finish_pending};
+use crate::disconnect::finish_pending;
 use crate::due::DueConnections;
+use crate::erase::TenantErasure;
 use crate::high_water::HighWater;
 use crate::inner::Inner;
 use crate::leak::LeakResponse;
 use crate::observe::{Observer, Operation, Watch};
+use crate::purge::{Hooks, PurgeHook};
 use crate::receipt::Receipt;
 use crate::replacement::ReplacementPolicy;
 use crate::status::ConnectionStatus;
 use crate::uses::Uses;
-use crate::vault_keys;
+use crate::vault_keys::{self, TenantNames};
 use crate::verify::{Verification, VerifyRun};
 
 /// Keeps tokens: one for each process, cheap to clone.
@@ -42,6 +44,7 @@ pub struct VaultOptions {
     hooks: Hooks,
     sink: Option<Arc<dyn CheckpointSink>>,
     watch: Watch,
+    pseudonymous: bool,
     replace_every: Option<u32>,
     replace_warning: Option<u32>,
 }
@@ -88,6 +91,21 @@ impl VaultOptions {
         self
     }
 
+    /// Keeps pseudonyms in place of tenants' names: HMAC-SHA-256 of the name, under a key of the vault's own, in records,
+    /// audit entries and encryption contexts alike. Whoever has the database can't tell whose connections it holds, nor try
+    /// out names. The names of connections and of the provider's accounts stay as they are.
+    ///
+    /// It is decided when the vault is made, and stays so whether this is said again or not; a vault that was made without
+    /// it is refused with `Misuse`.
+    ///
+    /// Wherever a method takes a tenant, it takes the real name. Every [`ConnectionId`] that the vault gives (in a status, a
+    /// receipt, a list, a hook, an audit entry) has the pseudonym, since the vault knows no more:
+    /// [`Vault::tenant_id`] tells a name's pseudonym, and [`Vault::connection_of`] takes such an id.
+    pub fn pseudonymous_tenants(mut self) -> Self {
+        self.pseudonymous = true;
+        self
+    }
+
     /// Another clock, for tests.
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
         self.clock = Some(Arc::new(clock));
@@ -129,9 +147,14 @@ impl VaultOptions {
         }
         let record = match store.vault().await? {
             Some(record) => record,
-            None => store.init_vault(&vault_keys::make(&keys).await?).await?,
+            None => store.init_vault(&vault_keys::make(&keys, self.pseudonymous).await?).await?,
         };
         let vault_keys = vault_keys::open(&record, &keys).await?;
+        if self.pseudonymous && matches!(vault_keys.tenants, TenantNames::Clear) {
+            return Err(Error::new(ErrorKind::Misuse).because(
+                "the vault was made with tenants' names in the clear; they can't become pseudonyms",
+            ));
+        }
         tracing::debug!(vault = %record.id, "vault opened");
         Ok(Vault {
             inner: Arc::new(Inner {
@@ -191,7 +214,23 @@ impl Vault {
     /// # Errors
     /// `InvalidName` when a name is empty, over 255 bytes or not printable.
     pub fn connection(&self, tenant: impl AsRef<str>, name: impl AsRef<str>) -> Result<Connection, Error> {
-        Ok(Connection::new(Arc::clone(&self.inner), ConnectionId::new(tenant, name)?))
+        let tenant = self.tenant_id(tenant)?;
+        Ok(Connection::new(Arc::clone(&self.inner), ConnectionId::new(tenant.as_str(), name)?))
+    }
+
+    /// A handle on the connection of an id that this vault gave: in a status, a receipt, a list.
+    #[must_use]
+    pub fn connection_of(&self, id: &ConnectionId) -> Connection {
+        Connection::new(Arc::clone(&self.inner), id.clone())
+    }
+
+    /// A tenant as this vault names it in every [`ConnectionId`]: the same name, or its pseudonym if the vault keeps
+    /// [pseudonyms](VaultOptions::pseudonymous_tenants).
+    ///
+    /// # Errors
+    /// `InvalidName` when the name is empty, over 255 bytes or not printable.
+    pub fn tenant_id(&self, tenant: impl AsRef<str>) -> Result<TenantId, Error> {
+        self.inner.keys.tenants.of(tenant.as_ref())
     }
 
     /// Up to `limit` of a tenant's connections, disconnected ones too, in order of their names, from behind `after`. One
@@ -205,7 +244,7 @@ impl Vault {
         after: Option<&ConnectionName>,
         limit: u32,
     ) -> Result<Vec<ConnectionStatus>, Error> {
-        let tenant = TenantId::new(tenant)?;
+        let tenant = self.tenant_id(tenant)?;
         let after = after.map(|name| ConnectionId::new(tenant.as_str(), name.as_str())).transpose()?;
         let work = async {
             let records = self.inner.store.scan(&Scan::Tenant(tenant), after.as_ref(), limit).await?;
@@ -233,7 +272,7 @@ impl Vault {
     /// # Errors
     /// `InvalidName`.
     pub fn suspect_leaks_of(&self, tenant: impl AsRef<str>) -> Result<LeakResponse, Error> {
-        let tenant = TenantId::new(tenant)?;
+        let tenant = self.tenant_id(tenant)?;
         Ok(LeakResponse::new(Arc::clone(&self.inner), Scan::Tenant(tenant)))
     }
 
@@ -249,6 +288,24 @@ impl Vault {
     /// ```
     pub fn suspect_all_leaked(&self) -> LeakResponse {
         LeakResponse::new(Arc::clone(&self.inner), Scan::All)
+    }
+
+    /// Disconnects all connections of a tenant, one after the other, and gives what came of each: a receipt also for those
+    /// that were disconnected before. What stays is their tombstones and the audit trail.
+    ///
+    /// ```
+    /// # async fn example(vault: tokenkeep::Vault) -> Result<(), tokenkeep::Error> {
+    /// let mut erasure = vault.erase_tenant("customer-17")?;
+    /// while let Some(erased) = erasure.next().await? {
+    ///     println!("{}", erased.receipt?); // keep it: it is the evidence
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// `InvalidName`.
+    pub fn erase_tenant(&self, tenant: impl AsRef<str>) -> Result<TenantErasure, Error> {
+        Ok(TenantErasure::new(Arc::clone(&self.inner), self.tenant_id(tenant)?))
     }
 
     /// Finishes disconnects that were interrupted or whose hooks failed: scrubs, runs the hooks again, and returns a

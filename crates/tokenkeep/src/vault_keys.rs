@@ -1,10 +1,12 @@
 //! The vault's own keys: independent random keys, each sealed under the key provider with its purpose as context.
 
+use std::fmt::Write;
+
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use tokenkeep_core::{
-    ApiToken, EncryptionContext, Envelope, Error, ErrorKind, Origin, PayloadKind, SealDraft, VaultId,
-    VaultKeyPurpose, fill_random, open_payload,
+    ApiToken, EncryptionContext, Envelope, Error, ErrorKind, Origin, PayloadKind, SealDraft, TenantId,
+    VaultId, VaultKeyPurpose, fill_random, open_payload,
 };
 use tokenkeep_keys::KeyProvider;
 use tokenkeep_store::{AuditChain, RecordMac, VaultRecord};
@@ -19,13 +21,16 @@ pub(crate) struct VaultKeys {
     pub(crate) records: RecordMac,
     pub(crate) chain: AuditChain,
     pub(crate) checkpoints: CheckpointSigner,
+    pub(crate) tenants: TenantNames,
 }
 
 /// Draws a new vault's id and keys and seals them.
-pub(crate) async fn make(keys: &dyn KeyProvider) -> Result<VaultRecord, Error> {
+pub(crate) async fn make(keys: &dyn KeyProvider, pseudonymous: bool) -> Result<VaultRecord, Error> {
     let id = VaultId::random()?;
     let mut sealed = Vec::with_capacity(VaultKeyPurpose::ALL.len());
-    for purpose in VaultKeyPurpose::ALL {
+    // Whether there is a key for pseudonyms says for good whether the vault keeps them in place of names.
+    let wanted = |purpose: &VaultKeyPurpose| pseudonymous || *purpose != VaultKeyPurpose::TenantPseudonym;
+    for purpose in VaultKeyPurpose::ALL.into_iter().filter(wanted) {
         let mut key = Zeroizing::new([0; 32]);
         fill_random(&mut *key)?;
         let context = EncryptionContext::for_vault_key(id, purpose);
@@ -38,7 +43,14 @@ pub(crate) async fn make(keys: &dyn KeyProvider) -> Result<VaultRecord, Error> {
 
 /// Opens a vault's keys: the moment in which wrong keys are noticed.
 pub(crate) async fn open(record: &VaultRecord, keys: &dyn KeyProvider) -> Result<VaultKeys, Error> {
+    let is_pseudonymous = record.keys.iter().any(|(of, _)| *of == VaultKeyPurpose::TenantPseudonym);
+    let tenants = if is_pseudonymous {
+        TenantNames::Pseudonyms(open_one(record, VaultKeyPurpose::TenantPseudonym, keys).await?)
+    } else {
+        TenantNames::Clear
+    };
     Ok(VaultKeys {
+        tenants,
         fingerprints: FingerprintKey(open_one(record, VaultKeyPurpose::Fingerprint, keys).await?),
         records: RecordMac::new(open_one(record, VaultKeyPurpose::RecordMac, keys).await?),
         chain: AuditChain::new(open_one(record, VaultKeyPurpose::AuditMac, keys).await?),
@@ -96,5 +108,38 @@ impl FingerprintKey {
 impl std::fmt::Debug for FingerprintKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("FingerprintKey([hidden])")
+    }
+}
+
+/// How tenants are named in the database.
+pub(crate) enum TenantNames {
+    /// As the application names them.
+    Clear,
+    /// By HMAC-SHA-256 of the name under this key, in hex.
+    Pseudonyms(Zeroizing<[u8; 32]>),
+}
+
+impl TenantNames {
+    /// The tenant as the database knows it, by the name that the application has for it.
+    pub(crate) fn of(&self, name: &str) -> Result<TenantId, Error> {
+        let tenant = TenantId::new(name)?;
+        let Self::Pseudonyms(key) = self else { return Ok(tenant) };
+        let mut mac = Hmac::<Sha256>::new_from_slice(&**key).expect("HMAC takes a key of any length");
+        mac.update(tenant.as_str().as_bytes());
+        let mut hex = String::with_capacity(64);
+        for byte in mac.finalize().into_bytes() {
+            // Writing to a `String` does not fail.
+            let _ = write!(hex, "{byte:02x}");
+        }
+        Ok(TenantId::new(hex)?)
+    }
+}
+
+impl std::fmt::Debug for TenantNames {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Clear => "Clear",
+            Self::Pseudonyms(_) => "Pseudonyms([hidden])",
+        })
     }
 }

@@ -142,6 +142,11 @@ pub(crate) fn all() -> Vec<Good> {
             "one of a vault's own keys",
             VaultKeyPurpose::CheckpointSigning,
         ),
+        vault_key(
+            "vault key: tenant-pseudonym",
+            "one of a vault's own keys",
+            VaultKeyPurpose::TenantPseudonym,
+        ),
         rewrapped,
     ];
     all.extend(two_deks());

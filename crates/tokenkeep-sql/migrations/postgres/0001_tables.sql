@@ -51,6 +51,9 @@ CREATE TABLE tokenkeep.connection (
     expires_at bigint,
     purge text COLLATE "C" NOT NULL,
     mac bytea NOT NULL,
+    -- Who runs a tombstone's hooks, and until when. Not under the MAC: they are no part of the record.
+    lease_holder bytea,
+    lease_until bigint,
     PRIMARY KEY (tenant, name)
 ) WITH (fillfactor = 67);
 -- What is sealed does not get smaller: no time is spent on trying.

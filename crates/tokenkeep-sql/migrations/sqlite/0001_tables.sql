@@ -41,6 +41,9 @@ CREATE TABLE tokenkeep_connection (
     expires_at INTEGER,
     purge TEXT NOT NULL,
     mac BLOB NOT NULL,
+    -- Who runs a tombstone's hooks, and until when. Not under the MAC: they are no part of the record.
+    lease_holder BLOB,
+    lease_until INTEGER,
     PRIMARY KEY (tenant, name)
 ) STRICT, WITHOUT ROWID;
 

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Sqlite, SqliteConnection};
-use tokenkeep_core::{Error, ErrorKind, KekId};
+use tokenkeep_core::{ConnectionId, Error, ErrorKind, KekId};
 use tokenkeep_store::{
-    AuditChain, AuditEntry, AuditHead, Change, Expected, Record, RecordChange, StoredCheckpoint, VaultRecord,
-    shard_of,
+    AuditChain, AuditEntry, AuditHead, Change, Expected, PurgeLease, Record, RecordChange, StoredCheckpoint,
+    VaultRecord, shard_of,
 };
 
 use super::failure::failure;
@@ -225,4 +225,26 @@ pub(crate) async fn put_checkpoint(
     let query = sqlx::query(sql).bind(number).bind(checkpoint.note.as_str());
     let done = query.execute(db).await.map_err(failure)?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(ErrorKind::Conflict.into()) }
+}
+
+pub(crate) async fn lease_purge(
+    db: &mut SqliteConnection,
+    id: &ConnectionId,
+    lease: &PurgeLease,
+) -> Result<bool, Error> {
+    let done = sqlx::query(
+        "UPDATE tokenkeep_connection SET lease_holder = $3, lease_until = $4 \
+         WHERE tenant = $1 AND name = $2 AND status = 'disconnected' \
+         AND (lease_until IS NULL OR lease_until <= $5 OR lease_until > $6 OR lease_holder = $3)",
+    )
+    .bind(id.tenant().as_str())
+    .bind(id.name().as_str())
+    .bind(&lease.holder[..])
+    .bind(lease.until.as_millis())
+    .bind(lease.now.as_millis())
+    .bind(lease.now.after(PurgeLease::LONGEST).as_millis())
+    .execute(db)
+    .await
+    .map_err(failure)?;
+    Ok(done.rows_affected() == 1)
 }

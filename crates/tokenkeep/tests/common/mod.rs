@@ -14,7 +14,7 @@ use tokenkeep::{
     Scrub, Timestamp, TokenStore, Use, Vault,
 };
 use tokenkeep_core::KekId;
-use tokenkeep_store::{Record, Scan, StoredCheckpoint, TokenSet, VaultRecord};
+use tokenkeep_store::{PurgeLease, Record, Scan, StoredCheckpoint, TokenSet, VaultRecord};
 
 /// A provider that answers as it is told. It asks for the token, as a transport would, and keeps the last one.
 #[derive(Debug)]
@@ -202,6 +202,10 @@ impl TokenStore for Unsteady {
             return Err(ErrorKind::StoreUnavailable.into());
         }
         self.steady.commit(changes, chain).await
+    }
+
+    async fn lease_purge(&self, id: &ConnectionId, lease: &PurgeLease) -> Result<bool, Error> {
+        self.steady.lease_purge(id, lease).await
     }
 
     async fn close_kek(&self, kek: &KekId) -> Result<(), Error> {

@@ -1,0 +1,140 @@
+//! The hooks of a disconnect run in one process at a time, and are taken over from one that died.
+
+mod common;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use common::{Fixture, token};
+use tokenkeep::{ConnectionId, ErrorKind, Incarnation, PurgeHook, Vault};
+use tokenkeep_testkit::fake_token;
+
+/// Takes a moment, and counts how many run at the same time.
+#[derive(Default)]
+struct Slow {
+    hangs: AtomicBool,
+    now: AtomicU32,
+    most: AtomicU32,
+    runs: AtomicU32,
+}
+
+#[async_trait]
+impl PurgeHook for Slow {
+    async fn purge(
+        &self,
+        _: &ConnectionId,
+        _: Incarnation,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(now, Ordering::SeqCst);
+        if self.hangs.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        self.now.fetch_sub(1, Ordering::SeqCst);
+        self.runs.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+async fn instance(f: &Fixture, hook: &Arc<Slow>) -> Vault {
+    let options = Vault::options().clock(Arc::clone(&f.clock)).on_disconnect("run lists", Arc::clone(hook));
+    options.open(Arc::clone(&f.store), f.keys.clone()).await.unwrap()
+}
+
+async fn connected(f: &Fixture, vault: &Vault) {
+    vault.connection("t", "apify").unwrap().connect(&f.provider, token(&fake_token())).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_processes_one_runs_them() {
+    let (f, hook) = (Fixture::new().await, Arc::new(Slow::default()));
+    let vault = instance(&f, &hook).await;
+    connected(&f, &vault).await;
+    let mut racing = Vec::new();
+    for _ in 0..8 {
+        let connection = instance(&f, &hook).await.connection("t", "apify").unwrap();
+        racing.push(tokio::spawn(async move { connection.disconnect().await.unwrap() }));
+    }
+    let mut done = 0;
+    for racer in racing {
+        let receipt = racer.await.unwrap();
+        done += usize::from(receipt.hooks_done == ["run lists"]);
+        assert_eq!(receipt.hooks_elsewhere, receipt.hooks_done.is_empty(), "{receipt:?}");
+        assert_eq!(receipt.to_string().contains("another process runs them now"), receipt.hooks_elsewhere);
+    }
+    assert!(done >= 1 && hook.runs.load(Ordering::SeqCst) >= 1);
+    assert_eq!(hook.most.load(Ordering::SeqCst), 1, "they ran at the same time");
+    assert!(!vault.connection("t", "apify").unwrap().status().await.unwrap().purge_pending);
+    assert!(vault.verify().await.unwrap().is_whole());
+}
+
+#[tokio::test]
+async fn they_are_taken_over_from_a_process_that_died() {
+    let (f, hook) = (Fixture::new().await, Arc::new(Slow::default()));
+    let (vault, other) = (instance(&f, &hook).await, instance(&f, &hook).await);
+    connected(&f, &vault).await;
+    hook.hangs.store(true, Ordering::SeqCst);
+    // Dies in its hook: its runtime is gone, so nothing of it goes on in the background.
+    let connection = vault.connection("t", "apify").unwrap();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let died = runtime.block_on(async {
+            tokio::time::timeout(Duration::from_millis(50), connection.disconnect()).await
+        });
+        assert!(died.is_err());
+        runtime.shutdown_background();
+    })
+    .join()
+    .unwrap();
+    hook.hangs.store(false, Ordering::SeqCst);
+
+    let connection = other.connection("t", "apify").unwrap();
+    assert!(connection.status().await.unwrap().purge_pending);
+    for advance in [0, 59_999] {
+        f.clock.advance(advance);
+        let receipts = other.finish_disconnects().await.unwrap();
+        assert!(receipts[0].hooks_elsewhere, "it may still be at work");
+        let error = connection.connect(&f.provider, token(&fake_token())).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::PurgePending);
+    }
+    assert_eq!(hook.runs.load(Ordering::SeqCst), 0);
+    f.clock.advance(1);
+    let receipts = other.finish_disconnects().await.unwrap();
+    assert_eq!((receipts[0].hooks_elsewhere, &receipts[0].hooks_done[..]), (false, &["run lists"][..]));
+    assert_eq!(hook.runs.load(Ordering::SeqCst), 1);
+    connection.connect(&f.provider, token(&fake_token())).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_dropped_call_gives_its_lease_back() {
+    let (f, hook) = (Fixture::new().await, Arc::new(Slow::default()));
+    let (vault, other) = (instance(&f, &hook).await, instance(&f, &hook).await);
+    connected(&f, &vault).await;
+    hook.hangs.store(true, Ordering::SeqCst);
+    let connection = vault.connection("t", "apify").unwrap();
+    let dropped = tokio::time::timeout(Duration::from_millis(50), connection.disconnect()).await;
+    assert!(dropped.is_err());
+    hook.hangs.store(false, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert_eq!(other.finish_disconnects().await.unwrap()[0].hooks_done, ["run lists"], "at once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_hook_keeps_its_lease() {
+    let (f, hook) = (Fixture::new().await, Arc::new(Slow::default()));
+    let (vault, other) = (instance(&f, &hook).await, instance(&f, &hook).await);
+    connected(&f, &vault).await;
+    hook.hangs.store(true, Ordering::SeqCst);
+    let connection = vault.connection("t", "apify").unwrap();
+    let running = tokio::spawn(async move { connection.disconnect().await });
+    for _ in 0..30 {
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        f.clock.advance(20_000);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        assert!(other.finish_disconnects().await.unwrap()[0].hooks_elsewhere, "taken from one at work");
+    }
+    running.abort();
+}
