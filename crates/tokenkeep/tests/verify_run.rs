@@ -21,8 +21,8 @@ async fn with_entries(f: &Fixture, connections: u64, entries: u64) {
         prepared.commit().await.unwrap();
         let entry = prepared.change().entry.clone();
         drafts.push(AuditDraft { action: Action::Used, record_mac: None, ..entry });
-        for _ in 0..entries / 4000 {
-            connection.replace(&f.provider, token("another-fake-token")).await.unwrap();
+        for turn in 0..entries / 4000 {
+            connection.replace(&f.provider, token(&format!("another-fake-token-{turn}"))).await.unwrap();
         }
     }
     let written: u64 = f.store.audit_heads().await.unwrap().iter().map(|head| head.sequence).sum();
