@@ -174,9 +174,13 @@ async fn rows_are_laid_out_as_the_schema_says() {
         .unwrap();
     assert!(stored >= 16 * 1024, "compressed to {stored} bytes");
     let id = sample_id("another", "name");
-    store.commit(&[sample_change(&sample_record(&id, 1), None)], &sample_chain()).await.unwrap();
+    let first = sample_record(&id, 1);
+    store.commit(&[sample_change(&first, None)], &sample_chain()).await.unwrap();
     for revision in 2..=40 {
-        let change = sample_change(&sample_record(&id, revision), Some(revision - 1));
+        // A pause, say: the token stays.
+        let mut record = sample_record(&id, revision);
+        (record.sealed, record.token_set_at) = (first.sealed.clone(), first.token_set_at);
+        let change = sample_change(&record, Some(revision - 1));
         store.commit(&[change, sample_use(&id)], &sample_chain()).await.unwrap();
     }
     let until = Instant::now() + Duration::from_secs(20);
