@@ -19,7 +19,7 @@ pub enum ConnectionState {
     NotConnected,
     /// Its token is used.
     Connected,
-    /// The provider refused the token once; it is not used until [`Connection::recheck`] clears that up.
+    /// The provider refused the token once; it is not used until [`Connection::recheck`](crate::Connection::recheck) clears that up.
     Paused,
     /// The provider refused the token for good.
     Revoked,
