@@ -123,6 +123,32 @@ async fn a_replaced_token_is_in_no_file() {
     assert!(!live.found(&folder).is_empty(), "the scan would find nothing");
 }
 
+#[tokio::test]
+async fn rows_that_move_take_no_fingerprint_along() {
+    let folder = TempDir::new().unwrap();
+    let store = open(&folder).await;
+    let mut dead = Watched::new();
+    let mut dice = Dice(11);
+    for round in 0..4 {
+        let mut records: Vec<Record> = Vec::new();
+        for n in 0..300 {
+            let tenant = format!("{:06}-{round}-{n}-{}", dice.below(1_000_000), "x".repeat(dice.below(240)));
+            records.push(random_record(&tenant, 1, 230));
+        }
+        records.iter().for_each(|record| dead.add(record));
+        for records in records.chunks(10) {
+            let changes: Vec<Change> = records.iter().map(|record| sample_change(record, None)).collect();
+            store.commit(&changes, &sample_chain()).await.unwrap();
+        }
+        for records in records.chunks(10) {
+            let gone = records.iter().map(|record| sample_change(&sample_tombstone(record), Some(1)));
+            store.commit(&gone.collect::<Vec<_>>(), &sample_chain()).await.unwrap();
+        }
+        assert_eq!(store.scrub().await.unwrap(), Scrub::Done);
+        assert_eq!(dead.found(&folder), [], "round {round}");
+    }
+}
+
 /// Numbers that look random and are the same each time.
 struct Dice(u64);
 

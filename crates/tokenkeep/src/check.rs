@@ -11,6 +11,7 @@ use tokenkeep_core::{
 };
 use tokenkeep_store::AuditHead;
 
+use crate::checkpoint;
 use crate::inner::Inner;
 use crate::observe::Ended;
 
@@ -57,8 +58,12 @@ pub enum DatabaseCheck {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TrailCheck {
-    /// Every chain ends with an entry that is genuine and follows the one before it.
-    Whole,
+    /// Every chain ends with an entry that is genuine and follows the one before it, passes through the last checkpoint, and
+    /// is not behind what this process saw of it.
+    Whole {
+        /// The number of the database's last checkpoint; `None` when there are none.
+        checkpoint: Option<u64>,
+    },
     /// This chain does not: it was altered or cut. [`Vault::verify`](crate::Vault::verify) says more.
     Broken {
         /// Which chain.
@@ -90,7 +95,7 @@ impl Readiness {
             DatabaseCheck::TimedOut => Some(ErrorKind::StoreUnavailable),
         };
         let trail = match &self.trail {
-            TrailCheck::Whole => None,
+            TrailCheck::Whole { .. } => None,
             TrailCheck::Broken { .. } => Some(ErrorKind::Tampered),
             TrailCheck::Failed(error) => Some(error.kind()),
             TrailCheck::TimedOut => Some(ErrorKind::StoreUnavailable),
@@ -113,7 +118,10 @@ impl fmt::Display for Readiness {
             DatabaseCheck::TimedOut => write!(f, "database: no answer in time; ")?,
         }
         match &self.trail {
-            TrailCheck::Whole => write!(f, "audit trail: whole at its ends"),
+            TrailCheck::Whole { checkpoint: None } => write!(f, "audit trail: whole at its ends"),
+            TrailCheck::Whole { checkpoint: Some(number) } => {
+                write!(f, "audit trail: whole at checkpoint {number} and at its ends")
+            }
             TrailCheck::Broken { shard } => {
                 write!(f, "audit trail: chain {shard} was altered or cut, run verify")
             }
@@ -187,19 +195,32 @@ async fn database(vault: &Inner) -> Result<DatabaseCheck, Error> {
     Ok(if is_ours { DatabaseCheck::Reachable } else { DatabaseCheck::OtherVault })
 }
 
-/// Looks at the end of every chain. What a checkpoint says of its chains belongs here too: two short reads for each.
+/// Looks at every chain where the last checkpoint has it, and at its end: two short reads each.
 async fn trail(vault: &Inner) -> Result<TrailCheck, Error> {
+    // Both first: the heads may move on, never back.
+    let marks = vault.keys.chain.marks();
+    let checkpoint = checkpoint::stored(vault).await?;
     for head in vault.store.audit_heads().await? {
-        match ends_well(vault, head).await {
+        let at_checkpoint = checkpoint.as_ref().and_then(|last| last.heads().get(usize::from(head.shard)));
+        let seen = marks.iter().chain(at_checkpoint);
+        if { seen }.any(|seen| head.went_back(seen)) {
+            return Ok(TrailCheck::Broken { shard: head.shard });
+        }
+        let at = at_checkpoint.copied().unwrap_or(AuditHead::empty(head.shard));
+        match passes(vault, &[at, head]).await {
             Ok(true) => {}
             Err(error) if error.kind() != ErrorKind::Tampered => return Err(error),
             _ => return Ok(TrailCheck::Broken { shard: head.shard }),
         }
     }
-    Ok(TrailCheck::Whole)
+    Ok(TrailCheck::Whole { checkpoint: checkpoint.map(|last| last.number()) })
 }
 
-/// Whether the head's entry is there, genuine, and follows the one before it.
+async fn passes(vault: &Inner, heads: &[AuditHead; 2]) -> Result<bool, Error> {
+    Ok(ends_well(vault, heads[0]).await? && (heads[0] == heads[1] || ends_well(vault, heads[1]).await?))
+}
+
+/// Whether this head's entry is there, genuine, and follows the one before it.
 async fn ends_well(vault: &Inner, head: AuditHead) -> Result<bool, Error> {
     let Some(before) = head.sequence.checked_sub(1) else { return Ok(head == AuditHead::empty(head.shard)) };
     let found = vault.store.audit_entries(head.shard, before.saturating_sub(1), 2).await?;

@@ -15,7 +15,7 @@ use tokenkeep_store::{AuditHead, SHARDS, Timestamp};
 pub use file::CheckpointFile;
 pub use key::CheckpointKey;
 pub(crate) use key::CheckpointSigner;
-pub(crate) use make::{checkpoint, every};
+pub(crate) use make::{checkpoint, every, stored};
 use note::Note;
 pub use sink::CheckpointSink;
 

@@ -30,9 +30,9 @@ pub(crate) struct Inner {
     pub(crate) hooks: Hooks,
     pub(crate) uses: Uses,
     pub(crate) seen: HighWater,
-    pub(crate) sink: Option<Arc<dyn CheckpointSink>>,
     pub(crate) watch: Watch,
     pub(crate) replacement: ReplacementPolicy,
+    pub(crate) sink: Option<Arc<dyn CheckpointSink>>,
 }
 
 impl Inner {

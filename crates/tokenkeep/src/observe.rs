@@ -163,7 +163,10 @@ named! {
         List = "list",
         /// [`AuditTrail::of_tenant`](crate::AuditTrail::of_tenant).
         ReadAudit = "read-audit",
-        /// [`Vault::verify`](crate::Vault::verify).
+        /// [`Vault::checkpoint`](crate::Vault::checkpoint), also each turn of
+        /// [`checkpoint_every`](crate::Vault::checkpoint_every).
+        Checkpoint = "checkpoint",
+        /// [`Vault::verify`](crate::Vault::verify) or [`verify_against`](crate::Vault::verify_against).
         Verify = "verify",
         /// [`Vault::check`](crate::Vault::check): it failed with what its first part failed with.
         Check = "check",

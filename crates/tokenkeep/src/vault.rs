@@ -42,11 +42,11 @@ pub struct VaultOptions {
     keys_beside_database: bool,
     clock: Option<Arc<dyn Clock>>,
     hooks: Hooks,
-    sink: Option<Arc<dyn CheckpointSink>>,
     watch: Watch,
     pseudonymous: bool,
     replace_every: Option<u32>,
     replace_warning: Option<u32>,
+    sink: Option<Arc<dyn CheckpointSink>>,
 }
 
 impl VaultOptions {
@@ -61,13 +61,6 @@ impl VaultOptions {
     /// receipt.
     pub fn on_disconnect(mut self, name: &'static str, hook: impl PurgeHook + 'static) -> Self {
         self.hooks.add(name, Arc::new(hook));
-        self
-    }
-
-    /// Where the audit trail's checkpoints go: somewhere that whoever can write to the database can't write to, and the
-    /// same place for all instances. Make them with [`Vault::checkpoint_every`].
-    pub fn checkpoints(mut self, sink: impl CheckpointSink + 'static) -> Self {
-        self.sink = Some(Arc::new(sink));
         self
     }
 
@@ -103,6 +96,13 @@ impl VaultOptions {
     /// [`Vault::tenant_id`] tells a name's pseudonym, and [`Vault::connection_of`] takes such an id.
     pub fn pseudonymous_tenants(mut self) -> Self {
         self.pseudonymous = true;
+        self
+    }
+
+    /// Where the audit trail's checkpoints go: somewhere that whoever can write to the database can't write to, and the
+    /// same place for all instances. Make them with [`Vault::checkpoint_every`].
+    pub fn checkpoints(mut self, sink: impl CheckpointSink + 'static) -> Self {
+        self.sink = Some(Arc::new(sink));
         self
     }
 
@@ -339,7 +339,7 @@ impl Vault {
     /// # Cancellation
     /// Safe: a checkpoint that was made and not delivered is delivered by the next call, of any instance.
     pub async fn checkpoint(&self) -> Result<Checkpoint, Error> {
-        checkpoint::checkpoint(&self.inner).await
+        self.inner.watch.over(Operation::Checkpoint, None, checkpoint::checkpoint(&self.inner)).await
     }
 
     /// Makes checkpoints now and in this period, for as long as it is polled: spawn it once for each process. It never ends
@@ -382,8 +382,7 @@ impl Vault {
     /// `StoreUnavailable` or `SinkUnavailable` when one of them does not answer. What was tampered with is no error but a
     /// [`Finding`](crate::Finding).
     pub async fn verify(&self) -> Result<Verification, Error> {
-        let mut run = self.verify_run();
-        self.inner.watch.over(Operation::Verify, None, run.finish()).await
+        self.inner.watch.over(Operation::Verify, None, self.verify_run().finish()).await
     }
 
     /// As [`verify`](Self::verify), and holds the trail against a checkpoint that an operator kept as well.
@@ -391,8 +390,7 @@ impl Vault {
     /// # Errors
     /// As [`verify`](Self::verify). A note that is no checkpoint of this vault is a finding.
     pub async fn verify_against(&self, note: &str) -> Result<Verification, Error> {
-        let mut run = self.verify_run().against(note);
-        self.inner.watch.over(Operation::Verify, None, run.finish()).await
+        self.inner.watch.over(Operation::Verify, None, self.verify_run().against(note).finish()).await
     }
 
     /// A verification in steps, for a long trail: with progress, and to be interrupted and taken up again.

@@ -20,8 +20,8 @@ pub(crate) struct VaultKeys {
     pub(crate) fingerprints: FingerprintKey,
     pub(crate) records: RecordMac,
     pub(crate) chain: AuditChain,
-    pub(crate) checkpoints: CheckpointSigner,
     pub(crate) tenants: TenantNames,
+    pub(crate) checkpoints: CheckpointSigner,
 }
 
 /// Draws a new vault's id and keys and seals them.

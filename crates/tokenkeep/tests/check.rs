@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use common::{Fixture, Unsteady, token};
+use common::{Fixture, Sink, Unsteady, token};
 use tokenkeep::{
-    Action, DatabaseCheck, Error, ErrorKind, KeyProvider, KeysCheck, LocalKeyring, TokenStore, TrailCheck,
-    Vault,
+    Action, DatabaseCheck, Error, ErrorKind, KeyProvider, KeysCheck, LocalKeyring, MemoryStore, TokenStore,
+    TrailCheck, Vault,
 };
 use tokenkeep_core::{Dek, UnwrapRequest, WrapRequest, WrappedDek};
 use tokenkeep_keys::KekStatus;
@@ -97,7 +97,7 @@ async fn each_part_fails_for_itself_and_in_time() {
             (_, keys) => panic!("{does}: {keys:?}"),
         }
         assert!(matches!(readiness.database, DatabaseCheck::Reachable), "{readiness}");
-        assert!(matches!(readiness.trail, TrailCheck::Whole), "{readiness}");
+        assert!(matches!(readiness.trail, TrailCheck::Whole { checkpoint: None }), "{readiness}");
     }
     w.service.does.store(0, Ordering::SeqCst);
     for does in [1, 2, 3] {
@@ -132,4 +132,52 @@ async fn a_chain_with_another_end_is_named() {
     assert!(!readiness.is_ready() && readiness.to_string().contains("run verify"));
     let ends: Vec<AuditHead> = w.f.store.audit_heads().await.unwrap();
     assert_eq!(ends.len(), usize::from(SHARDS));
+}
+
+#[tokio::test]
+async fn a_trail_that_ends_before_its_checkpoint_is_broken() {
+    let f = Fixture::new().await;
+    let whole = Arc::new(MemoryStore::new());
+    let cut = Arc::new(MemoryStore::new());
+    let open = async |store: &Arc<MemoryStore>| {
+        let options = Vault::options().checkpoints(Sink::new());
+        options.open(Arc::clone(store), f.keys.clone()).await.unwrap()
+    };
+    let vault = open(&whole).await;
+    cut.init_vault(&whole.vault().await.unwrap().unwrap()).await.unwrap();
+    let mut commits = Vec::new();
+    for n in 0..40 {
+        let connection = vault.connection(format!("t-{n}"), "apify").unwrap();
+        let prepared = connection.prepare_connect(&f.provider, token(&fake_token())).await.unwrap();
+        prepared.commit().await.unwrap();
+        commits.push(prepared);
+    }
+    vault.checkpoint().await.unwrap();
+    let readiness = vault.check().await;
+    assert!(matches!(readiness.trail, TrailCheck::Whole { checkpoint: Some(1) }), "{readiness}");
+    // Another database with the same vault and all but the last entry, chained anew by who has the key.
+    let chain = open(&cut).await.connection("t", "apify").unwrap();
+    let chain = chain.prepare_connect(&f.provider, token(&fake_token())).await.unwrap();
+    for prepared in &commits[..39] {
+        cut.commit(std::slice::from_ref(prepared.change()), chain.chain()).await.unwrap();
+    }
+    assert!(open(&cut).await.check().await.is_ready(), "by itself it is whole");
+    cut.put_checkpoint(&whole.checkpoint().await.unwrap().unwrap()).await.unwrap();
+    let readiness = open(&cut).await.check().await;
+    let last = tokenkeep_store::shard_of(commits[39].change().entry.id.tenant());
+    assert!(matches!(readiness.trail, TrailCheck::Broken { shard } if shard == last), "{readiness}");
+}
+
+#[tokio::test]
+async fn a_trail_that_ends_before_what_this_process_saw_is_broken() {
+    let w = world().await;
+    let connection = w.vault.connection("t", "apify").unwrap();
+    connection.connect(&w.f.provider, token(&fake_token())).await.unwrap();
+    let earlier = w.f.store.audit_heads().await.unwrap();
+    connection.replace(&w.f.provider, token(&fake_token())).await.unwrap();
+    assert!(w.vault.check().await.is_ready());
+    *w.store.heads.lock().unwrap() = Some(earlier);
+    let readiness = w.vault.check().await;
+    let shard = tokenkeep_store::shard_of(connection.id().tenant());
+    assert!(matches!(readiness.trail, TrailCheck::Broken { shard: found } if found == shard), "{readiness}");
 }

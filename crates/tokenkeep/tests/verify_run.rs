@@ -17,12 +17,13 @@ async fn with_entries(f: &Fixture, connections: u64, entries: u64) {
     let mut drafts: Vec<AuditDraft> = Vec::new();
     for n in 0..connections {
         let connection = f.vault.connection(format!("tenant {n}"), "apify").unwrap();
-        let prepared = connection.prepare_connect(&f.provider, token("a-fake-token")).await.unwrap();
+        let prepared =
+            connection.prepare_connect(&f.provider, token(&format!("a-fake-token-{n}"))).await.unwrap();
         prepared.commit().await.unwrap();
         let entry = prepared.change().entry.clone();
         drafts.push(AuditDraft { action: Action::Used, record_mac: None, ..entry });
-        for turn in 0..entries / 4000 {
-            connection.replace(&f.provider, token(&format!("another-fake-token-{turn}"))).await.unwrap();
+        for step in 0..entries / 4000 {
+            connection.replace(&f.provider, token(&format!("another-fake-token-{n}-{step}"))).await.unwrap();
         }
     }
     let written: u64 = f.store.audit_heads().await.unwrap().iter().map(|head| head.sequence).sum();

@@ -8,6 +8,7 @@ use tokenkeep_store::{AuditHead, SHARDS, StoredCheckpoint};
 use super::{Checkpoint, CheckpointSink, Facts};
 use crate::chain_walk::{Page, next_page};
 use crate::inner::Inner;
+use crate::observe::Operation;
 
 /// How often it is tried anew when another instance makes one at the same time.
 const TRIES: usize = 16;
@@ -53,7 +54,7 @@ async fn delivered(vault: &Inner, sink: &dyn CheckpointSink) -> Result<Option<Ch
         .map(|note| Checkpoint::open(&note, key))
         .transpose()
         .map_err(|why| tampered("the sink's last checkpoint is none of this vault").with_source(why))?;
-    let stored = vault.store.checkpoint().await?.map(|stored| open_stored(&stored, vault)).transpose()?;
+    let stored = stored(vault).await?;
     match (exported, stored) {
         (None, None) => Ok(None),
         (Some(_), None) => Err(tampered(PUT_BACK)),
@@ -76,6 +77,11 @@ async fn delivered(vault: &Inner, sink: &dyn CheckpointSink) -> Result<Option<Ch
 }
 
 const PUT_BACK: &str = "the database is behind the checkpoints that the sink has; it was put back";
+
+/// The database's last checkpoint.
+pub(crate) async fn stored(vault: &Inner) -> Result<Option<Checkpoint>, Error> {
+    vault.store.checkpoint().await?.map(|stored| open_stored(&stored, vault)).transpose()
+}
 
 fn open_stored(stored: &StoredCheckpoint, vault: &Inner) -> Result<Checkpoint, Error> {
     let checkpoint = Checkpoint::open(&stored.note, vault.keys.checkpoints.public())
@@ -135,7 +141,8 @@ pub(crate) async fn every(vault: &Inner, period: Duration) {
     turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         turns.tick().await;
-        if let Err(error) = checkpoint(vault).await {
+        let work = checkpoint(vault);
+        if let Err(error) = vault.watch.over(Operation::Checkpoint, None, work).await {
             tracing::warn!(error = %error.report(), "no checkpoint made; it is tried again");
         }
     }
