@@ -3,6 +3,7 @@
 mod commit;
 mod failure;
 mod lease;
+mod purge;
 mod queries;
 mod schema;
 mod vault;
@@ -12,8 +13,9 @@ use std::fmt;
 use std::ops::Range;
 
 use async_trait::async_trait;
-use sqlx::postgres::PgConnection;
-use sqlx::{Connection, PgPool};
+use sqlx::postgres::{PgArguments, PgConnection, PgRow};
+use sqlx::query::Query;
+use sqlx::{Connection, PgPool, Postgres};
 use tokenkeep_core::{ConnectionId, Error, ErrorKind, KekId};
 use tokenkeep_store::{
     AuditChain, AuditEntry, AuditHead, Change, PurgeLease, Record, Scan, Scrub, StoredCheckpoint, Timestamp,
@@ -22,7 +24,7 @@ use tokenkeep_store::{
 
 use failure::failure;
 use lease::{Lease, in_time};
-use queries::{AUDIT_ENTRIES, RECORD, VAULT};
+use queries::{AUDIT_ENTRIES, AUDIT_HEADS, CHECKPOINT, RECORD, VAULT};
 
 pub use schema::PostgresMigration;
 
@@ -151,18 +153,22 @@ impl PostgresStore {
         commit::join(transaction, changes).await?;
         commit::apply(transaction, changes, chain).await
     }
+
+    async fn rows(&self, query: Query<'_, Postgres, PgArguments>) -> Result<Vec<PgRow>, Error> {
+        in_time(async {
+            let mut lease = Lease::of(&self.pool).await?;
+            let rows = query.fetch_all(&mut *lease).await.map_err(failure)?;
+            lease.done();
+            Ok(rows)
+        })
+        .await
+    }
 }
 
 #[async_trait]
 impl TokenStore for PostgresStore {
     async fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, Error> {
-        in_time(async {
-            let mut lease = Lease::of(&self.pool).await?;
-            let found = vault::checkpoint(&mut lease).await?;
-            lease.done();
-            Ok(found)
-        })
-        .await
+        self.rows(sqlx::query(CHECKPOINT)).await?.first().map(queries::checkpoint).transpose()
     }
 
     async fn put_checkpoint(&self, checkpoint: &StoredCheckpoint) -> Result<(), Error> {
@@ -170,13 +176,7 @@ impl TokenStore for PostgresStore {
     }
 
     async fn vault(&self) -> Result<Option<VaultRecord>, Error> {
-        in_time(async {
-            let mut lease = Lease::of(&self.pool).await?;
-            let rows = sqlx::query(VAULT).fetch_all(&mut *lease).await.map_err(failure)?;
-            lease.done();
-            crate::rows::vault(&rows)
-        })
-        .await
+        crate::rows::vault(&self.rows(sqlx::query(VAULT)).await?)
     }
 
     async fn init_vault(&self, vault: &VaultRecord) -> Result<VaultRecord, Error> {
@@ -184,14 +184,8 @@ impl TokenStore for PostgresStore {
     }
 
     async fn record(&self, id: &ConnectionId) -> Result<Option<Record>, Error> {
-        in_time(async {
-            let mut lease = Lease::of(&self.pool).await?;
-            let query = sqlx::query(RECORD).bind(id.tenant().as_str()).bind(id.name().as_str());
-            let row = query.fetch_optional(&mut *lease).await.map_err(failure)?;
-            lease.done();
-            row.as_ref().map(queries::record).transpose()
-        })
-        .await
+        let query = sqlx::query(RECORD).bind(id.tenant().as_str()).bind(id.name().as_str());
+        self.rows(query).await?.first().map(queries::record).transpose()
     }
 
     async fn scan(
@@ -203,13 +197,8 @@ impl TokenStore for PostgresStore {
         let Some(query) = queries::scan(scan, after, limit)? else {
             return Ok(Vec::new());
         };
-        in_time(async {
-            let mut lease = Lease::of(&self.pool).await?;
-            let rows = query.fetch_all(&mut *lease).await.map_err(failure)?;
-            lease.done();
-            queries::records(scan, &rows)
-        })
-        .await
+        let rows = self.rows(query).await?;
+        rows.iter().take_while(|row| queries::belongs(scan, row)).map(queries::record).collect()
     }
 
     async fn tokens_set(
@@ -218,18 +207,12 @@ impl TokenStore for PostgresStore {
         after: Option<&TokenSet>,
         limit: u32,
     ) -> Result<Vec<Record>, Error> {
-        let query = queries::tokens_set(&during, after, limit);
-        in_time(async {
-            let mut lease = Lease::of(&self.pool).await?;
-            let rows = query.fetch_all(&mut *lease).await.map_err(failure)?;
-            lease.done();
-            rows.iter().map(queries::record).collect()
-        })
-        .await
+        let rows = self.rows(queries::tokens_set(&during, after, limit)).await?;
+        rows.iter().map(queries::record).collect()
     }
 
     async fn lease_purge(&self, id: &ConnectionId, lease: &PurgeLease) -> Result<bool, Error> {
-        in_time(vault::lease_purge(&self.pool, id, lease)).await
+        in_time(purge::lease(&self.pool, id, lease)).await
     }
 
     async fn commit(&self, changes: &[Change], chain: &AuditChain) -> Result<(), Error> {
@@ -250,25 +233,13 @@ impl TokenStore for PostgresStore {
     }
 
     async fn audit_heads(&self) -> Result<Vec<AuditHead>, Error> {
-        in_time(async {
-            let mut lease = Lease::of(&self.pool).await?;
-            let heads = queries::audit_heads(&mut lease).await?;
-            lease.done();
-            Ok(heads)
-        })
-        .await
+        queries::audit_heads(&self.rows(sqlx::query(AUDIT_HEADS)).await?)
     }
 
     async fn audit_entries(&self, shard: u16, after: u64, limit: u32) -> Result<Vec<AuditEntry>, Error> {
         let after = i64::try_from(after).unwrap_or(i64::MAX);
         let query = sqlx::query(AUDIT_ENTRIES).bind(i64::from(shard)).bind(after).bind(i64::from(limit));
-        in_time(async {
-            let mut lease = Lease::of(&self.pool).await?;
-            let rows = query.fetch_all(&mut *lease).await.map_err(failure)?;
-            lease.done();
-            rows.iter().map(queries::audit_entry).collect()
-        })
-        .await
+        self.rows(query).await?.iter().map(queries::audit_entry).collect()
     }
 
     async fn scrub(&self) -> Result<Scrub, Error> {

@@ -1,11 +1,12 @@
 //! What rows say, for any database: each column has the same name and meaning in all of them.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
-use tokenkeep_core::{Account, ConnectionId, Error, Incarnation, Revision, SecretVersion, VaultId};
+use tokenkeep_core::{Account, ConnectionId, Error, Incarnation, Revision, SecretVersion, TenantId, VaultId};
 use tokenkeep_store::{
-    Action, AuditDraft, AuditEntry, AuditHead, Purge, Record, SHARDS, Sealed, Status, StoredCheckpoint,
-    Timestamp, TokenSet, VaultRecord,
+    Action, AuditDraft, AuditEntry, AuditHead, Purge, PurgeLease, Record, SHARDS, Sealed, Status,
+    StoredCheckpoint, Timestamp, TokenSet, VaultRecord,
 };
 
 use crate::columns::{Columns, array, kek_id, parsed, payload_kind, purpose, tampered, to_unsigned};
@@ -103,6 +104,26 @@ pub(crate) fn audit_entry(row: &impl Columns, subject: Option<String>) -> Result
         subject,
     };
     Ok(AuditEntry { shard: shard(row)?, sequence: counter(row, "sequence")?, draft, mac: mac(row)? })
+}
+
+/// Whether a row with a connection's status and lease lets this lease be given.
+pub(crate) fn may_lease(row: &impl Columns, lease: &PurgeLease) -> Result<bool, Error> {
+    let until = row.optional_integer("lease_until")?.map(Timestamp::from_millis);
+    let held = row.optional_bytes("lease_holder")?.zip(until);
+    let barred = held.is_some_and(|(holder, until)| lease.is_barred_by(holder, until));
+    Ok(row.text("status")? == Status::Disconnected.name() && !barred)
+}
+
+/// Behind which place a scan within a tenant begins; `None` when `after` is behind all that the tenant has.
+pub(crate) fn within<'a>(
+    only: &'a TenantId,
+    (tenant, name): (&'a str, &'a str),
+) -> Option<(&'a str, &'a str)> {
+    match tenant.cmp(only.as_str()) {
+        Ordering::Less => Some((only.as_str(), "")),
+        Ordering::Equal => Some((tenant, name)),
+        Ordering::Greater => None,
+    }
 }
 
 /// Behind which place a page of `tokens_set` begins.

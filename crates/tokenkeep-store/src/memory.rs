@@ -168,10 +168,8 @@ impl TokenStore for MemoryStore {
     async fn lease_purge(&self, id: &ConnectionId, lease: &PurgeLease) -> Result<bool, Error> {
         let mut state = self.state();
         let tombstone = state.records.get(id).is_some_and(|record| record.status == Status::Disconnected);
-        let ends = lease.now..=lease.now.after(PurgeLease::LONGEST);
-        let taken = state.leases.get(id).is_some_and(|held| {
-            held.holder != lease.holder && held.until > lease.now && ends.contains(&held.until)
-        });
+        let held = state.leases.get(id);
+        let taken = held.is_some_and(|held| lease.is_barred_by(&held.holder, held.until));
         if tombstone && !taken {
             state.leases.insert(id.clone(), *lease);
         }

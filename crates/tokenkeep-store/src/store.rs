@@ -97,6 +97,12 @@ impl PurgeLease {
     /// The longest lease. One that would run out later than this from now is taken for none: nobody wrote it but someone
     /// who altered the database, and it must not keep the hooks from running.
     pub const LONGEST: Duration = Duration::from_secs(60 * 60);
+
+    /// Whether this one can't be given because of the one that this holder has until then.
+    #[must_use]
+    pub fn is_barred_by(&self, holder: &[u8], until: Timestamp) -> bool {
+        *holder != self.holder && until > self.now && until <= self.now.after(Self::LONGEST)
+    }
 }
 
 /// How far the bytes of removed rows are gone from the database's files.

@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
+use sqlx::Postgres;
 use sqlx::Row;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
-use sqlx::{PgConnection, Postgres};
 use tokenkeep_core::{ConnectionId, Error};
-use tokenkeep_store::{AuditEntry, AuditHead, Record, SHARDS, Scan, Timestamp, TokenSet};
+use tokenkeep_store::{AuditEntry, AuditHead, Record, SHARDS, Scan, StoredCheckpoint, Timestamp, TokenSet};
 
 use super::failure::{failure, unavailable};
 use super::schema::STANDBY;
@@ -17,7 +17,9 @@ use crate::rows::{self, first_token_set};
 pub(crate) const VAULT: &str = "SELECT v.id, k.purpose, k.envelope \
     FROM tokenkeep.vault v LEFT JOIN tokenkeep.vault_key k ON TRUE ORDER BY k.place";
 
-const AUDIT_HEADS: &str = "SELECT shard, sequence, mac FROM tokenkeep.audit_head ORDER BY shard";
+pub(crate) const AUDIT_HEADS: &str = "SELECT shard, sequence, mac FROM tokenkeep.audit_head ORDER BY shard";
+
+pub(crate) const CHECKPOINT: &str = "SELECT number, note FROM tokenkeep.checkpoint";
 
 pub(crate) const AUDIT_ENTRIES: &str = "SELECT shard, sequence, at, action, tenant, name, incarnation, \
     secret_version, revision, record_mac, times, subject, mac \
@@ -54,13 +56,9 @@ pub(crate) fn scan<'q>(
                 .bind(name)
         }
         Scan::Tenant(of) => {
-            let name = match tenant.cmp(of.as_str()) {
-                std::cmp::Ordering::Less => "",
-                std::cmp::Ordering::Equal => name,
-                std::cmp::Ordering::Greater => return Ok(None),
-            };
+            let Some((tenant, name)) = rows::within(of, (tenant, name)) else { return Ok(None) };
             sqlx::query(select_records!("WHERE tenant = $1 AND name > $2 ORDER BY name LIMIT $3"))
-                .bind(of.as_str())
+                .bind(tenant)
                 .bind(name)
         }
         // `kek = $4` would say the same, but then the planner may walk along the primary key, past every record that is
@@ -77,12 +75,8 @@ pub(crate) fn scan<'q>(
         .bind(name),
         Scan::Fingerprint { tenant: None, .. } => sqlx::query(FINGERPRINT).bind(tenant).bind(name),
         Scan::Fingerprint { tenant: Some(only), .. } => {
-            let name = match tenant.cmp(only.as_str()) {
-                std::cmp::Ordering::Less => "",
-                std::cmp::Ordering::Equal => name,
-                std::cmp::Ordering::Greater => return Ok(None),
-            };
-            sqlx::query(FINGERPRINT).bind(only.as_str()).bind(name)
+            let Some((tenant, name)) = rows::within(only, (tenant, name)) else { return Ok(None) };
+            sqlx::query(FINGERPRINT).bind(tenant).bind(name)
         }
         _ => return Err(Error::new(tokenkeep_core::ErrorKind::Internal).because("an unknown kind of scan")),
     };
@@ -112,13 +106,15 @@ pub(crate) fn tokens_set<'q>(
     query.bind(during.end.as_millis()).bind(i64::from(limit))
 }
 
-/// The records of a scan. Where a fingerprint is sought within a tenant, the query goes on behind it.
-pub(crate) fn records(scan: &Scan, rows: &[PgRow]) -> Result<Vec<Record>, Error> {
-    let mut records: Vec<Record> = rows.iter().map(record).collect::<Result<_, _>>()?;
-    if let Scan::Fingerprint { tenant: Some(only), .. } = scan {
-        records.retain(|record| record.id.tenant() == only);
+/// Whether a row of a scan's query is one of its records; those that are not are all behind those that are.
+pub(crate) fn belongs(scan: &Scan, row: &PgRow) -> bool {
+    match scan {
+        // What can't be read is for `record` to name.
+        Scan::Fingerprint { tenant: Some(only), .. } => {
+            row.text("tenant").map_or(true, |tenant| tenant == only.as_str())
+        }
+        _ => true,
     }
-    Ok(records)
 }
 
 pub(crate) fn record(row: &PgRow) -> Result<Record, Error> {
@@ -149,10 +145,13 @@ pub(crate) fn utf8(bytes: Vec<u8>) -> Result<String, Error> {
     String::from_utf8(bytes).map_err(|_| tampered("a text in the database is not UTF-8"))
 }
 
-pub(crate) async fn audit_heads(db: &mut PgConnection) -> Result<Vec<AuditHead>, Error> {
-    let rows = sqlx::query(AUDIT_HEADS).fetch_all(db).await.map_err(failure)?;
+pub(crate) fn audit_heads(rows: &[PgRow]) -> Result<Vec<AuditHead>, Error> {
     let heads: Vec<AuditHead> = rows.iter().map(rows::audit_head).collect::<Result<_, _>>()?;
     if heads.iter().map(|head| head.shard).eq(0..SHARDS) { Ok(heads) } else { Err(tampered(NO_HEAD)) }
+}
+
+pub(crate) fn checkpoint(row: &PgRow) -> Result<StoredCheckpoint, Error> {
+    rows::checkpoint(row, utf8(row.bytes("note")?.to_vec())?)
 }
 
 pub(crate) const NO_HEAD: &str = "a head of the audit trail is missing in the database";

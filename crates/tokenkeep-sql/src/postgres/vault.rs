@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use sqlx::{Connection, PgConnection, PgPool};
-use tokenkeep_core::{ConnectionId, Error, ErrorKind, KekId};
-use tokenkeep_store::{PurgeLease, StoredCheckpoint, VaultRecord};
+use tokenkeep_core::{Error, ErrorKind, KekId};
+use tokenkeep_store::{StoredCheckpoint, VaultRecord};
 
 use super::failure::{LOCK_TIMEOUT, code_of, failure};
 use super::lease::{BEGIN, Lease, begin};
-use super::queries::{VAULT, utf8};
-use crate::columns::{Columns, to_signed};
+use super::queries::VAULT;
+use crate::columns::to_signed;
 use crate::rows;
 
 /// What a vault leaves in the database, should its own row be lost.
@@ -98,12 +98,6 @@ async fn put_closed(db: &mut PgConnection, kek: &KekId) -> Result<(), Error> {
     Ok(())
 }
 
-pub(crate) async fn checkpoint(db: &mut PgConnection) -> Result<Option<StoredCheckpoint>, Error> {
-    let row = sqlx::query("SELECT number, note FROM tokenkeep.checkpoint");
-    let Some(row) = row.fetch_optional(db).await.map_err(failure)? else { return Ok(None) };
-    rows::checkpoint(&row, utf8(row.bytes("note")?.to_vec())?).map(Some)
-}
-
 pub(crate) async fn put_checkpoint(pool: &PgPool, checkpoint: &StoredCheckpoint) -> Result<(), Error> {
     // No row has a number beyond SQL's.
     let Ok(number) = to_signed(checkpoint.number) else { return Err(ErrorKind::Conflict.into()) };
@@ -124,24 +118,5 @@ pub(crate) async fn put_checkpoint(pool: &PgPool, checkpoint: &StoredCheckpoint)
     };
     let made = Lease::end(transaction, made).await?;
     lease.done();
-    made
-}
-
-pub(crate) async fn lease_purge(pool: &PgPool, id: &ConnectionId, lease: &PurgeLease) -> Result<bool, Error> {
-    const LEASE: &str = "UPDATE tokenkeep.connection SET lease_holder = $3, lease_until = $4 \
-        WHERE tenant = $1 AND name = $2 AND status = 'disconnected' \
-        AND (lease_until IS NULL OR lease_until <= $5 OR lease_until > $6 OR lease_holder = $3)";
-    let mut connection = Lease::of(pool).await?;
-    let mut transaction = connection.begin_with(BEGIN).await.map_err(failure)?;
-    let query = sqlx::query(LEASE)
-        .bind(id.tenant().as_str())
-        .bind(id.name().as_str())
-        .bind(&lease.holder[..])
-        .bind(lease.until.as_millis())
-        .bind(lease.now.as_millis())
-        .bind(lease.now.after(PurgeLease::LONGEST).as_millis());
-    let made = query.execute(&mut *transaction).await.map(|done| done.rows_affected() == 1).map_err(failure);
-    let made = Lease::end(transaction, made).await?;
-    connection.done();
     made
 }

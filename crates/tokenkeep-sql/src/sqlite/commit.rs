@@ -232,19 +232,27 @@ pub(crate) async fn lease_purge(
     id: &ConnectionId,
     lease: &PurgeLease,
 ) -> Result<bool, Error> {
-    let done = sqlx::query(
-        "UPDATE tokenkeep_connection SET lease_holder = $3, lease_until = $4 \
-         WHERE tenant = $1 AND name = $2 AND status = 'disconnected' \
-         AND (lease_until IS NULL OR lease_until <= $5 OR lease_until > $6 OR lease_holder = $3)",
+    let found = sqlx::query(
+        "SELECT status, lease_holder, lease_until FROM tokenkeep_connection WHERE tenant = $1 AND name = $2",
+    )
+    .bind(id.tenant().as_str())
+    .bind(id.name().as_str())
+    .fetch_optional(&mut *db)
+    .await
+    .map_err(failure)?;
+    let Some(row) = found else { return Ok(false) };
+    if !crate::rows::may_lease(&row, lease)? {
+        return Ok(false);
+    }
+    sqlx::query(
+        "UPDATE tokenkeep_connection SET lease_holder = $3, lease_until = $4 WHERE tenant = $1 AND name = $2",
     )
     .bind(id.tenant().as_str())
     .bind(id.name().as_str())
     .bind(&lease.holder[..])
     .bind(lease.until.as_millis())
-    .bind(lease.now.as_millis())
-    .bind(lease.now.after(PurgeLease::LONGEST).as_millis())
     .execute(db)
     .await
     .map_err(failure)?;
-    Ok(done.rows_affected() == 1)
+    Ok(true)
 }

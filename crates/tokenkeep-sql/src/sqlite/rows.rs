@@ -55,13 +55,9 @@ pub(crate) fn scan<'q>(
         .bind(name)
         .bind(limit),
         Scan::Tenant(of) => {
-            let name = match tenant.cmp(of.as_str()) {
-                std::cmp::Ordering::Less => "",
-                std::cmp::Ordering::Equal => name,
-                std::cmp::Ordering::Greater => return Ok(None),
-            };
+            let Some((tenant, name)) = rows::within(of, (tenant, name)) else { return Ok(None) };
             sqlx::query(select_records!("WHERE c.tenant = $1 AND c.name > $2 ORDER BY c.name LIMIT $3"))
-                .bind(of.as_str())
+                .bind(tenant)
                 .bind(name)
                 .bind(limit)
         }
@@ -85,13 +81,9 @@ pub(crate) fn scan<'q>(
             .bind(&of[..FINGERPRINT_START])
             .bind(&of[..]),
         Scan::Fingerprint { of, tenant: Some(only) } => {
-            let name = match tenant.cmp(only.as_str()) {
-                std::cmp::Ordering::Less => "",
-                std::cmp::Ordering::Equal => name,
-                std::cmp::Ordering::Greater => return Ok(None),
-            };
+            let Some((tenant, name)) = rows::within(only, (tenant, name)) else { return Ok(None) };
             sqlx::query(FINGERPRINT_OF_TENANT)
-                .bind(only.as_str())
+                .bind(tenant)
                 .bind(name)
                 .bind(limit)
                 .bind(&of[..FINGERPRINT_START])

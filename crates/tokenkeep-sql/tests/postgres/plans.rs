@@ -12,7 +12,7 @@ use tokenkeep_store::StoredCheckpoint;
 use tokenkeep_store::conformance::{
     sample_chain, sample_change, sample_id, sample_record, sample_tombstone, sample_use,
 };
-use tokenkeep_store::{Change, Scan, Timestamp, TokenSet, TokenStore, VaultRecord, shard_of};
+use tokenkeep_store::{Change, PurgeLease, Scan, Timestamp, TokenSet, TokenStore, VaultRecord, shard_of};
 use tokenkeep_testkit::ThrowawayPostgres;
 
 use super::run;
@@ -162,6 +162,8 @@ async fn every_method(store: &PostgresStore, round: u64) {
         .await
         .unwrap();
     store.commit(&[sample_change(&sample_tombstone(&new), Some(1))], &chain).await.unwrap();
+    let now = Timestamp::now();
+    assert!(store.lease_purge(&new.id, &PurgeLease { holder: [1; 16], now, until: now }).await.unwrap());
     let closed = KekId::random().unwrap();
     store.close_kek(&closed).await.unwrap();
     let mut refused = sample_record(&id, before + 3);
