@@ -47,12 +47,13 @@ mod client;
 mod list;
 mod meaning;
 mod run;
+mod run_list;
 mod token_shape;
 
 pub use actor::{Actor, Actors};
 pub use apify::{Apify, ApifyBuilder};
 pub use client::{ApifyClient, Me};
 pub use list::{List, Page};
-pub use run::{Run, RunStatus, Runs};
+pub use run::{Run, RunMeta, RunStatus, Runs};
 pub use token_shape::TokenShape;
 pub use tokenkeep_https::CallFailure;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::time::SystemTime;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -22,8 +23,10 @@ pub struct List<T> {
     offset: Option<u64>,
     limit: Option<u64>,
     newest_first: bool,
-    /// A filter of this kind of list alone.
+    /// Filters of this kind of list alone.
     pub(crate) statuses: Vec<String>,
+    pub(crate) started_after: Option<SystemTime>,
+    pub(crate) started_before: Option<SystemTime>,
     items: PhantomData<fn() -> T>,
 }
 
@@ -36,6 +39,8 @@ impl<T> List<T> {
             limit: None,
             newest_first: false,
             statuses: Vec::new(),
+            started_after: None,
+            started_before: None,
             items: PhantomData,
         }
     }
@@ -75,6 +80,11 @@ impl<T> List<T> {
         if !self.statuses.is_empty() {
             call = call.query("status", self.statuses.join(","));
         }
+        for (name, time) in [("startedAfter", self.started_after), ("startedBefore", self.started_before)] {
+            if let Some(time) = time {
+                call = call.query(name, humantime::format_rfc3339_millis(time));
+            }
+        }
         self.client.send(call).await
     }
 }
@@ -96,6 +106,8 @@ impl<T> fmt::Debug for List<T> {
             .field("limit", &self.limit)
             .field("newest_first", &self.newest_first)
             .field("statuses", &self.statuses)
+            .field("started_after", &self.started_after)
+            .field("started_before", &self.started_before)
             .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,7 @@
 //! Runs.
 
 use std::fmt;
+use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 
@@ -29,6 +30,24 @@ impl List<Run> {
         self.statuses.push(status.to_string());
         self
     }
+
+    /// Only runs that were started at this time or later; Apify counts in milliseconds.
+    pub fn started_after(mut self, time: SystemTime) -> Self {
+        self.started_after = Some(within_a_date(time));
+        self
+    }
+
+    /// Only runs that were started at this time or earlier.
+    pub fn started_before(mut self, time: SystemTime) -> Self {
+        self.started_before = Some(within_a_date(time));
+        self
+    }
+}
+
+/// The nearest time that a date of Apify's can say, from 1970 to 9999.
+fn within_a_date(time: SystemTime) -> SystemTime {
+    let last = Duration::from_millis(253_402_300_799_999);
+    SystemTime::UNIX_EPOCH + time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().min(last)
 }
 
 /// A run, as lists show it.
@@ -57,6 +76,22 @@ pub struct Run {
     pub default_dataset_id: Option<String>,
     /// The key-value store that it writes to unless told otherwise.
     pub default_key_value_store_id: Option<String>,
+    /// How and from where it was started.
+    #[serde(default)]
+    pub meta: RunMeta,
+}
+
+/// How and from where a run was started.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct RunMeta {
+    /// What started it, as Apify writes it: `API`, `WEB`, `SCHEDULER`.
+    pub origin: Option<String>,
+    /// The network address that started it.
+    pub client_ip: Option<String>,
+    /// What the program that started it says of itself.
+    pub user_agent: Option<String>,
 }
 
 /// How a run stands.
@@ -136,6 +171,7 @@ mod tests {
         .unwrap();
         assert_eq!(run.status, RunStatus::Other("HIBERNATING".to_owned()));
         assert_eq!((run.actor_id.as_str(), run.started_at, run.finished_at), ("a1", None, None));
+        assert_eq!((run.meta.origin.as_deref(), run.meta.client_ip), (Some("MOON"), None));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The client and the provider against a stand-in for Apify.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokenkeep_apify::{Apify, ApifyClient, RunStatus};
 use tokenkeep_core::{Account, ApiToken, Credential, Error, ErrorKind, Origin, Provider};
@@ -157,6 +157,29 @@ async fn runs_are_listed_and_filtered() {
     let id = scene.stand_in.add_run(ACCOUNT, Run { status: "TIMED-OUT".to_owned(), ..Run::default() });
     let late = client.runs().list().status(RunStatus::TimedOut).await.unwrap();
     assert_eq!((late.items.len(), &late.items[0].id), (1, &id));
+}
+
+#[tokio::test]
+async fn runs_are_listed_by_the_time_they_started() {
+    let scene = Scene::new().await;
+    let first = SystemTime::UNIX_EPOCH + Duration::from_millis(1_785_587_400_000);
+    let list =
+        scene.client().runs().list().started_after(first).started_before(first + Duration::from_secs(70_000));
+    let found = list.await.unwrap();
+    let times: Vec<_> = found.items.iter().map(|run| run.started_at.as_deref().unwrap()).collect();
+    assert_eq!(
+        times,
+        ["2026-08-01T12:30:00.000Z", "2026-08-02T06:00:00.000Z"],
+        "{:?}",
+        scene.stand_in.requests()
+    );
+    assert_eq!(found.items[0].meta.origin.as_deref(), Some("WEB"));
+    // Times that Apify can't write are brought to the nearest that it can.
+    let ever = scene.client().runs().list().started_after(SystemTime::UNIX_EPOCH - Duration::from_secs(1));
+    let ever = ever.started_before(SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 40));
+    assert_eq!(ever.await.unwrap().total, 4);
+    let target = &scene.stand_in.requests()[1].target;
+    assert!(target.contains("1970-01-01") && target.contains("9999-12-31"), "{target}");
 }
 
 #[tokio::test]

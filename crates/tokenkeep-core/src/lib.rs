@@ -123,6 +123,8 @@ mod origin;
 #[cfg(feature = "async")]
 mod provider;
 mod random;
+#[cfg(feature = "async")]
+mod runs;
 mod seal;
 mod suite;
 #[cfg(test)]
@@ -147,6 +149,8 @@ pub use origin::{BadOrigin, Origin};
 #[cfg(feature = "async")]
 pub use provider::{Account, Meaning, Provider, ProviderSpec};
 pub use random::fill_random;
+#[cfg(feature = "async")]
+pub use runs::{ListedRun, RunList, RunPage};
 pub use seal::{SealDraft, open_payload, open_token, seal_token};
 pub use token::{ApiToken, TokenRejected};
 pub use wrap::{UnwrapRequest, WrapRequest, WrappedDek};

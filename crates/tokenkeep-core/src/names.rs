@@ -47,6 +47,19 @@ pub(crate) fn check_printable(what: &'static str, text: &str, max: usize) -> Res
     Ok(())
 }
 
+/// A text from outside for a person to read: what can't be printed is left out, and it is cut at `max` bytes.
+#[cfg(feature = "async")]
+pub(crate) fn shown(text: &str, max: usize) -> String {
+    let mut shown = String::new();
+    for c in text.chars().filter(|c| !is_invisible(*c)) {
+        if shown.len() + c.len_utf8() > max {
+            break;
+        }
+        shown.push(c);
+    }
+    shown
+}
+
 fn check_plain(what: &'static str, text: &str, max: usize) -> Result<(), BadName> {
     check_printable(what, text, max)?;
     let plain = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');

@@ -134,14 +134,7 @@ impl Account {
         let id = id.as_ref();
         names::check_printable("account", id, Self::MAX_LEN)
             .map_err(|bad| Error::new(ErrorKind::ProviderMisbehaved).with_source(bad))?;
-        let mut shown = String::new();
-        for c in name.as_ref().chars().filter(|c| !names::is_invisible(*c)) {
-            if shown.len() + c.len_utf8() > Self::MAX_LEN {
-                break;
-            }
-            shown.push(c);
-        }
-        Ok(Self { id: id.to_owned(), name: shown })
+        Ok(Self { id: id.to_owned(), name: names::shown(name.as_ref(), Self::MAX_LEN) })
     }
 
     /// The provider's identifier of the account.

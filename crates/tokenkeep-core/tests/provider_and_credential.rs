@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use tokenkeep_core::{
-    Account, ApiToken, Credential, ErrorKind, IssuedToken, Meaning, Origin, ProviderSpec, SecretVersion, Use,
+    Account, ApiToken, Credential, ErrorKind, IssuedToken, ListedRun, Meaning, Origin, ProviderSpec,
+    SecretVersion, Use,
 };
 
 fn spec(origin: &str) -> ProviderSpec {
@@ -86,6 +87,21 @@ fn a_spec_keeps_what_it_is_told() {
     assert_eq!((spec.meaning)(401, b""), Meaning::NotFound);
     let shown = format!("{spec:?}");
     assert!(shown.contains("apify") && shown.contains("https://api.apify.com"), "{shown}");
+}
+
+#[test]
+fn a_listed_run_can_be_shown_whatever_its_starter_says() {
+    let run = ListedRun::new("run-1", 17).unwrap();
+    assert_eq!((run.id(), run.started_at(), run.may_be_by_token()), ("run-1", 17, true));
+    assert_eq!((run.origin(), run.address(), run.user_agent()), (None, None, None));
+    let run = run.with_origin("A\u{1b}PI").with_address("203.0.113.7\n").without_token();
+    let run = run.with_user_agent(format!("a\u{202e}{}", "ä".repeat(200)));
+    assert_eq!((run.origin(), run.address()), (Some("API"), Some("203.0.113.7")));
+    assert_eq!(run.user_agent(), Some(format!("a{}", "ä".repeat(127)).as_str()), "cut at 255 bytes");
+    assert!(!run.may_be_by_token());
+    for bad in [String::new(), "r".repeat(256), "r\n".into(), "r\u{200b}".into()] {
+        assert_eq!(ListedRun::new(bad, 0).unwrap_err().kind(), ErrorKind::ProviderMisbehaved);
+    }
 }
 
 #[test]

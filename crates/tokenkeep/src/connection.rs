@@ -1,9 +1,10 @@
 //! One connection: the handle that an application works with.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use tokenkeep_core::{ApiToken, ConnectionId, Credential, Error, ErrorKind, Provider};
-use tokenkeep_store::{Action, Record, Status};
+use tokenkeep_core::{ApiToken, ConnectionId, Credential, Error, ErrorKind, Provider, RunList};
+use tokenkeep_store::{Action, Record, Status, Timestamp};
 
 use crate::connect::{PreparedChange, prepare_connect, prepare_replace, same_provider};
 use crate::credential::ConnectionCredential;
@@ -13,6 +14,7 @@ use crate::kept::KeptToken;
 use crate::leak::{LeakResponse, clear_suspicion};
 use crate::observe::{IncidentKind, Operation};
 use crate::receipt::Receipt;
+use crate::reconcile::Reconciliation;
 use crate::status::ConnectionStatus;
 
 /// A handle on one connection of a tenant, whether it is connected or not. Owned, cheap to clone, holds no token.
@@ -194,6 +196,14 @@ impl Connection {
     pub async fn clear_suspicion(&self) -> Result<ConnectionStatus, Error> {
         let work = clear_suspicion(&self.vault, &self.id);
         self.vault.watch.over(Operation::ClearSuspicion, Some(&self.id), work).await
+    }
+
+    /// Holds the provider's list of runs that were started in this time (the end not included) against the audit trail: what was
+    /// started in the account's name, but not by this application, is listed with time, address and user agent. Nothing is
+    /// asked before [`next`](Reconciliation::next) is called; each page of the provider's list is a use of the token.
+    pub fn reconcile<'p>(&self, provider: &'p dyn RunList, started: Range<Timestamp>) -> Reconciliation<'p> {
+        let vault = Arc::clone(&self.vault);
+        Reconciliation::new(vault, self.id.clone(), provider, self.credential(), started)
     }
 
     /// Removes the token. From the first commit on, the connection is refused everywhere; then the database's files are

@@ -86,7 +86,8 @@
 //!
 //! The audit trail: [`Vault::audit`] reads and exports it, [`Vault::verify`] tells whether it is whole. With
 //! [`VaultOptions::checkpoints`] and [`Vault::checkpoint_every`] signed checkpoints of it go to a place outside the database,
-//! so that a cut, or a database that was put back whole, is seen too.
+//! so that a cut, or a database that was put back whole, is seen too. [`Connection::reconcile`] holds the provider's list of
+//! runs against it, and names those that were not started here.
 //!
 //! Everything runs on tokio, on a current-thread runtime too. A call that is dropped happened wholly or not at all, and
 //! repeating it is safe.
@@ -113,6 +114,7 @@ mod leak;
 mod observe;
 mod purge;
 mod receipt;
+mod reconcile;
 mod replacement;
 mod reuse;
 mod status;
@@ -135,6 +137,7 @@ pub use leak::{LeakResponse, SuspectedToken};
 pub use observe::{Ended, Incident, IncidentKind, Observed, Observer, Operation};
 pub use purge::PurgeHook;
 pub use receipt::{Backups, Receipt};
+pub use reconcile::{Reconciliation, UnknownRun};
 pub use replacement::Replacement;
 pub use status::{ConnectionState, ConnectionStatus};
 pub use vault::{Vault, VaultOptions};
@@ -143,8 +146,9 @@ pub use verify::{CheckpointCopy, Finding, Verification, VerifiedUpTo, VerifyProg
 pub use async_trait::async_trait;
 pub use tokenkeep_core::{
     Account, ApiToken, BadName, BadOrigin, ConnectionId, ConnectionName, Credential, CredentialSource,
-    CustomerAction, Error, ErrorKind, Fault, Incarnation, IssuedToken, Meaning, Origin, Outcome, PayloadKind,
-    Provider, ProviderName, ProviderSpec, Revision, SecretVersion, TenantId, TokenRejected, Use, VaultId,
+    CustomerAction, Error, ErrorKind, Fault, Incarnation, IssuedToken, ListedRun, Meaning, Origin, Outcome,
+    PayloadKind, Provider, ProviderName, ProviderSpec, Revision, RunList, RunPage, SecretVersion, TenantId,
+    TokenRejected, Use, VaultId,
 };
 pub use tokenkeep_keys::{KeyProvider, KeyringError, LocalKeyring};
 pub use tokenkeep_store::{

@@ -168,6 +168,8 @@ named! {
         Checkpoint = "checkpoint",
         /// [`Vault::verify`](crate::Vault::verify) or [`verify_against`](crate::Vault::verify_against).
         Verify = "verify",
+        /// A page of a [`Reconciliation`](crate::Reconciliation).
+        Reconcile = "reconcile",
         /// [`Vault::check`](crate::Vault::check): it failed with what its first part failed with.
         Check = "check",
         /// [`Vault::flush`](crate::Vault::flush).

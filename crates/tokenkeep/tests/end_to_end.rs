@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use tokenkeep::apify::Apify;
 use tokenkeep::{
-    ApiToken, ConnectionState, CustomerAction, ErrorKind, Fault as Blame, LocalKeyring, Origin, Scrub,
-    SqliteStore, TokenStore, Vault,
+    ApiToken, ConnectionState, CustomerAction, ErrorKind, Fault as Blame, LocalKeyring, Origin, Outcome,
+    Scrub, SqliteStore, Timestamp, TokenStore, Use, Vault,
 };
-use tokenkeep_testkit::{Access, ApifyStandIn, Fault, LeakScanner, fake_token};
+use tokenkeep_testkit::{Access, ApifyStandIn, Fault, LeakScanner, Run, fake_token};
 
 struct World {
     folder: TempDir,
@@ -135,6 +135,51 @@ async fn a_scope_that_is_too_small_is_told_and_pauses_nothing() {
         (ErrorKind::ScopeTooSmall, Some(CustomerAction::WidenScope))
     );
     assert_eq!(connection.status().await.unwrap().state, ConnectionState::Connected);
+}
+
+#[tokio::test]
+async fn p12_runs_that_we_did_not_start_are_listed() {
+    let w = World::new().await;
+    let connection = w.vault.connection("customer-17", "apify").unwrap();
+    connection.connect(w.apify.provider(), token(&w.granted())).await.unwrap();
+    let at =
+        |time: &str| Run { started_at: format!("2026-11-01T{time}Z"), finished_at: None, ..Run::default() };
+    let credential = connection.credential();
+    let issued = credential.issue(Use::at(w.apify.provider().spec())).await.unwrap();
+    // More than a page of Apify's.
+    for number in 0..1100 {
+        let time = format!("10:{:02}:{:02}.{:03}", number / 60, number % 60, number % 7);
+        let run = w.stand_in.add_run("FakeUser17", at(&time));
+        let made = Outcome::Created(&run);
+        credential.report(issued.incarnation, issued.secret_version, made).await.unwrap();
+    }
+    let thief = Run {
+        client_ip: Some("203.0.113.7".to_owned()),
+        user_agent: Some("curl/8.7.1".to_owned()),
+        ..at("10:17:00.000")
+    };
+    let thief = w.stand_in.add_run("FakeUser17", thief);
+    let own = Run { origin: "WEB".to_owned(), ..at("11:00:00.000") };
+    let own = w.stand_in.add_run("FakeUser17", own);
+    let _ = w.stand_in.add_run("FakeUser17", at("11:00:00.001"));
+
+    let time = |text: &str| Timestamp::from_rfc3339(text).unwrap();
+    let november = time("2026-11-01T00:00:00.000Z")..time("2026-11-01T11:00:00.001Z");
+    let mut runs = connection.reconcile(&w.apify, november);
+    let found = runs.next().await.unwrap().unwrap();
+    assert_eq!(found.run.id(), thief);
+    assert_eq!(
+        found.to_string(),
+        format!("2026-11-01T10:17:00.000Z: run {thief}, by API, from 203.0.113.7, user agent \"curl/8.7.1\"")
+    );
+    let found = runs.next().await.unwrap().unwrap();
+    assert_eq!((found.run.id(), found.run.may_be_by_token()), (own.as_str(), false));
+    assert_eq!(runs.next().await.unwrap(), None);
+    assert_eq!((runs.listed(), runs.ours()), (1102, 1100));
+    let asked = w.stand_in.requests();
+    let asked: Vec<_> = asked.iter().filter(|request| request.target.contains("startedAfter")).collect();
+    assert_eq!(asked.len(), 2, "pages");
+    assert!(w.vault.verify().await.unwrap().is_whole());
 }
 
 #[tokio::test]

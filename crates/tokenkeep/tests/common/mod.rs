@@ -131,7 +131,9 @@ pub(crate) struct Unsteady {
     pub(crate) vault_row: AtomicU8,
     /// What it says of the trail's heads in place of the truth.
     pub(crate) heads: Mutex<Option<Vec<AuditHead>>>,
-    reads: AtomicUsize,
+    pub(crate) reads: AtomicUsize,
+    /// What is done to each entry of the trail that is read.
+    pub(crate) forge: Mutex<Option<fn(&mut AuditEntry)>>,
     /// Each so-manieth read of the trail, a scan or a checkpoint fails; 0 for none.
     pub(crate) hiccup: AtomicUsize,
 }
@@ -146,6 +148,7 @@ impl Unsteady {
             lags,
             vault_row: AtomicU8::new(0),
             heads: Mutex::default(),
+            forge: Mutex::default(),
             reads,
             hiccup,
         })
@@ -232,7 +235,11 @@ impl TokenStore for Unsteady {
 
     async fn audit_entries(&self, shard: u16, after: u64, limit: u32) -> Result<Vec<AuditEntry>, Error> {
         self.read().await?;
-        self.steady.audit_entries(shard, after, limit).await
+        let mut entries = self.steady.audit_entries(shard, after, limit).await?;
+        if let Some(forge) = *self.forge.lock().unwrap() {
+            entries.iter_mut().for_each(forge);
+        }
+        Ok(entries)
     }
 
     async fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, Error> {
