@@ -9,25 +9,38 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::cargo;
+use crate::postgres::Postgres;
 use crate::summary::seconds;
-use crate::workspace::{Target, Workspace};
+use crate::workspace::{Package, Target, Workspace};
 
 /// How long one may run.
 const LIMIT: Duration = Duration::from_secs(60);
 
-pub(crate) fn run(workspace: &Workspace) -> Result<(), String> {
-    let targets = &workspace.package("examples")?.targets;
-    let mut examples = targets.iter().filter(|target| target.is("example")).peekable();
-    if examples.peek().is_none() {
-        return Err("the package `examples` has no example".into());
+/// The packages of examples; the second needs a PostgreSQL server.
+const PACKAGES: [&str; 2] = ["examples", "examples-postgres"];
+
+pub(crate) fn run(workspace: &Workspace, postgres: &Postgres) -> Result<(), String> {
+    let mut examples = Vec::new();
+    for name in PACKAGES {
+        if name.ends_with("postgres") && postgres.left_out().is_some() {
+            println!("    left out: the package {name}");
+            continue;
+        }
+        let package = workspace.package(name)?;
+        let found = package.targets.iter().filter(|target| target.is("example"));
+        let before = examples.len();
+        examples.extend(found.map(|target| (package, target)));
+        if examples.len() == before {
+            return Err(format!("the package `{name}` has no example"));
+        }
     }
     let output = workspace.target.join("xtask");
     fs::create_dir_all(&output).map_err(|error| format!("cannot make {}: {error}", output.display()))?;
 
     let mut failed = Vec::new();
-    for example in examples {
+    for (package, example) in examples {
         let name = &example.name;
-        let result = build(workspace, example).and_then(|program| {
+        let result = build(workspace, package, example).and_then(|program| {
             let output = output.join(format!("example-{name}.txt"));
             run_one(workspace.command(program), &output, LIMIT)
         });
@@ -43,9 +56,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<(), String> {
 }
 
 /// Builds the example with the features it asks for and no more, and gives the program.
-fn build(workspace: &Workspace, example: &Target) -> Result<PathBuf, String> {
+fn build(workspace: &Workspace, package: &Package, example: &Target) -> Result<PathBuf, String> {
     let mut command = workspace.cargo();
-    command.args(["build", "--quiet", "--package", "examples", "--example", &example.name]);
+    command.args(["build", "--quiet", "--package", &package.name, "--example", &example.name]);
     command.args(["--message-format", "json-render-diagnostics"]);
     if !example.required_features.is_empty() {
         command.args(["--features", &example.required_features.join(",")]);

@@ -34,7 +34,7 @@ pub(crate) const PARTS: &[Part] = &[
     Part {
         name: "examples",
         what: "builds and runs every example",
-        run: |context| Ok(examples::run(&context.workspace)?),
+        run: |context| Ok(examples::run(&context.workspace, &context.postgres)?),
     },
     Part {
         name: "interop",
@@ -115,11 +115,16 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
 fn run(options: &Options) -> Result<bool, String> {
     let workspace = Workspace::read()?;
     // Found out first: nobody should wait for the parts before `test` to learn that a file is missing.
-    let (api_description, postgres) = if options.leaves_out("test").is_some() {
-        (ApiDescription::NotNeeded, Postgres::NotNeeded)
+    let needs = |part| options.leaves_out(part).is_none();
+    let api_description = if needs("test") {
+        ApiDescription::find(&workspace, options.without_api_description)?
     } else {
-        let api_description = ApiDescription::find(&workspace, options.without_api_description)?;
-        (api_description, Postgres::find(options.without_postgres)?)
+        ApiDescription::NotNeeded
+    };
+    let postgres = if needs("test") || needs("examples") {
+        Postgres::find(options.without_postgres)?
+    } else {
+        Postgres::NotNeeded
     };
     let context = Context { workspace, api_description, postgres };
 
