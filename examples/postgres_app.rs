@@ -69,7 +69,7 @@ struct NewToken {
 async fn sign_up(State(app): State<App>, Json(form): Json<SignUp>) -> Result<Response, Failure> {
     let connection = app.vault.connection(&form.customer, "apify")?;
     // Asks Apify and seals, before the transaction begins: it holds no locks while the network is slow.
-    let token = ApiToken::new(form.token).map_err(tokenkeep::Error::from)?;
+    let token = ApiToken::from_pasted(form.token).map_err(tokenkeep::Error::from)?;
     let prepared = connection.prepare_connect(app.apify.provider(), token).await?;
 
     let mut transaction = app.pool.begin().await?;
@@ -109,7 +109,7 @@ async fn replace(
     Json(form): Json<NewToken>,
 ) -> Result<Json<Value>, Failure> {
     let connection = app.vault.connection(customer, "apify")?;
-    let token = ApiToken::new(form.token).map_err(tokenkeep::Error::from)?;
+    let token = ApiToken::from_pasted(form.token).map_err(tokenkeep::Error::from)?;
     Ok(Json(shown(&connection.replace(app.apify.provider(), token).await?)))
 }
 

@@ -168,3 +168,8 @@ pub use tokenkeep_sql::{PostgresMigration, PostgresStore};
 #[cfg(all(doctest, feature = "apify", feature = "sqlite"))]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// The code in the operator's page, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/operations.md")]
+struct Operations;

@@ -1,0 +1,210 @@
+//! The drills of docs/operations.md, step by step.
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use common::{Scripted, account, give, token};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection as _};
+use tempfile::TempDir;
+use tokenkeep::{
+    Checkpoint, CheckpointFile, ConnectionState, ErrorKind, Finding, LocalKeyring, SqliteStore, Vault,
+};
+use tokenkeep_testkit::fake_token;
+
+struct Site {
+    folder: TempDir,
+    provider: Scripted,
+}
+
+impl Site {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), provider: Scripted::new() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn database(&self) -> PathBuf {
+        self.path("db/tokenkeep.sqlite")
+    }
+
+    /// A process that was just started, with this file of checkpoints.
+    async fn start(&self, checkpoints: &str) -> (Vault, SqliteStore) {
+        let keys = LocalKeyring::open_or_create(self.path("keys/keyring")).unwrap();
+        let sink = CheckpointFile::open_or_create(self.path(checkpoints)).await.unwrap();
+        let store = SqliteStore::open(self.database()).await.unwrap();
+        let vault = Vault::options().checkpoints(sink).open(store.clone(), keys).await.unwrap();
+        (vault, store)
+    }
+
+    async fn connect(&self, vault: &Vault, tenant: &str) -> String {
+        let text = fake_token();
+        self.provider.answer(Ok(account(tenant)));
+        vault.connection(tenant, "apify").unwrap().connect(&self.provider, token(&text)).await.unwrap();
+        text
+    }
+
+    /// Whether the tenant's token would be used.
+    async fn given(&self, vault: &Vault, tenant: &str) -> Result<String, ErrorKind> {
+        give(&vault.connection(tenant, "apify").unwrap().credential(), &self.provider).await
+    }
+
+    /// A copy of the live database, as the page says to make one.
+    async fn back_up(&self, name: &str) {
+        let options = SqliteConnectOptions::new().filename(self.database());
+        let mut database = options.connect().await.unwrap();
+        let copy = self.path(name).to_str().unwrap().to_owned();
+        sqlx::query("VACUUM INTO ?").bind(copy).execute(&mut database).await.unwrap();
+        database.close().await.unwrap();
+    }
+
+    fn restore(&self, name: &str) {
+        for ending in ["-wal", "-shm"] {
+            let mut file = self.database().into_os_string();
+            file.push(ending);
+            let _ = std::fs::remove_file(file);
+        }
+        std::fs::copy(self.path(name), self.database()).unwrap();
+    }
+}
+
+/// Tenant, connection and action of the exported lines behind a place.
+fn behind(lines: &str, end: &str) -> Vec<(String, String, String)> {
+    let end: Vec<u64> = end.split(',').map(|place| place.parse().unwrap()).collect();
+    let lines = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    lines
+        .filter(|line| {
+            let shard = usize::try_from(line["shard"].as_u64().unwrap()).unwrap();
+            line["sequence"].as_u64().unwrap() > end[shard]
+        })
+        .map(|line| (text(&line["tenant"]), text(&line["connection"]), text(&line["action"])))
+        .collect()
+}
+
+#[tokio::test]
+async fn an_old_database_is_restored() {
+    let site = Site::new();
+    let (vault, store) = site.start("checkpoints").await;
+    for tenant in ["goes", "leaks", "replaces", "stays"] {
+        site.connect(&vault, tenant).await;
+    }
+    vault.checkpoint().await.unwrap();
+    site.back_up("backup").await;
+
+    // What happens after the backup.
+    let _ = vault.connection("goes", "apify").unwrap().disconnect().await.unwrap();
+    let mut response = vault.connection("leaks", "apify").unwrap().suspect_leak();
+    while response.next().await.unwrap().is_some() {}
+    site.provider.answer(Ok(account("replaces")));
+    let replaced = vault.connection("replaces", "apify").unwrap();
+    replaced.replace(&site.provider, token(&fake_token())).await.unwrap();
+    site.connect(&vault, "comes").await;
+    vault.flush().await.unwrap();
+    vault.checkpoint().await.unwrap();
+    let mut export = vault.audit().export();
+    let mut lines = String::new();
+    while let Some(page) = export.next().await.unwrap() {
+        lines.push_str(&page);
+    }
+
+    drop(vault);
+    store.close().await;
+    site.restore("backup");
+
+    // One that is started anew would use it: that is why nobody serves yet. Verify says what was done, and nothing else.
+    let (vault, store) = site.start("checkpoints").await;
+    let findings = vault.verify().await.unwrap().findings;
+    let is_the_restore =
+        |f: &Finding| matches!(f, Finding::DatabasePutBack { .. } | Finding::TrailCut { .. });
+    assert!(findings.iter().all(is_the_restore), "{findings:?}");
+    assert!(findings.iter().any(|f| matches!(f, Finding::DatabasePutBack { .. })), "{findings:?}");
+    assert_eq!(vault.checkpoint().await.unwrap_err().kind(), ErrorKind::Tampered, "into the old file");
+    let mut end = vault.audit().export();
+    while end.next().await.unwrap().is_some() {}
+    let lost = behind(&lines, &end.cursor().to_string());
+    assert!(site.given(&vault, "goes").await.is_ok(), "it is there again");
+    let acted: BTreeSet<_> =
+        lost.iter().map(|(tenant, _, action)| (tenant.as_str(), action.as_str())).collect();
+    for expected in
+        [("goes", "disconnected"), ("leaks", "suspected"), ("replaces", "replaced"), ("comes", "connected")]
+    {
+        assert!(acted.contains(&expected), "{expected:?} of {acted:?}");
+    }
+    assert!(acted.iter().all(|(tenant, _)| *tenant != "stays"), "{acted:?}");
+
+    // Done again, before anybody is served.
+    for (tenant, connection, action) in &lost {
+        let connection = vault.connection(tenant, connection).unwrap();
+        match action.as_str() {
+            "disconnected" => drop(connection.disconnect().await.unwrap()),
+            "suspected" => {
+                let mut response = connection.suspect_leak();
+                while response.next().await.unwrap().is_some() {}
+            }
+            _ => {}
+        }
+    }
+    drop(vault);
+    store.close().await;
+
+    let (vault, _store) = site.start("new-checkpoints").await;
+    vault.checkpoint().await.unwrap();
+    assert_eq!(site.given(&vault, "goes").await, Err(ErrorKind::NotConnected));
+    assert_eq!(site.given(&vault, "leaks").await, Err(ErrorKind::Suspected));
+    assert_eq!(site.given(&vault, "comes").await, Err(ErrorKind::NotConnected));
+    assert!(site.given(&vault, "stays").await.is_ok());
+    assert!(vault.verify().await.unwrap().is_whole());
+}
+
+#[tokio::test]
+async fn a_keyring_is_lost() {
+    let site = Site::new();
+    let (vault, store) = site.start("checkpoints").await;
+    let text = site.connect(&vault, "customer-17").await;
+    let key = vault.checkpoint_key();
+    let note = vault.checkpoint().await.unwrap().note().to_owned();
+
+    // Who runs goes on.
+    std::fs::rename(site.path("keys/keyring"), site.path("copy")).unwrap();
+    assert_eq!(site.given(&vault, "customer-17").await, Ok(text.clone()));
+    drop(vault);
+    store.close().await;
+
+    // Nobody else starts: not without a keyring, and not with a new one, which would bury what is there.
+    assert!(LocalKeyring::open(site.path("keys/keyring")).is_err());
+    let other = LocalKeyring::open_or_create(site.path("keys/keyring")).unwrap();
+    let store = SqliteStore::open(site.database()).await.unwrap();
+    assert_eq!(Vault::open(store.clone(), other.clone()).await.unwrap_err().kind(), ErrorKind::KeysWrong);
+    store.close().await;
+
+    // With the database put aside, a new vault opens; the old one's checkpoints are still good.
+    std::fs::rename(site.path("db"), site.path("db-lost")).unwrap();
+    let new = SqliteStore::open(site.database()).await.unwrap();
+    let vault = Vault::open(new.clone(), other).await.unwrap();
+    let status = vault.connection("customer-17", "apify").unwrap().status().await.unwrap();
+    assert_eq!(status.state, ConnectionState::NotConnected);
+    assert!(Checkpoint::open(&note, &key).is_ok());
+    drop(vault);
+    new.close().await;
+
+    // Whom to write to stands in the old database in the clear.
+    let options = SqliteConnectOptions::new().filename(site.path("db-lost/tokenkeep.sqlite"));
+    let mut old = options.connect().await.unwrap();
+    let sql = "SELECT tenant, name FROM tokenkeep_connection WHERE status <> 'disconnected'";
+    let named: Vec<(String, String)> = sqlx::query_as(sql).fetch_all(&mut old).await.unwrap();
+    assert_eq!(named, [("customer-17".to_owned(), "apify".to_owned())]);
+    old.close().await.unwrap();
+
+    // A copy turns up: everything is there again.
+    std::fs::remove_dir_all(site.path("db")).unwrap();
+    std::fs::rename(site.path("db-lost"), site.path("db")).unwrap();
+    std::fs::rename(site.path("copy"), site.path("keys/keyring")).unwrap();
+    let (vault, _store) = site.start("checkpoints").await;
+    assert_eq!(site.given(&vault, "customer-17").await, Ok(text));
+    assert!(vault.verify().await.unwrap().is_whole());
+}
