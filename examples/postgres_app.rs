@@ -216,7 +216,7 @@ async fn run() -> Result<()> {
 
     // Keys and checkpoints lie apart from the database: another host would be better still.
     let keys = LocalKeyring::open_or_create(folder.path().join("keys/keyring"))?;
-    let sink = CheckpointFile::open_or_create(folder.path().join("checkpoints")).await?;
+    let sink = CheckpointFile::open_or_create(folder.path().join("sink/checkpoints")).await?;
     let vault = Vault::options()
         .checkpoints(sink)
         .on_disconnect("cached runs", Cache)

@@ -100,7 +100,7 @@ impl VaultOptions {
     }
 
     /// Where the audit trail's checkpoints go: somewhere that whoever can write to the database can't write to, and the
-    /// same place for all instances. Make them with [`Vault::checkpoint_every`].
+    /// same place for all instances. A file in the database's folder is refused when the vault is opened. Make them with [`Vault::checkpoint_every`].
     pub fn checkpoints(mut self, sink: impl CheckpointSink + 'static) -> Self {
         self.sink = Some(Arc::new(sink));
         self
@@ -142,8 +142,13 @@ impl VaultOptions {
         keys: impl KeyProvider + 'static,
     ) -> Result<Vault, Error> {
         let replacement = ReplacementPolicy::new(self.replace_every, self.replace_warning)?;
-        if !self.keys_beside_database {
-            refuse_beside(store.database_file(), keys.key_file())?;
+        if !self.keys_beside_database && beside(store.database_file(), keys.key_file()) {
+            return Err(Error::new(ErrorKind::KeysInsecure)
+                .because("the key file lies in the database's folder, or the other way round; keep them in separate folders"));
+        }
+        if beside(store.database_file(), self.sink.as_ref().and_then(|sink| sink.file())) {
+            return Err(Error::new(ErrorKind::Misuse)
+                .because("the checkpoints' file lies in the database's folder, or the other way round; they would be put back together"));
         }
         let record = match store.vault().await? {
             Some(record) => record,
@@ -174,16 +179,11 @@ impl VaultOptions {
     }
 }
 
-/// A folder that is copied whole must not hold both. Links are followed as far as the paths exist.
-fn refuse_beside(database: Option<&Path>, keys: Option<&Path>) -> Result<(), Error> {
-    let (Some(database), Some(keys)) = (database, keys) else { return Ok(()) };
+/// Whether a folder that is copied whole holds both. Links are followed as far as the paths exist.
+fn beside(database: Option<&Path>, other: Option<&Path>) -> bool {
     let folder = |file: &Path| file.canonicalize().ok().and_then(|file| file.parent().map(Path::to_owned));
-    let (Some(database), Some(keys)) = (folder(database), folder(keys)) else { return Ok(()) };
-    if keys.starts_with(&database) || database.starts_with(&keys) {
-        return Err(Error::new(ErrorKind::KeysInsecure)
-            .because("the key file lies in the database's folder, or the other way round; keep them in separate folders"));
-    }
-    Ok(())
+    let folders = database.and_then(folder).zip(other.and_then(folder));
+    folders.is_some_and(|(database, other)| other.starts_with(&database) || database.starts_with(&other))
 }
 
 impl Vault {

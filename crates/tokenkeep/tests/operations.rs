@@ -89,7 +89,7 @@ fn behind(lines: &str, end: &str) -> Vec<(String, String, String)> {
 #[tokio::test]
 async fn an_old_database_is_restored() {
     let site = Site::new();
-    let (vault, store) = site.start("checkpoints").await;
+    let (vault, store) = site.start("sink/checkpoints").await;
     for tenant in ["goes", "leaks", "replaces", "stays"] {
         site.connect(&vault, tenant).await;
     }
@@ -117,7 +117,7 @@ async fn an_old_database_is_restored() {
     site.restore("backup");
 
     // One that is started anew would use it: that is why nobody serves yet. Verify says what was done, and nothing else.
-    let (vault, store) = site.start("checkpoints").await;
+    let (vault, store) = site.start("sink/checkpoints").await;
     let findings = vault.verify().await.unwrap().findings;
     let is_the_restore =
         |f: &Finding| matches!(f, Finding::DatabasePutBack { .. } | Finding::TrailCut { .. });
@@ -152,7 +152,7 @@ async fn an_old_database_is_restored() {
     drop(vault);
     store.close().await;
 
-    let (vault, _store) = site.start("new-checkpoints").await;
+    let (vault, _store) = site.start("sink/new-checkpoints").await;
     vault.checkpoint().await.unwrap();
     assert_eq!(site.given(&vault, "goes").await, Err(ErrorKind::NotConnected));
     assert_eq!(site.given(&vault, "leaks").await, Err(ErrorKind::Suspected));
@@ -164,7 +164,7 @@ async fn an_old_database_is_restored() {
 #[tokio::test]
 async fn a_keyring_is_lost() {
     let site = Site::new();
-    let (vault, store) = site.start("checkpoints").await;
+    let (vault, store) = site.start("sink/checkpoints").await;
     let text = site.connect(&vault, "customer-17").await;
     let key = vault.checkpoint_key();
     let note = vault.checkpoint().await.unwrap().note().to_owned();
@@ -204,7 +204,27 @@ async fn a_keyring_is_lost() {
     std::fs::remove_dir_all(site.path("db")).unwrap();
     std::fs::rename(site.path("db-lost"), site.path("db")).unwrap();
     std::fs::rename(site.path("copy"), site.path("keys/keyring")).unwrap();
-    let (vault, _store) = site.start("checkpoints").await;
+    let (vault, _store) = site.start("sink/checkpoints").await;
     assert_eq!(site.given(&vault, "customer-17").await, Ok(text));
     assert!(vault.verify().await.unwrap().is_whole());
+}
+
+#[tokio::test]
+async fn checkpoints_beside_the_database_are_refused() {
+    let site = Site::new();
+    let keys = LocalKeyring::create(site.path("keys/keyring")).unwrap();
+    let store = SqliteStore::open(site.database()).await.unwrap();
+    std::os::unix::fs::symlink(site.path("db"), site.path("link")).unwrap();
+    for (file, beside) in [
+        ("db/checkpoints", true),
+        ("db/deeper/checkpoints", true),
+        ("above", true),
+        ("link/linked", true),
+        ("audit/checkpoints", false),
+    ] {
+        let sink = CheckpointFile::open_or_create(site.path(file)).await.unwrap();
+        let opened =
+            Vault::options().checkpoints(std::sync::Arc::new(sink)).open(store.clone(), keys.clone()).await;
+        assert_eq!(opened.err().map(|error| error.kind()), beside.then_some(ErrorKind::Misuse), "{file}");
+    }
 }

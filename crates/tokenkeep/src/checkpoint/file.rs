@@ -82,6 +82,10 @@ impl CheckpointSink for CheckpointFile {
         })
         .await
     }
+
+    fn file(&self) -> Option<&Path> {
+        Some(&self.path)
+    }
 }
 
 async fn blocking<T: Send + 'static>(

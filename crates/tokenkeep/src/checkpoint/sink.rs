@@ -1,6 +1,7 @@
 //! Where checkpoints go.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -55,9 +56,16 @@ pub trait CheckpointSink: Send + Sync + fmt::Debug {
     /// # Errors
     /// `SinkUnavailable`; `Tampered` when what it keeps can't be read.
     async fn last(&self) -> Result<Option<String>, Error>;
+
+    /// The file that it keeps them in, if it is one: a vault refuses one that is kept beside its database.
+    fn file(&self) -> Option<&Path> {
+        None
+    }
 }
 
+// A default that is forgotten here would hide the sink's own.
 #[async_trait]
+#[deny(clippy::missing_trait_methods)]
 impl<T: CheckpointSink + ?Sized> CheckpointSink for Arc<T> {
     async fn deliver(&self, checkpoint: &Checkpoint) -> Result<(), Error> {
         (**self).deliver(checkpoint).await
@@ -65,5 +73,9 @@ impl<T: CheckpointSink + ?Sized> CheckpointSink for Arc<T> {
 
     async fn last(&self) -> Result<Option<String>, Error> {
         (**self).last().await
+    }
+
+    fn file(&self) -> Option<&Path> {
+        (**self).file()
     }
 }
