@@ -1,8 +1,9 @@
 //! A primary is killed under load and its synchronous replica takes its place.
 
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokenkeep::{Action, Connection, Vault};
 use tokenkeep_testkit::{ThrowawayPostgres, fake_token};
@@ -85,6 +86,25 @@ impl Load {
     }
 }
 
+/// The replica hears nothing for a moment before the primary is killed, and never what it was sent then: whatever is
+/// acknowledged meanwhile without it is lost.
+fn die_behind_a_deaf_replica(primary: &ThrowawayPostgres, replica: &ThrowawayPostgres) {
+    let receiver = replica.sql("postgres", "SELECT pid FROM pg_stat_wal_receiver").unwrap();
+    let signal = |signal: &str| {
+        let sent = Command::new("kill").args([signal, receiver.trim()]).status().unwrap();
+        assert!(sent.success(), "no signal reached the replica's receiver");
+    };
+    signal("-STOP");
+    std::thread::sleep(Duration::from_millis(400));
+    primary.kill().unwrap();
+    signal("-KILL");
+    let until = Instant::now() + Duration::from_secs(30);
+    while replica.sql("postgres", "SELECT 1").is_err() {
+        assert!(Instant::now() < until, "the replica does not answer");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_postgres_replica_takes_over_under_load_and_nothing_acknowledged_is_lost() {
     let primary = Arc::new(ThrowawayPostgres::builder().fsync(true).start().unwrap());
@@ -114,9 +134,8 @@ async fn a_postgres_replica_takes_over_under_load_and_nothing_acknowledged_is_lo
     let before = load.done.load(Ordering::SeqCst);
     assert_eq!(load.failed.load(Ordering::SeqCst), 0, "something failed before anything happened");
 
-    let dying = Arc::clone(&primary);
-    tokio::task::spawn_blocking(move || dying.kill()).await.unwrap().unwrap();
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    let pair = (Arc::clone(&primary), Arc::clone(&replica));
+    tokio::task::spawn_blocking(move || die_behind_a_deaf_replica(&pair.0, &pair.1)).await.unwrap();
     // The address moves before the replica takes writes: a standby answers for a while.
     forwarder.to.store(replica.port(), Ordering::SeqCst);
     tokio::time::sleep(Duration::from_millis(500)).await;
