@@ -70,7 +70,8 @@ async fn under_load(home: Home, meanwhile: impl AsyncFnOnce(&Home)) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_postgres_that_is_gone_for_ten_seconds() {
     let server = Arc::new(ThrowawayPostgres::builder().fsync(true).start().unwrap());
-    let home = Home::new(Some(server.url(&server.fresh_database().unwrap())));
+    let mut home = Home::new(Some(server.url(&server.fresh_database().unwrap())));
+    home.patience = Duration::from_secs(2);
     under_load(home, async |_| {
         let gone = Arc::clone(&server);
         tokio::task::spawn_blocking(move || gone.kill()).await.unwrap().unwrap();

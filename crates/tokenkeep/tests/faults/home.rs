@@ -47,6 +47,8 @@ pub(crate) struct Home {
     pub(crate) hook: Arc<Ran>,
     /// PostgreSQL's; none for SQLite.
     pub(crate) url: Option<String>,
+    /// How long a call waits for a connection of PostgreSQL's pool.
+    pub(crate) patience: Duration,
     /// SQLite's folder.
     pub(crate) files: std::path::PathBuf,
 }
@@ -66,7 +68,16 @@ impl Home {
         let keys = LocalKeyring::create(folder.path().join("keys/keyring")).unwrap();
         let files = folder.path().join("db");
         let (clock, provider) = (TestClock::new(), Scripted::new());
-        Self { _folder: folder, keys, clock, provider, hook: Arc::default(), url, files }
+        Self {
+            _folder: folder,
+            keys,
+            clock,
+            provider,
+            hook: Arc::default(),
+            url,
+            patience: Duration::from_secs(15),
+            files,
+        }
     }
 
     pub(crate) fn file(&self) -> std::path::PathBuf {
@@ -78,7 +89,7 @@ impl Home {
     }
 
     pub(crate) async fn pool(&self) -> PgPool {
-        let pool = PgPoolOptions::new().max_connections(8).acquire_timeout(Duration::from_secs(15));
+        let pool = PgPoolOptions::new().max_connections(8).acquire_timeout(self.patience);
         pool.connect_with(self.options()).await.unwrap()
     }
 
