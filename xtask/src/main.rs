@@ -4,6 +4,7 @@
 mod api_description;
 mod bench;
 mod cargo;
+mod crash;
 mod examples;
 mod features;
 mod fuzz;
@@ -32,6 +33,7 @@ Commands:
   fuzz     Runs the fuzz targets on each backend (`cargo xtask fuzz --help`)
   mutants  Changes the core and looks whether a test notices (`cargo xtask mutants --help`)
   bench    The core's benchmarks, as a table (`cargo xtask bench --help`)
+  crash    Kills a process that works on a vault, 500 times on each database (`cargo xtask crash --help`)
   interop  The second implementation, in Python, against the core
   vectors  Makes the core's published vectors (`--check`: compares them)
   help     This text";
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         "fuzz" => fuzz::main(rest),
         "mutants" => mutants::main(rest),
         "bench" => bench::main(rest),
+        "crash" => crash::main(rest),
         "interop" => interop::main(rest),
         "vectors" => vectors::main(rest),
         "help" | "--help" | "-h" => {

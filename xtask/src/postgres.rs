@@ -33,7 +33,7 @@ impl Postgres {
     fn choose(folders: &[PathBuf], without: bool) -> Result<Self, String> {
         if without {
             return Ok(Self::LeftOut(format!(
-                "left out, by --without {POSTGRES}: every test named *{TESTS}*"
+                "left out, by --without {POSTGRES}: every test named *{TESTS}*, and kills on it"
             )));
         }
         if folders.iter().any(|folder| is_there(folder)) {

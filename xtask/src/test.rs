@@ -9,7 +9,7 @@ use crate::options::{self, Options, Request};
 use crate::postgres::Postgres;
 use crate::summary::{Line, Outcome, seconds, summary};
 use crate::workspace::Workspace;
-use crate::{bench, examples, features, fuzz, interop, linked, no_std, tools};
+use crate::{bench, crash, examples, features, fuzz, interop, linked, no_std, tools};
 
 /// One part: its name, what it does in a few words, and the function that does it.
 pub(crate) struct Part {
@@ -28,6 +28,11 @@ pub(crate) const PARTS: &[Part] = &[
         run: |context| Ok(features::check(&context.workspace)?),
     },
     Part { name: "test", what: "unit and integration tests with all features", run: tests },
+    Part {
+        name: "crash",
+        what: "kills a process that works on a vault, and looks what is left: 20 times on each database",
+        run: |context| Ok(crash::check(&context.workspace, context.postgres.left_out().is_some())?),
+    },
     Part { name: "core", what: "the core's tests again as it ships: optimized, on each backend", run: core },
     Part { name: "doctest", what: "the code in the documentation", run: doctests },
     Part { name: "doc", what: "the documentation, warnings denied", run: doc },
@@ -121,7 +126,7 @@ fn run(options: &Options) -> Result<bool, String> {
     } else {
         ApiDescription::NotNeeded
     };
-    let postgres = if needs("test") || needs("examples") {
+    let postgres = if needs("test") || needs("crash") || needs("examples") {
         Postgres::find(options.without_postgres)?
     } else {
         Postgres::NotNeeded

@@ -201,6 +201,17 @@ impl ThrowawayPostgres {
         Ok(name)
     }
 
+    /// Makes a database that is a copy of another one, to which nobody may be connected, and gives its name: quicker than to
+    /// make the same tables in each.
+    ///
+    /// # Errors
+    /// When the server does not answer, or somebody stays connected to the other one.
+    pub fn fresh_copy(&self, of: &str) -> io::Result<String> {
+        let name = format!("fresh_{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        self.sql("postgres", &format!("CREATE DATABASE {name} TEMPLATE {of}"))?;
+        Ok(name)
+    }
+
     /// Runs statements as the superuser, each committed by itself, and gives what they print (`psql -At`).
     ///
     /// # Errors

@@ -22,6 +22,10 @@ fn postgres_databases_are_apart_and_outlive_a_kill() {
     let (one, other) = (server.fresh_database().unwrap(), server.fresh_database().unwrap());
     server.sql(&one, "CREATE TABLE t (n int); INSERT INTO t VALUES (17)").unwrap();
     assert!(server.sql(&other, "SELECT n FROM t").unwrap_err().to_string().contains("does not exist"));
+    let copy = server.fresh_copy(&one).unwrap();
+    server.sql(&copy, "UPDATE t SET n = 18").unwrap();
+    assert_eq!(server.sql(&one, "SELECT n FROM t").unwrap(), "17\n");
+    assert_eq!(server.sql(&copy, "SELECT n FROM t").unwrap(), "18\n");
     assert_eq!(server.sql(&one, "SHOW work_mem; SHOW fsync").unwrap(), "5MB\non\n");
     server.kill().unwrap();
     assert!(server.sql(&one, "SELECT 1").is_err());

@@ -71,6 +71,9 @@ async fn pool(connections: u32, options: &SqliteConnectOptions) -> Result<sqlx::
         .acquire_timeout(TURN)
         .idle_timeout(None)
         .max_lifetime(None)
+        // A full disk and the like make SQLite roll back by itself. sqlx does not notice, and would take the connection to be
+        // in that transaction for ever.
+        .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
         .connect_with(options.clone())
         .await
         .map_err(failure)

@@ -98,7 +98,7 @@ async fn a_dropped_commit_in_a_transaction_is_whole_or_nothing() {
 #[tokio::test]
 async fn a_dropped_open_can_be_repeated() {
     for times in 0..30 {
-        let database = Database::fresh();
+        let database = Database::empty();
         poll_times(PostgresStore::open(database.pool().await), times).await;
         assert_eq!(database.store().await.vault().await.unwrap(), None);
     }

@@ -14,7 +14,7 @@ use super::{Database, SERVER, pool, run};
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn eight_instances_that_start_at_once_all_succeed() {
     for _ in 0..5 {
-        let database = Database::fresh();
+        let database = Database::empty();
         let mut pools = Vec::new();
         for _ in 0..8 {
             pools.push(database.pool().await);
@@ -34,7 +34,7 @@ async fn eight_instances_that_start_at_once_all_succeed() {
 
 #[tokio::test]
 async fn opening_again_changes_nothing() {
-    let database = Database::fresh();
+    let database = Database::empty();
     let record = sample_record(&sample_id("tenant", "name"), 1);
     database.store().await.commit(&[sample_change(&record, None)], &sample_chain()).await.unwrap();
     assert_eq!(database.store().await.record(&record.id).await.unwrap(), Some(record));
@@ -44,7 +44,7 @@ async fn opening_again_changes_nothing() {
 async fn a_newer_schema_is_refused_unless_it_says_that_it_fits() {
     let latest = PostgresStore::MIGRATIONS.len();
     for (needs, fits) in [(latest, true), (latest + 1, false)] {
-        let database = Database::fresh();
+        let database = Database::empty();
         database.store().await;
         let newer = format!(
             "INSERT INTO tokenkeep.migration (version, name, needs) VALUES ({}, 'later', {needs})",
@@ -66,7 +66,7 @@ async fn a_newer_schema_is_refused_unless_it_says_that_it_fits() {
 
 #[tokio::test]
 async fn a_schema_with_a_gap_is_refused() {
-    let database = Database::fresh();
+    let database = Database::empty();
     database.store().await;
     run(&mut database.stranger().await, "UPDATE tokenkeep.migration SET version = 7").await;
     let error = PostgresStore::open(database.pool().await).await.unwrap_err();
@@ -75,7 +75,7 @@ async fn a_schema_with_a_gap_is_refused() {
 
 #[tokio::test]
 async fn a_missing_schema_is_made_only_by_who_may() {
-    let database = Database::fresh();
+    let database = Database::empty();
     let error = PostgresStore::open_migrated(database.pool().await).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::StoreUnusable);
     let there: bool = sqlx::query_scalar("SELECT to_regnamespace('tokenkeep') IS NOT NULL")
@@ -87,7 +87,7 @@ async fn a_missing_schema_is_made_only_by_who_may() {
 
 #[tokio::test]
 async fn a_missing_table_makes_it_unusable() {
-    let database = Database::fresh();
+    let database = Database::empty();
     let store = database.store().await;
     run(&mut database.stranger().await, "DROP TABLE tokenkeep.connection").await;
     let error = store.record(&sample_id("tenant", "name")).await.unwrap_err();
@@ -102,7 +102,7 @@ async fn a_role_with_few_privileges_and_another_search_path_keeps_the_contract()
     let once = SERVER.sql("postgres", "CREATE ROLE app LOGIN PASSWORD 'app'");
     once.unwrap();
     run_all(async || {
-        let database = Database::fresh();
+        let database = Database::empty();
         let mut owner = database.stranger().await;
         for migration in PostgresStore::MIGRATIONS {
             run(&mut owner, migration.sql).await;
@@ -132,7 +132,7 @@ async fn a_role_with_few_privileges_and_another_search_path_keeps_the_contract()
 #[tokio::test]
 async fn a_database_that_sorts_like_people_do_keeps_the_contract() {
     run_all(async || {
-        let fresh = Database::fresh();
+        let fresh = Database::empty();
         let name = format!("{}_icu", fresh.options().get_database().unwrap());
         SERVER
             .sql(
@@ -161,7 +161,7 @@ async fn a_database_that_is_not_utf8_is_refused() {
 /// Sealed bytes are never compressed, and an ordinary change touches no index.
 #[tokio::test]
 async fn rows_are_laid_out_as_the_schema_says() {
-    let database = Database::fresh();
+    let database = Database::empty();
     let store = database.store().await;
     let mut stranger = database.stranger().await;
     let mut record = sample_record(&sample_id("tenant", "name"), 1);
