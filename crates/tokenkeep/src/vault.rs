@@ -399,7 +399,8 @@ impl Vault {
     }
 
     /// Whether this instance can do its work: its keys open, its database answers, and the audit trail is whole as far as
-    /// a quick look can tell. For a readiness probe; it answers within two seconds.
+    /// a quick look can tell. For a readiness probe; it answers within two seconds. It writes nothing, so it does not see a
+    /// database that takes no writes: calls then fail with `StoreUnavailable` or `StoreUnusable`.
     ///
     /// ```
     /// # async fn example(vault: tokenkeep::Vault) {
