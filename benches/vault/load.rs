@@ -17,7 +17,7 @@ const LOADERS: u64 = 3;
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
 /// Connects these customers to the vault in the store. Their tokens are evenly spread over ages from 0 to 85 days, so that
-/// nothing is overdue and a tenth is due.
+/// nothing is overdue and every ninth or so is due.
 ///
 /// Each is sealed and given its MAC by the code that `connect` runs, over an empty copy of the vault in memory, so that no
 /// connection is asked for in the database before. Then the store commits 500 at a time, entries and all.
@@ -79,6 +79,6 @@ pub(crate) async fn connect_many(
 
 /// Neighbours in the table are of quite different ages.
 fn age(number: u64) -> i64 {
-    let hashed = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+    let hashed = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
     (hashed as i64) % (85 * DAY)
 }

@@ -32,7 +32,7 @@ async fn main() {
     // `cargo bench` says so; `cargo test` does not.
     let effort = if asked("--bench") {
         let rounds = std::env::var("TOKENKEEP_BENCH_ROUNDS").ok().and_then(|rounds| rounds.parse().ok());
-        Effort { rounds: rounds.unwrap_or(1), slice: Duration::from_millis(1000) }
+        Effort { rounds: rounds.unwrap_or(1), slices: 5, slice: Duration::from_millis(200) }
     } else {
         Effort::UNMEASURED
     };

@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::ops::AddAssign;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -16,12 +17,15 @@ pub(crate) trait Work: Send + Sync + 'static {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Effort {
     pub(crate) rounds: u32,
-    /// How long each of a pair runs; zero: each task does it once, to see that it works.
+    /// How many slices of each make a pair: floor, subject, floor, subject and so on, so that a machine that is busy with
+    /// something else for a moment is so for both.
+    pub(crate) slices: u32,
+    /// How long a slice is; zero: each task does it once, to see that it works.
     pub(crate) slice: Duration,
 }
 
 impl Effort {
-    pub(crate) const UNMEASURED: Self = Self { rounds: 1, slice: Duration::ZERO };
+    pub(crate) const UNMEASURED: Self = Self { rounds: 1, slices: 1, slice: Duration::ZERO };
 
     pub(crate) fn is_measured(self) -> bool {
         !self.slice.is_zero()
@@ -39,8 +43,8 @@ impl<W: Work> Turn<W> {
         Self { work: Arc::new(work), next: Arc::default() }
     }
 
-    /// Does it for so long, in so many tasks, and gives the nanoseconds that passed for each time that it was done.
-    pub(crate) async fn run(&self, tasks: usize, slice: Duration) -> f64 {
+    /// Does it for so long, in so many tasks.
+    pub(crate) async fn run(&self, tasks: usize, slice: Duration) -> Took {
         let began = Instant::now();
         let tasks: Vec<_> = (0..tasks)
             .map(|_| {
@@ -57,11 +61,32 @@ impl<W: Work> Turn<W> {
                 })
             })
             .collect();
-        let mut done = 0_u32;
+        let mut done = 0;
         for task in tasks {
             done += task.await.expect("no task panics");
         }
-        began.elapsed().as_nanos() as f64 / f64::from(done)
+        Took { time: began.elapsed(), done }
+    }
+}
+
+/// How long it took to do something so many times.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Took {
+    time: Duration,
+    done: u32,
+}
+
+impl Took {
+    /// Nanoseconds for each.
+    pub(crate) fn each(self) -> f64 {
+        self.time.as_nanos() as f64 / f64::from(self.done)
+    }
+}
+
+impl AddAssign for Took {
+    fn add_assign(&mut self, more: Self) {
+        self.time += more.time;
+        self.done += more.done;
     }
 }
 
@@ -81,12 +106,14 @@ pub(crate) async fn pairs(
     // Connections are opened, statements prepared and caches filled before anything counts.
     let _ = (floor.run(tasks, effort.slice).await, subject.run(tasks, effort.slice).await);
     for round in 1..=effort.rounds {
-        for (name, took) in [
-            ("floor", floor.run(tasks, effort.slice).await),
-            ("tokenkeep", subject.run(tasks, effort.slice).await),
-        ] {
-            if effort.is_measured() {
-                note(&format!("{operation}\t{name}\t{round}\t{took:.1}"));
+        let (mut of_floor, mut of_subject) = (Took::default(), Took::default());
+        for _ in 0..effort.slices {
+            of_floor += floor.run(tasks, effort.slice).await;
+            of_subject += subject.run(tasks, effort.slice).await;
+        }
+        if effort.is_measured() {
+            for (name, took) in [("floor", of_floor), ("tokenkeep", of_subject)] {
+                note(&format!("{operation}\t{name}\t{round}\t{:.1}", took.each()));
             }
         }
     }

@@ -16,7 +16,7 @@ const BLUE: &str = "#3d8fd1";
 const GREEN: &str = "#35a06f";
 const AMBER: &str = "#c98a1b";
 
-/// Two panels: bytes for each connection, and times beside those of the smallest table.
+/// Two panels: bytes for each connection, and times, as multiples of the smallest table's.
 pub(crate) fn svg(points: &[Point]) -> String {
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" \
@@ -35,7 +35,7 @@ fn bytes(svg: &mut String, points: &[Point]) {
     legend(svg, left - 40.0, &[("table", BLUE), ("its indexes", GREEN), ("entry in the trail", AMBER)]);
     let most = points.iter().map(|point| parts(point).iter().sum()).fold(1.0, f64::max);
     let step = if most > 1000.0 { 500.0 } else { 250.0 };
-    let most = (most / step).ceil() * step;
+    let most = (most * 1.05 / step).ceil() * step;
     let y = |value: f64| BOTTOM - value / most * (BOTTOM - TOP);
     let mut mark = 0.0;
     while mark <= most {
@@ -71,8 +71,8 @@ fn times(svg: &mut String, points: &[Point]) {
     heading(svg, left - 40.0, &format!("Time, beside that with {}", grouped(first.connections)));
     legend(svg, left - 40.0, &[("use", BLUE), ("page of due", AMBER), ("the goal: at most 1.1", TEXT)]);
     let lines: [(Vec<f64>, &str); 2] = [
-        (points.iter().map(|point| point.used / first.used).collect(), BLUE),
-        (points.iter().map(|point| point.due / first.due).collect(), AMBER),
+        (points.iter().map(|point| point.used).collect(), BLUE),
+        (points.iter().map(|point| point.due).collect(), AMBER),
     ];
     let all = lines.iter().flat_map(|(values, _)| values.iter().copied());
     let most = (all.fold(1.2, f64::max) * 5.0).ceil() / 5.0;
