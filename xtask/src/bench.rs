@@ -1,27 +1,45 @@
-//! `cargo xtask bench`: the benchmarks, each subject beside its floor in the same rounds, as one table.
+//! `cargo xtask bench`: the benchmarks, each subject beside its floor in the same rounds, as tables.
 
-use std::collections::BTreeMap;
+mod machine;
+mod measured;
+mod table;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use serde_json::Value;
-
 use crate::cargo;
+use crate::options::POSTGRES;
+use crate::postgres::Postgres;
 use crate::workspace::Workspace;
+use measured::Measured;
+use table::{Goal, Table};
 
 const HELP: &str = "\
-The core's benchmarks on each backend: medians of alternated rounds, beside the floor of the same run.
+The benchmarks: medians of alternated rounds, each beside the floor of the same run.
 
-Usage: cargo xtask bench [--rounds N]
+Usage: cargo xtask bench [--rounds N] [--only seal|vault] [--without postgres] [--scale]
 
-  --rounds N   how many rounds, 9 unless told (an odd number has a middle)";
+  --rounds N          how many rounds, 9 unless told (an odd number has a middle)
+  --only NAME         only the core's (seal), on each backend, or the vault's on SQLite and PostgreSQL
+  --without postgres  leaves PostgreSQL out
+  --scale             instead of these, and within ten minutes: a vault of 10 thousand, 100 thousand and a million
+                      connections on PostgreSQL; it also draws benches/scale.svg. Needs 4 GB of disk";
 
-/// Seals and opens may take this many times their floor.
-const GOALS: [(&str, f64); 2] = [("seal", 2.5), ("open", 4.5)];
+/// What a subject may cost, by what its operation's name begins with.
+const GOALS: [(&str, Goal); 8] = [
+    ("seal", Goal::AtMost(2.5)),
+    ("open", Goal::AtMost(4.5)),
+    ("postgres use", Goal::AtLeast(0.90)),
+    ("sqlite use", Goal::AtLeast(0.80)),
+    ("postgres", Goal::AtLeast(0.70)),
+    ("sqlite", Goal::AtLeast(0.70)),
+    ("use, table", Goal::AtMost(1.1)),
+    ("due page", Goal::AtMost(1.1)),
+];
 
 /// What the subjects do not do, for the reader of the table.
-const NOTES: [(&str, &str); 6] = [
+const SEAL_NOTES: [(&str, &str); 6] = [
     ("floor", "one AES-256-GCM call: no wrapped key, no commitment, no context"),
     ("tokenkeep", "a wrapped key of its own for each token; commitment and context at both levels"),
     ("orion", "XChaCha20-Poly1305 under one long-lived key: no wrapped key, no commitment, no context"),
@@ -36,15 +54,39 @@ const NOTES: [(&str, &str); 6] = [
     ("age", "a file key wrapped to an X25519 key, so it pays for a public key; no context"),
 ];
 
+const VAULT_NOTES: [(&str, &str); 2] = [
+    (
+        "floor",
+        "sqlx alone: use is the store's own SELECT, decoded; connect and replace one transaction with the same rows",
+    ),
+    ("tokenkeep", "the vault, its provider's check answered at once; a use within a minute of the first one"),
+];
+
+const SCALE_NOTES: [(&str, &str); 2] = [
+    ("use", "4096 connections from all over the table, by 16 tasks"),
+    ("due page", "the first 128 connections whose token should be replaced soon, read one after another"),
+];
+
 /// The benchmarks, which are a workspace of their own.
 pub(crate) const MANIFEST: &str = "benches/Cargo.toml";
 
 /// Checks that the benchmarks compile, warnings denied, and runs each once, unmeasured.
-pub(crate) fn check(workspace: &Workspace) -> Result<(), String> {
+pub(crate) fn check(workspace: &Workspace, postgres: &Postgres) -> Result<(), String> {
     let mut lint = of_package(workspace, "clippy");
     cargo::run(lint.args(["--all-targets", "--all-features", "--", "-D", "warnings"]))?;
-    // `cargo test`, not `cargo bench`: Criterion then measures nothing, and nothing is built with optimizations.
-    cargo::run(of_package(workspace, "test").args(["--benches", "--all-features"]))
+    if let Some(why) = postgres.left_out() {
+        println!("    {why}");
+    }
+    // `cargo test`, not `cargo bench`: nothing is measured then, and nothing is built with optimizations.
+    let mut test = of_package(workspace, "test");
+    cargo::run(leave_out(&mut test, postgres).args(["--benches", "--all-features"]))
+}
+
+fn leave_out<'c>(command: &'c mut Command, postgres: &Postgres) -> &'c mut Command {
+    if *postgres != Postgres::Found {
+        command.env("TOKENKEEP_BENCH_WITHOUT_POSTGRES", "1");
+    }
+    command
 }
 
 fn of_package(workspace: &Workspace, subcommand: &str) -> Command {
@@ -54,18 +96,46 @@ fn of_package(workspace: &Workspace, subcommand: &str) -> Command {
     command
 }
 
+/// What `cargo xtask bench` was asked to do.
+#[derive(Debug, PartialEq)]
+struct Options {
+    rounds: u32,
+    seal: bool,
+    vault: bool,
+    scale: bool,
+    without_postgres: bool,
+}
+
+/// `None` for what makes no sense, and for `--help`.
+fn parse(arguments: &[String]) -> Option<Options> {
+    let mut options = Options { rounds: 9, seal: true, vault: true, scale: false, without_postgres: false };
+    let mut arguments = arguments.iter().map(String::as_str);
+    while let Some(argument) = arguments.next() {
+        match argument {
+            "--rounds" => options.rounds = arguments.next()?.parse().ok().filter(|n| *n > 0)?,
+            "--only" => match arguments.next()? {
+                "seal" => options.vault = false,
+                "vault" => options.seal = false,
+                _ => return None,
+            },
+            "--without" => {
+                arguments.next().filter(|name| *name == POSTGRES)?;
+                options.without_postgres = true;
+            }
+            "--scale" => options.scale = true,
+            _ => return None,
+        }
+    }
+    let scale_alone = !options.scale || (options.seal && options.vault && !options.without_postgres);
+    ((options.seal || options.vault) && scale_alone).then_some(options)
+}
+
 pub(crate) fn main(arguments: &[String]) -> ExitCode {
-    let rounds = match arguments {
-        [] => 9,
-        [flag, rounds] if flag == "--rounds" && rounds.parse::<u32>().is_ok_and(|n| n > 0) => {
-            rounds.parse().unwrap_or(9)
-        }
-        _ => {
-            println!("{HELP}");
-            return ExitCode::from(2);
-        }
+    let Some(options) = parse(arguments) else {
+        println!("{HELP}");
+        return ExitCode::from(2);
     };
-    match run(rounds) {
+    match run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -74,114 +144,133 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
     }
 }
 
-fn run(rounds: u32) -> Result<(), String> {
+fn run(options: &Options) -> Result<(), String> {
     let workspace = Workspace::read()?;
+    // Found out first: nobody should wait to learn that it is missing.
+    let postgres =
+        if options.vault { Postgres::find(options.without_postgres)? } else { Postgres::NotNeeded };
+    println!("{}", machine::describe());
+    if options.scale {
+        return scale(&workspace, options.rounds);
+    }
+    if options.seal {
+        seal(&workspace, options.rounds)?;
+    }
+    if options.vault {
+        vault(&workspace, options.rounds, &postgres)?;
+    }
+    println!("\nload average at the end: {}", machine::load());
+    Ok(())
+}
+
+fn seal(workspace: &Workspace, rounds: u32) -> Result<(), String> {
     for (backend, feature) in [("pure Rust", None), ("aws-lc", Some("aws-lc"))] {
-        let results = workspace.target.join("bench").join(feature.unwrap_or("rust"));
-        // What an earlier run measured must not be shown as this one's.
-        if results.exists() {
-            fs::remove_dir_all(&results).map_err(|error| error.to_string())?;
-        }
-        let mut command = of_package(&workspace, "bench");
+        let results = fresh(workspace, feature.unwrap_or("rust"))?;
+        let mut command = of_package(workspace, "bench");
         command.args(["--bench", "seal"]);
         command.args(feature.iter().flat_map(|feature| ["--features", *feature]));
         command.args(["--", "--quiet"]);
         command.env("TOKENKEEP_BENCH_ROUNDS", rounds.to_string()).env("CRITERION_HOME", &results);
         cargo::run(&mut command)?;
-        show(backend, &Measured::read(&results)?)?;
+        show(backend, "floor", &Measured::of_criterion(&results)?)?;
     }
+    notes(&SEAL_NOTES);
+    Ok(())
+}
+
+fn vault(workspace: &Workspace, rounds: u32, postgres: &Postgres) -> Result<(), String> {
+    let results = fresh(workspace, "vault")?.with_extension("tsv");
+    let mut command = of_package(workspace, "bench");
+    command.args(["--bench", "vault"]);
+    own_harness(leave_out(&mut command, postgres), rounds, &results)?;
+    let measured = Measured::of_lines(&results)?;
+    show(&on_server("the vault", &measured), "floor", &measured)?;
+    notes(&VAULT_NOTES);
+    if let Some(why) = postgres.left_out() {
+        println!("\n{why}");
+    }
+    Ok(())
+}
+
+fn scale(workspace: &Workspace, rounds: u32) -> Result<(), String> {
+    let results = fresh(workspace, "scale")?.with_extension("tsv");
+    let mut command = of_package(workspace, "bench");
+    command.args(["--bench", "vault"]).env("TOKENKEEP_BENCH_PLOT", workspace.root.join("benches/scale.svg"));
+    own_harness(command.args(["--", "--scale"]), rounds, &results)?;
+    let measured = Measured::of_lines(&results)?;
+    show(&on_server("the vault as it grows", &measured), "10000", &measured)?;
+    println!("\n  bytes for each of {:>14} {:>9} {:>9}", "table", "indexes", "trail");
+    for [connections, table, indexes, trail] in &measured.bytes {
+        println!("  {connections:>17} {table:>14} {indexes:>9} {trail:>9}");
+    }
+    notes(&SCALE_NOTES);
+    println!("\nload average at the end: {}", machine::load());
+    Ok(())
+}
+
+fn own_harness(command: &mut Command, rounds: u32, results: &Path) -> Result<(), String> {
+    command.env("TOKENKEEP_BENCH_ROUNDS", rounds.to_string()).env("TOKENKEEP_BENCH_RESULTS", results);
+    cargo::run(command)
+}
+
+/// Where results are put. What an earlier run measured must not be shown as this one's.
+fn fresh(workspace: &Workspace, name: &str) -> Result<PathBuf, String> {
+    let results = workspace.target.join("bench").join(name);
+    let old = [results.clone(), results.with_extension("tsv")];
+    for old in old.iter().filter(|old| old.exists()) {
+        let removed = if old.is_dir() { fs::remove_dir_all(old) } else { fs::remove_file(old) };
+        removed.map_err(|error| error.to_string())?;
+    }
+    fs::create_dir_all(workspace.target.join("bench")).map_err(|error| error.to_string())?;
+    Ok(results)
+}
+
+fn on_server(title: &str, measured: &Measured) -> String {
+    measured.server.as_ref().map_or(title.into(), |server| format!("{title}, PostgreSQL {server}"))
+}
+
+fn show(title: &str, floor: &str, measured: &Measured) -> Result<(), String> {
+    println!("\n{}", Table { title, floor, goals: &GOALS }.of(measured)?);
+    Ok(())
+}
+
+fn notes(notes: &[(&str, &str)]) {
     println!();
-    for (subject, note) in NOTES {
+    for (subject, note) in notes {
         println!("  {subject:<10} {note}");
     }
-    Ok(())
-}
-
-/// Nanoseconds by operation (`seal 46`), subject and round.
-struct Measured(BTreeMap<String, BTreeMap<String, BTreeMap<u32, f64>>>);
-
-impl Measured {
-    fn read(folder: &Path) -> Result<Self, String> {
-        let mut all = Self(BTreeMap::new());
-        for operation in folders(folder)? {
-            for subject in folders(&operation)? {
-                all.add(&operation, &subject)?;
-            }
-        }
-        if all.0.is_empty() { Err("nothing was measured".into()) } else { Ok(all) }
-    }
-
-    /// Criterion names the folder of `floor/3` `floor_3`.
-    fn add(&mut self, operation: &Path, folder: &Path) -> Result<(), String> {
-        let folder_name = name(folder);
-        let Some((subject, round)) = folder_name.rsplit_once(' ') else { return Ok(()) };
-        let Ok(number) = round.parse() else { return Ok(()) };
-        let text =
-            fs::read_to_string(folder.join("new/estimates.json")).map_err(|error| error.to_string())?;
-        let estimates: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
-        let median = estimates["median"]["point_estimate"].as_f64().ok_or("criterion gave no median")?;
-        let subjects = self.0.entry(name(operation)).or_default();
-        subjects.entry(subject.to_owned()).or_default().insert(number, median);
-        Ok(())
-    }
-}
-
-fn show(backend: &str, measured: &Measured) -> Result<(), String> {
-    println!("\n{backend}");
-    println!(
-        "  {:<10} {:<10} {:>10} {:>19}   {:>7} {:>13}   goal",
-        "", "", "median", "least … most", "× floor", "least … most"
-    );
-    for (operation, subjects) in &measured.0 {
-        let floor = subjects.get("floor").ok_or("no floor was measured")?;
-        for (subject, rounds) in subjects {
-            let times = Spread::of(rounds.values().copied());
-            let ratios = Spread::of(rounds.iter().filter_map(|(round, time)| Some(time / floor.get(round)?)));
-            let goal = GOALS.iter().find(|(of, _)| operation.starts_with(of) && subject == "tokenkeep");
-            let goal = goal.map_or(String::new(), |(_, most)| {
-                let met = if ratios.median <= *most { "met" } else { "NOT MET" };
-                format!("≤ {most}: {met}")
-            });
-            println!(
-                "  {operation:<10} {subject:<10} {:>7.0} ns {:>7.0} … {:>6.0} ns   {:>7.2} {:>5.2} … {:>5.2}   {goal}",
-                times.median, times.least, times.most, ratios.median, ratios.least, ratios.most
-            );
-        }
-    }
-    Ok(())
-}
-
-struct Spread {
-    median: f64,
-    least: f64,
-    most: f64,
-}
-
-impl Spread {
-    fn of(values: impl Iterator<Item = f64>) -> Self {
-        let mut sorted: Vec<f64> = values.collect();
-        sorted.sort_by(f64::total_cmp);
-        let at = |index: usize| sorted.get(index).copied().unwrap_or(f64::NAN);
-        Self { median: at(sorted.len() / 2), least: at(0), most: at(sorted.len().saturating_sub(1)) }
-    }
-}
-
-fn folders(folder: &Path) -> Result<Vec<PathBuf>, String> {
-    let entries = fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    Ok(entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect())
-}
-
-fn name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().replace('_', " ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn parsed(line: &str) -> Option<Options> {
+        parse(&line.split_whitespace().map(String::from).collect::<Vec<_>>())
+    }
+
     #[test]
-    fn the_middle_of_an_odd_number_is_the_median() {
-        let spread = Spread::of([3.0, 1.0, 9.0].into_iter());
-        assert_eq!((spread.least, spread.median, spread.most), (1.0, 3.0, 9.0));
+    fn options_are_read() {
+        let all = Options { rounds: 9, seal: true, vault: true, scale: false, without_postgres: false };
+        assert_eq!(parsed(""), Some(Options { ..all }));
+        assert_eq!(parsed("--rounds 15 --only vault"), Some(Options { rounds: 15, seal: false, ..all }));
+        assert_eq!(parsed("--without postgres"), Some(Options { without_postgres: true, ..all }));
+        assert_eq!(parsed("--scale"), Some(Options { scale: true, ..all }));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for line in [
+            "--rounds",
+            "--rounds 0",
+            "--only all",
+            "--only seal --only vault",
+            "--without seal",
+            "--scale --only vault",
+            "--scale --without postgres",
+            "--help",
+        ] {
+            assert_eq!(parsed(line), None, "{line}");
+        }
     }
 }

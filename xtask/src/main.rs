@@ -32,7 +32,7 @@ Commands:
   test     Everything that must hold before a change is taken (`cargo xtask test --help`)
   fuzz     Runs the fuzz targets on each backend (`cargo xtask fuzz --help`)
   mutants  Changes the core and looks whether a test notices (`cargo xtask mutants --help`)
-  bench    The core's benchmarks, as a table (`cargo xtask bench --help`)
+  bench    The benchmarks, as tables (`cargo xtask bench --help`)
   crash    Kills a process that works on a vault, 500 times on each database (`cargo xtask crash --help`)
   interop  The second implementation, in Python, against the core
   vectors  Makes the core's published vectors (`--check`: compares them)

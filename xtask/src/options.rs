@@ -4,7 +4,7 @@ use crate::test::Part;
 
 /// What `--without` takes beside the parts: the tests that need the provider's API description.
 pub(crate) const API_DESCRIPTION: &str = "apify-openapi";
-/// The same for the tests that start a PostgreSQL server.
+/// The same for the tests and benchmarks that start a PostgreSQL server.
 pub(crate) const POSTGRES: &str = "postgres";
 
 #[derive(Debug, Default, PartialEq)]
@@ -94,7 +94,7 @@ pub(crate) fn help(parts: &[Part]) -> String {
     }
     text.push_str(&format!(
         "\nAlso for --without:\n  {API_DESCRIPTION:<14}  the tests that compare with the provider's API description\n  \
-         {POSTGRES:<14}  the tests that start a PostgreSQL server\n"
+         {POSTGRES:<14}  the tests and benchmarks that start a PostgreSQL server\n"
     ));
     text
 }

@@ -1,4 +1,4 @@
-//! The tests that start a PostgreSQL server of their own, from the programs that are installed.
+//! The tests and benchmarks that start a PostgreSQL server of their own, from the programs that are installed.
 
 use std::env;
 use std::fs;
@@ -14,12 +14,12 @@ pub(crate) enum Postgres {
     Found,
     /// With the words for a person.
     LeftOut(String),
-    /// As the tests aren't run.
+    /// As neither is run.
     NotNeeded,
 }
 
 impl Postgres {
-    /// Looks for the programs, or says that the tests are left out.
+    /// Looks for the programs, or says that what needs them is left out.
     ///
     /// # Errors
     /// They are not there. What a store promises about its database is not left out silently, here or in CI.
@@ -33,14 +33,14 @@ impl Postgres {
     fn choose(folders: &[PathBuf], without: bool) -> Result<Self, String> {
         if without {
             return Ok(Self::LeftOut(format!(
-                "left out, by --without {POSTGRES}: every test named *{TESTS}*, and kills on it"
+                "left out, by --without {POSTGRES}: every test named *{TESTS}*, kills on it, and its benchmarks"
             )));
         }
         if folders.iter().any(|folder| is_there(folder)) {
             return Ok(Self::Found);
         }
         Err(format!(
-            "the tests need PostgreSQL's server: install it (Debian and Ubuntu: `apt install postgresql`), or say \
+            "tests and benchmarks need PostgreSQL's server: install it (Debian and Ubuntu: `apt install postgresql`), or say \
              `--without {POSTGRES}`"
         ))
     }

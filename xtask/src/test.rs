@@ -49,7 +49,7 @@ pub(crate) const PARTS: &[Part] = &[
     Part {
         name: "bench",
         what: "lints the benchmarks and runs each once, unmeasured",
-        run: |context| Ok(bench::check(&context.workspace)?),
+        run: |context| Ok(bench::check(&context.workspace, &context.postgres)?),
     },
     Part {
         name: "fuzz",
@@ -126,7 +126,7 @@ fn run(options: &Options) -> Result<bool, String> {
     } else {
         ApiDescription::NotNeeded
     };
-    let postgres = if needs("test") || needs("crash") || needs("examples") {
+    let postgres = if needs("test") || needs("crash") || needs("examples") || needs("bench") {
         Postgres::find(options.without_postgres)?
     } else {
         Postgres::NotNeeded

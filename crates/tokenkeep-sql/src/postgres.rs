@@ -218,7 +218,7 @@ impl TokenStore for PostgresStore {
     async fn commit(&self, changes: &[Change], chain: &AuditChain) -> Result<(), Error> {
         in_time(async {
             let mut lease = Lease::of(&self.pool).await?;
-            let begin = if commit::seals(changes) { commit::BEGIN_SEALING } else { lease::BEGIN };
+            let begin = if commit::seals(changes) { commit::BEGIN_SEALING } else { commit::BEGIN };
             let mut transaction = lease.begin_with(begin).await.map_err(failure)?;
             let made = commit::apply(&mut transaction, changes, chain).await;
             let made = Lease::end(transaction, made).await?;

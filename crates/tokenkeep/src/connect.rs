@@ -12,6 +12,7 @@ use crate::inner::{Inner, TokenPlace};
 use crate::kept::KeptToken;
 use crate::observe::Operation;
 use crate::purge::purge;
+use crate::reuse::Holders;
 
 /// A token that its provider accepted, sealed and ready to be committed. Nothing has changed anywhere yet.
 #[derive(Debug)]
@@ -83,10 +84,12 @@ impl PreparedChange {
     async fn look_again(&self) -> Result<Vec<ConnectionId>, Error> {
         let sealed = self.change.record.as_ref().and_then(|step| step.record.sealed.as_ref());
         let fingerprint = sealed.ok_or(ErrorKind::Internal)?.fingerprint;
+        let id = &self.change.entry.id;
+        let Holders { twins, others } = self.vault.holders(id, &fingerprint).await?;
         if !self.told {
-            self.vault.tell_other_tenants(&self.change.entry.id, &fingerprint).await?;
+            self.vault.tell_other_tenants(id, others);
         }
-        self.vault.reused(&self.change.entry.id, &fingerprint).await
+        Ok(twins.into_iter().map(|twin| twin.id).collect())
     }
 
     async fn is_in_place(&self) -> Result<bool, Error> {
@@ -154,11 +157,11 @@ async fn reuse(
     id: &ConnectionId,
     fingerprint: &[u8; 32],
 ) -> Result<(Vec<ConnectionId>, bool), Error> {
-    let twins = vault.twins(id, fingerprint).await?;
+    let Holders { twins, others } = vault.holders(id, fingerprint).await?;
     if twins.iter().any(|twin| twin.status == Status::Suspected) {
         return Err(ErrorKind::Suspected.into());
     }
-    let told = vault.tell_other_tenants(id, fingerprint).await?;
+    let told = vault.tell_other_tenants(id, others);
     Ok((twins.into_iter().map(|twin| twin.id).collect(), told))
 }
 

@@ -9,6 +9,7 @@ use tokenkeep_store::{Action, Change, Record, Scan, Status, Timestamp};
 
 use crate::inner::Inner;
 use crate::observe::{IncidentKind, Operation};
+use crate::reuse::Holders;
 use crate::status::{ConnectionState, ConnectionStatus};
 
 /// How many connections are marked in one commit.
@@ -229,10 +230,11 @@ impl LeakResponse {
         let mut all = VecDeque::from([marked]);
         let sealed = self.vault.load(id).await?.and_then(|record| record.sealed);
         let Some(fingerprint) = sealed.map(|sealed| sealed.fingerprint) else { return Ok(all) };
-        for twin in self.vault.reused(id, &fingerprint).await? {
+        let Holders { twins, others } = self.vault.holders(id, &fingerprint).await?;
+        for twin in twins.into_iter().map(|twin| twin.id) {
             all.extend(self.mark(&twin).await?);
         }
-        self.vault.tell_other_tenants(id, &fingerprint).await?;
+        self.vault.tell_other_tenants(id, others);
         Ok(all)
     }
 

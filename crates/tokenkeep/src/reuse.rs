@@ -9,18 +9,20 @@ use crate::observe::IncidentKind;
 /// How many other connections are named.
 const NAMED: u32 = 64;
 
+/// The other connections that hold a token.
+pub(crate) struct Holders {
+    /// Of the same tenant, by name; up to 64.
+    pub(crate) twins: Vec<Record>,
+    /// Of other tenants: those of the first page that has any.
+    pub(crate) others: Vec<ConnectionId>,
+}
+
 impl Inner {
     /// The other records of the same tenant that hold this token, by name.
-    pub(crate) async fn twins(
-        &self,
-        id: &ConnectionId,
-        fingerprint: &[u8; 32],
-    ) -> Result<Vec<Record>, Error> {
+    async fn twins(&self, id: &ConnectionId, fingerprint: &[u8; 32]) -> Result<Vec<Record>, Error> {
         let scan = Scan::Fingerprint { of: *fingerprint, tenant: Some(id.tenant().clone()) };
-        let mut found = self.store.scan(&scan, None, NAMED + 1).await?;
-        found.retain(|record| record.id != *id && self.keys.records.fits(record));
-        found.truncate(NAMED as usize);
-        Ok(found)
+        let found = self.store.scan(&scan, None, NAMED + 1).await?;
+        Ok(self.of_same_tenant(id, found))
     }
 
     /// The names of the other connections of the same tenant that hold this token.
@@ -32,25 +34,43 @@ impl Inner {
         Ok(self.twins(id, fingerprint).await?.into_iter().map(|record| record.id).collect())
     }
 
-    /// Tells the operator when another tenant holds this token. It is told nowhere else: neither tenant may learn of the
-    /// other, so nothing of it is in any result.
-    pub(crate) async fn tell_other_tenants(
-        &self,
-        id: &ConnectionId,
-        fingerprint: &[u8; 32],
-    ) -> Result<bool, Error> {
+    /// Who else holds this token, in one read unless very many do.
+    pub(crate) async fn holders(&self, id: &ConnectionId, fingerprint: &[u8; 32]) -> Result<Holders, Error> {
         let scan = Scan::Fingerprint { of: *fingerprint, tenant: None };
-        let (mut others, mut after): (Vec<ConnectionId>, _) = (Vec::new(), None);
-        while others.is_empty() {
-            let page = self.store.scan(&scan, after.as_ref(), NAMED).await?;
-            let Some(last) = page.last() else { return Ok(false) };
-            after = Some(last.id.clone());
-            let foreign = page.into_iter().filter(|record| record.id.tenant() != id.tenant());
-            others.extend(foreign.filter(|record| self.keys.records.fits(record)).map(|record| record.id));
+        let mut page = self.store.scan(&scan, None, NAMED).await?;
+        let mut others = self.of_other_tenants(id, &page);
+        if page.len() < NAMED as usize {
+            return Ok(Holders { twins: self.of_same_tenant(id, page), others });
+        }
+        while let Some(last) = page.last().filter(|_| others.is_empty()) {
+            page = self.store.scan(&scan, Some(&last.id), NAMED).await?;
+            others = self.of_other_tenants(id, &page);
+        }
+        Ok(Holders { twins: self.twins(id, fingerprint).await?, others })
+    }
+
+    /// Tells the operator when other tenants hold this token, and returns whether they do. It is told nowhere else: neither
+    /// tenant may learn of the other, so nothing of it is in any result.
+    pub(crate) fn tell_other_tenants(&self, id: &ConnectionId, mut others: Vec<ConnectionId>) -> bool {
+        if others.is_empty() {
+            return false;
         }
         tracing::warn!(others = others.len(), "one token is held for more than one tenant");
         others.insert(0, id.clone());
         self.watch.incident(IncidentKind::ReusedAcrossTenants, &others);
-        Ok(true)
+        true
+    }
+
+    fn of_other_tenants(&self, id: &ConnectionId, page: &[Record]) -> Vec<ConnectionId> {
+        let foreign = page.iter().filter(|record| record.id.tenant() != id.tenant());
+        foreign.filter(|record| self.keys.records.fits(record)).map(|record| record.id.clone()).collect()
+    }
+
+    fn of_same_tenant(&self, id: &ConnectionId, mut page: Vec<Record>) -> Vec<Record> {
+        page.retain(|record| {
+            record.id.tenant() == id.tenant() && record.id != *id && self.keys.records.fits(record)
+        });
+        page.truncate(NAMED as usize);
+        page
     }
 }

@@ -109,3 +109,24 @@ async fn a_suspected_token_is_stopped_under_each_of_its_names_and_not_taken_unde
         assert_eq!(error.kind(), ErrorKind::Suspected);
     }
 }
+
+/// More than are read at a time, and the other tenant's is the last of them.
+#[tokio::test]
+async fn very_many_that_hold_one_token_hide_no_other_tenant() {
+    let f = Fixture::new().await;
+    let text = fake_token();
+    connect(&f.vault, &f, "tenant-zoe", "apify", &text).await;
+    let log = CapturedLog::new();
+    let writer = log.clone();
+    let subscriber =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::INFO).with_writer(move || writer.clone());
+    let _guard = tracing::subscriber::set_default(subscriber.finish());
+    for n in 0..130 {
+        let before = log.bytes().len();
+        let kept = connect(&f.vault, &f, "t", &format!("name-{n:03}"), &text).await;
+        assert_eq!(kept.reused.len(), n.min(64));
+        assert!(kept.reused.iter().all(|id| id.tenant().as_str() == "t"));
+        let said = String::from_utf8_lossy(&log.bytes()[before..]).into_owned();
+        assert_eq!(said.matches("more than one tenant").count(), 1, "{n}: {said}");
+    }
+}

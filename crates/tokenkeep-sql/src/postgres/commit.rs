@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 use tokenkeep_core::{ConnectionId, Error, ErrorKind};
 use tokenkeep_store::{AuditChain, AuditEntry, AuditHead, Change, Expected, RecordChange, shard_of};
@@ -17,8 +18,18 @@ use super::write;
 use crate::columns::{tampered, to_signed};
 use crate::rows;
 
-/// How a transaction of our own begins that seals; see [`guard_seals`].
-pub(crate) const BEGIN_SEALING: &str = begin!("5s" "LOCK TABLE tokenkeep.kek_gate IN ROW SHARE MODE");
+/// How a transaction of our own begins. Whether it is durable is asked where a head is locked, which costs nothing there.
+pub(crate) const BEGIN: &str = begin!("5s");
+
+/// The same for one that seals; see [`guard_seals`].
+pub(crate) const BEGIN_SEALING: &str = begin!("5s", "LOCK TABLE tokenkeep.kek_gate IN ROW SHARE MODE");
+
+/// Whether the server would acknowledge a commit that is not on its disk yet.
+macro_rules! lax {
+    () => {
+        "pg_catalog.current_setting('synchronous_commit') IN ('off', 'local') AS lax"
+    };
+}
 
 /// All changes of one record, in the order in which they are to be made.
 type Steps<'c> = BTreeMap<&'c ConnectionId, Vec<&'c RecordChange>>;
@@ -29,12 +40,12 @@ pub(crate) fn seals(changes: &[Change]) -> bool {
 
 /// In the application's transaction, what its own beginning does for one of ours.
 pub(crate) async fn join(db: &mut PgConnection, changes: &[Change]) -> Result<(), Error> {
-    const SETTINGS: &str = "SELECT pg_catalog.current_setting('transaction_isolation') = 'read committed' AS fresh, \
-        CASE WHEN pg_catalog.current_setting('synchronous_commit') IN ('off', 'local') \
-        THEN pg_catalog.set_config('synchronous_commit', 'on', true) END AS durable";
-    let row = sqlx::query(SETTINGS).fetch_one(&mut *db).await.map_err(failure)?;
-    let fresh: bool = row.try_get("fresh").map_err(failure)?;
-    if seals(changes) { guard_seals(db, fresh).await } else { Ok(()) }
+    const FRESH: &str = "SELECT pg_catalog.current_setting('transaction_isolation') = 'read committed'";
+    if !seals(changes) {
+        return Ok(());
+    }
+    let fresh: bool = sqlx::query_scalar(FRESH).fetch_one(&mut *db).await.map_err(failure)?;
+    guard_seals(db, fresh).await
 }
 
 /// Keeps KEKs from being closed until this transaction ends. Whoever closes one waits for that, and comes before or after the
@@ -69,11 +80,10 @@ pub(crate) async fn apply(
     for step in changes.iter().filter_map(|change| change.record.as_ref()) {
         steps.entry(&step.record.id).or_default().push(step);
     }
-    for (id, steps) in &steps {
-        lock_record(db, id, steps).await?;
-    }
-    let mut heads = lock_heads(db, changes).await?;
-    refuse_closed(db, &steps).await?;
+    let mut heads = match changes {
+        [Change { record: Some(only), .. }] => lock_one(db, only, &steps).await?,
+        _ => lock_all(db, changes, &steps).await?,
+    };
 
     let mut entries: Vec<AuditEntry> = Vec::with_capacity(changes.len());
     for Change { entry, .. } in changes {
@@ -88,18 +98,74 @@ pub(crate) async fn apply(
     write::write(db, &records, &entries, &heads).await
 }
 
-/// Locks the record, if there is one, and compares what the changes expect: the first with what is there, each next with the
-/// one before it.
-async fn lock_record(db: &mut PgConnection, id: &ConnectionId, steps: &[&RecordChange]) -> Result<(), Error> {
-    let found: Option<i64> = sqlx::query_scalar(
-        "SELECT revision FROM tokenkeep.connection WHERE tenant = $1 AND name = $2 FOR UPDATE",
-    )
-    .bind(id.tenant().as_str())
-    .bind(id.name().as_str())
-    .fetch_optional(db)
-    .await
-    .map_err(failure)?;
-    let mut present = found;
+/// The heads that are locked, by their shards.
+type Heads = BTreeMap<u16, AuditHead>;
+
+/// For a change of one record, as nearly all are, in one statement what [`lock_all`] does in three. The record is locked
+/// before the head is looked for.
+async fn lock_one(db: &mut PgConnection, change: &RecordChange, steps: &Steps<'_>) -> Result<Heads, Error> {
+    const LOCK: &str = concat!(
+        "WITH present AS MATERIALIZED \
+            (SELECT revision FROM tokenkeep.connection WHERE tenant = $2 AND name = $3 FOR UPDATE) \
+         SELECT shard, sequence, mac, ",
+        lax!(),
+        ", (SELECT revision FROM present) AS revision, \
+            EXISTS (SELECT FROM tokenkeep.closed_kek WHERE kek = $4) AS closed \
+         FROM tokenkeep.audit_head WHERE shard = $1 AND (SELECT pg_catalog.count(*) FROM present) >= 0 FOR UPDATE"
+    );
+    let id = &change.record.id;
+    let row = sqlx::query(LOCK)
+        .bind(i64::from(shard_of(id.tenant())))
+        .bind(id.tenant().as_str())
+        .bind(id.name().as_str())
+        .bind(change.record.sealed.as_ref().map(|sealed| sealed.kek.as_bytes()))
+        .fetch_optional(&mut *db)
+        .await
+        .map_err(failure)?
+        .ok_or_else(|| tampered(NO_HEAD))?;
+    compare(row.try_get("revision").map_err(failure)?, &[change])?;
+    let head = head(db, &row).await?;
+    if row.try_get("closed").map_err(failure)? {
+        refuse_closed(db, steps).await?;
+    }
+    Ok(Heads::from([head]))
+}
+
+/// Locks the records in ascending order, then the heads, and compares what the changes expect.
+async fn lock_all(db: &mut PgConnection, changes: &[Change], steps: &Steps<'_>) -> Result<Heads, Error> {
+    const LOCK_RECORD: &str =
+        "SELECT revision FROM tokenkeep.connection WHERE tenant = $1 AND name = $2 FOR UPDATE";
+    const LOCK_HEAD: &str = concat!(
+        "SELECT shard, sequence, mac, ",
+        lax!(),
+        " FROM tokenkeep.audit_head WHERE shard = $1 FOR UPDATE"
+    );
+    for (id, steps) in steps {
+        let query = sqlx::query_scalar(LOCK_RECORD).bind(id.tenant().as_str()).bind(id.name().as_str());
+        compare(query.fetch_optional(&mut *db).await.map_err(failure)?, steps)?;
+    }
+    let shards: BTreeSet<u16> = changes.iter().map(|change| shard_of(change.entry.id.tenant())).collect();
+    let mut heads = Heads::new();
+    for shard in shards {
+        let query = sqlx::query(LOCK_HEAD).bind(i64::from(shard));
+        let row = query.fetch_optional(&mut *db).await.map_err(failure)?;
+        heads.extend([head(db, &row.ok_or_else(|| tampered(NO_HEAD))?).await?]);
+    }
+    refuse_closed(db, steps).await?;
+    Ok(heads)
+}
+
+/// A locked head. What is acknowledged is to be on the disk (and on the replicas that the server waits for), whatever the
+/// application's default is.
+async fn head(db: &mut PgConnection, row: &PgRow) -> Result<(u16, AuditHead), Error> {
+    if row.try_get("lax").map_err(failure)? {
+        sqlx::query("SET LOCAL synchronous_commit = on").execute(db).await.map_err(failure)?;
+    }
+    rows::audit_head(row).map(|head| (head.shard, head))
+}
+
+/// Compares what the changes of a record expect: the first with what is there, each next with the one before it.
+fn compare(mut present: Option<i64>, steps: &[&RecordChange]) -> Result<(), Error> {
     for step in steps {
         let expected = match step.expected {
             Expected::Absent => None,
@@ -111,17 +177,6 @@ async fn lock_record(db: &mut PgConnection, id: &ConnectionId, steps: &[&RecordC
         present = Some(to_signed(step.record.revision.get())?);
     }
     Ok(())
-}
-
-async fn lock_heads(db: &mut PgConnection, changes: &[Change]) -> Result<BTreeMap<u16, AuditHead>, Error> {
-    let shards: BTreeSet<u16> = changes.iter().map(|change| shard_of(change.entry.id.tenant())).collect();
-    let shards: Vec<i64> = shards.into_iter().map(i64::from).collect();
-    let query = sqlx::query(
-        "SELECT shard, sequence, mac FROM tokenkeep.audit_head WHERE shard = ANY($1) ORDER BY shard FOR UPDATE",
-    );
-    let found = query.bind(shards).fetch_all(db).await.map_err(failure)?;
-    let heads = found.iter().map(|row| rows::audit_head(row).map(|head| (head.shard, head)));
-    heads.collect()
 }
 
 /// Refuses a seal under a closed KEK: an envelope that is not the one in its place.

@@ -14,23 +14,29 @@ use super::failure::{failure, unavailable};
 const DEADLINE: Duration = Duration::from_secs(15);
 
 /// How a transaction of our own begins, whatever the application's defaults are: each statement sees what was committed
-/// before it, nothing waits for ever, what a vanished client has locked is free again, and what is acknowledged is on the
-/// disk (and on the replicas that the server waits for).
+/// before it, nothing waits for ever, and what a vanished client has locked is free again. To be [`durable`] is apart.
 macro_rules! begin {
-    ($lock_timeout:literal $($rest:literal)?) => {
+    ($lock_timeout:literal $(, $then:expr)?) => {
         concat!(
             "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = '10s'; SET LOCAL lock_timeout = '",
             $lock_timeout,
-            "'; SET LOCAL idle_in_transaction_session_timeout = '10s'; \
-             SELECT pg_catalog.set_config('synchronous_commit', 'on', true) \
-             WHERE pg_catalog.current_setting('synchronous_commit') IN ('off', 'local')",
-            $("; ", $rest)?
+            "'; SET LOCAL idle_in_transaction_session_timeout = '10s'",
+            $("; ", $then)?
         )
     };
 }
 pub(crate) use begin;
 
-pub(crate) const BEGIN: &str = begin!("5s");
+/// And how what it is acknowledged for is on the disk (and on the replicas that the server waits for).
+macro_rules! durable {
+    () => {
+        "SELECT pg_catalog.set_config('synchronous_commit', 'on', true) \
+         WHERE pg_catalog.current_setting('synchronous_commit') IN ('off', 'local')"
+    };
+}
+pub(crate) use durable;
+
+pub(crate) const BEGIN: &str = begin!("5s", durable!());
 
 /// A connection that goes back to the pool only once the call says that it is done with it. Otherwise (the call failed, was
 /// dropped, took too long) it is closed: it may hang, hold a lock, or be in a transaction that sqlx doesn't know of, as a

@@ -7,7 +7,7 @@ use tokenkeep_core::{Error, ErrorKind, KekId};
 use tokenkeep_store::{StoredCheckpoint, VaultRecord};
 
 use super::failure::{LOCK_TIMEOUT, code_of, failure};
-use super::lease::{BEGIN, Lease, begin};
+use super::lease::{BEGIN, Lease, begin, durable};
 use super::queries::VAULT;
 use crate::columns::to_signed;
 use crate::rows;
@@ -57,7 +57,7 @@ async fn put_vault(db: &mut PgConnection, vault: &VaultRecord) -> Result<VaultRe
 }
 
 /// Short waits, many of them: while this waits, every seal queues behind it.
-const BEGIN_CLOSING: &str = begin!("250ms");
+const BEGIN_CLOSING: &str = begin!("250ms", durable!());
 const PAUSE: Duration = Duration::from_millis(250);
 const CLOSING: Duration = Duration::from_secs(10);
 

@@ -1,11 +1,9 @@
 //! What is written, inside a transaction that holds the lock on the database.
 
-use std::collections::BTreeMap;
-
 use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Sqlite, SqliteConnection};
-use tokenkeep_core::{ConnectionId, Error, ErrorKind, KekId};
+use tokenkeep_core::{ConnectionId, Error, ErrorKind};
 use tokenkeep_store::{
     AuditChain, AuditEntry, AuditHead, Change, Expected, PurgeLease, Record, RecordChange, StoredCheckpoint,
     VaultRecord, shard_of,
@@ -14,100 +12,156 @@ use tokenkeep_store::{
 use super::failure::failure;
 use super::rows;
 use super::sealed::{self, Slot};
-use crate::columns::{tampered, to_signed};
+use crate::columns::{Columns, tampered, to_signed};
 
+/// Each statement is a turn of sqlx's thread for the connection, and those cost more than what SQLite does: so a change is one
+/// look, at most one or two statements on its slot, and one string of statements that writes the rest.
 pub(crate) async fn apply(
     db: &mut SqliteConnection,
     changes: &[Change],
     chain: &AuditChain,
 ) -> Result<(), Error> {
-    let mut heads: BTreeMap<u16, AuditHead> = BTreeMap::new();
     for Change { record, entry } in changes {
-        if let Some(RecordChange { record, expected }) = record {
-            put_record(db, record, *expected).await?;
-        }
-        let shard = shard_of(entry.id.tenant());
-        let head = match heads.get(&shard) {
-            Some(head) => *head,
-            None => head_of(db, shard).await?,
+        let found = look(db, record.as_ref(), &entry.id).await?;
+        let slot = match record {
+            Some(change) => put_sealed(db, change, &found).await?,
+            None => None,
         };
-        let entry = chain.append(&head, entry.clone())?;
-        put_entry(db, &entry).await?;
-        heads.insert(shard, entry.head());
-    }
-    for head in heads.values() {
-        put_head(db, head).await?;
+        let entry = chain.append(&found.head, entry.clone())?;
+        write(db, record.as_ref(), slot, &entry).await?;
     }
     Ok(())
 }
 
-async fn put_record(db: &mut SqliteConnection, record: &Record, expected: Expected) -> Result<(), Error> {
-    let present = find(db, record, expected).await?;
-    if let Some(sealed) = &record.sealed
-        && is_closed(db, &sealed.kek).await?
-        && !sealed::holds(db, present, &sealed.envelope).await?
+/// What is there before a change.
+struct Found {
+    head: AuditHead,
+    revision: Option<i64>,
+    slot: Option<Slot>,
+    /// Whether the KEK that the change seals under is closed.
+    closed: bool,
+}
+
+async fn look(
+    db: &mut SqliteConnection,
+    change: Option<&RecordChange>,
+    entry: &ConnectionId,
+) -> Result<Found, Error> {
+    const LOOK: &str = "SELECT h.shard, h.sequence, h.mac, c.revision, c.slot, length(s.bytes) AS capacity, \
+        EXISTS (SELECT 1 FROM tokenkeep_closed_kek WHERE kek = $4) AS closed \
+        FROM (SELECT 1) LEFT JOIN tokenkeep_audit_head h ON h.shard = $3 \
+        LEFT JOIN tokenkeep_connection c ON c.tenant = $1 AND c.name = $2 \
+        LEFT JOIN tokenkeep_sealed s ON s.slot = c.slot";
+    let shard = shard_of(entry.tenant());
+    let id = change.map(|change| &change.record.id);
+    let sealed = change.and_then(|change| change.record.sealed.as_ref());
+    let row = sqlx::query(LOOK)
+        .bind(id.map(|id| id.tenant().as_str()))
+        .bind(id.map(|id| id.name().as_str()))
+        .bind(i64::from(shard))
+        .bind(sealed.map(|sealed| sealed.kek.as_bytes()))
+        .fetch_one(db)
+        .await
+        .map_err(failure)?;
+    let head = match row.optional_integer("shard")? {
+        Some(_) => crate::rows::audit_head(&row)?,
+        None => AuditHead::empty(shard),
+    };
+    let revision = row.optional_integer("revision")?;
+    Ok(Found { head, revision, slot: rows::slot(&row)?, closed: row.integer("closed")? != 0 })
+}
+
+/// Puts sealed bytes and account into the record's slot, if what is there is what the change expects. Gives the slot that the
+/// record has now.
+async fn put_sealed(
+    db: &mut SqliteConnection,
+    change: &RecordChange,
+    found: &Found,
+) -> Result<Option<i64>, Error> {
+    let expected = match change.expected {
+        Expected::Absent => None,
+        Expected::Revision(revision) => Some(to_signed(revision.get())?),
+    };
+    if found.revision != expected {
+        return Err(ErrorKind::Conflict.into());
+    }
+    let record = &change.record;
+    if let Some(sealed) = record.sealed.as_ref().filter(|_| found.closed)
+        && !sealed::holds(db, found.slot, &sealed.envelope).await?
     {
         return Err(ErrorKind::Conflict.into());
     }
-    let slot = sealed::put(db, present, record.sealed.as_ref(), record.account.as_ref()).await?;
-    let query = match expected {
-        Expected::Absent => bind_record(INSERT_RECORD, record, slot)?,
-        Expected::Revision(revision) => {
-            bind_record(UPDATE_RECORD, record, slot)?.bind(to_signed(revision.get())?)
-        }
-    };
-    let done = query.execute(db).await.map_err(failure)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(ErrorKind::Conflict.into()) }
-}
-
-async fn is_closed(db: &mut SqliteConnection, kek: &KekId) -> Result<bool, Error> {
-    let closed = sqlx::query("SELECT kek FROM tokenkeep_closed_kek WHERE kek = $1")
-        .bind(kek.as_bytes())
-        .fetch_optional(db)
-        .await
-        .map_err(failure)?;
-    Ok(closed.is_some())
-}
-
-/// The slot of the record that is to be replaced, if there is or isn't one as expected. Which revision it has is for the
-/// update to compare.
-async fn find(db: &mut SqliteConnection, record: &Record, expected: Expected) -> Result<Option<Slot>, Error> {
-    let found = sqlx::query(
-        "SELECT c.slot, length(s.bytes) AS capacity \
-         FROM tokenkeep_connection c LEFT JOIN tokenkeep_sealed s ON s.slot = c.slot \
-         WHERE c.tenant = $1 AND c.name = $2",
-    )
-    .bind(record.id.tenant().as_str())
-    .bind(record.id.name().as_str())
-    .fetch_optional(db)
-    .await
-    .map_err(failure)?;
-    match (found, expected) {
-        (None, Expected::Absent) => Ok(None),
-        (Some(row), Expected::Revision(_)) => rows::slot(&row),
-        _ => Err(ErrorKind::Conflict.into()),
-    }
+    sealed::put(db, found.slot, record.sealed.as_ref(), record.account.as_ref()).await
 }
 
 /// How much of a fingerprint is in the index. See `fingerprint_start` in the migrations.
 pub(crate) const FINGERPRINT_START: usize = 8;
 
-const INSERT_RECORD: &str = "INSERT INTO tokenkeep_connection (tenant, name, provider, origin, kind, incarnation, \
-    secret_version, revision, status, kek, slot, connected_at, token_set_at, updated_at, expires_at, purge, mac, \
-    fingerprint_start) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) \
-    ON CONFLICT DO NOTHING";
+/// Adds an entry and moves its head, by the numbers of 13 parameters.
+macro_rules! put_entry {
+    ($shard:literal $sequence:literal $($other:literal)* , $mac:literal) => {
+        concat!(
+            "INSERT INTO tokenkeep_audit (shard, sequence, at, action, tenant, name, incarnation, secret_version, \
+             revision, record_mac, times, subject, mac) VALUES (",
+            $shard, ", ", $sequence, ", ", $($other, ", ",)* $mac,
+            ") ON CONFLICT DO NOTHING; \
+             INSERT INTO tokenkeep_audit_head (shard, sequence, mac) VALUES (", $shard, ", ", $sequence, ", ", $mac,
+            ") ON CONFLICT (shard) DO UPDATE SET sequence = excluded.sequence, mac = excluded.mac"
+        )
+    };
+}
 
-const UPDATE_RECORD: &str = "UPDATE tokenkeep_connection SET provider = $3, origin = $4, kind = $5, \
-    incarnation = $6, secret_version = $7, revision = $8, status = $9, kek = $10, slot = $11, connected_at = $12, \
-    token_set_at = $13, updated_at = $14, expires_at = $15, purge = $16, mac = $17, \
-    fingerprint_start = $18 WHERE tenant = $1 AND name = $2 AND revision = $19";
+/// The same behind a record's 18 parameters.
+macro_rules! put_entry_behind {
+    ($record:literal) => {
+        concat!(
+            $record,
+            "; ",
+            put_entry!("$19" "$20" "$21" "$22" "$23" "$24" "$25" "$26" "$27" "$28" "$29" "$30", "$31")
+        )
+    };
+}
 
-fn bind_record<'q>(
-    sql: &'static str,
-    record: &'q Record,
+const INSERT: &str = put_entry_behind!(
+    "INSERT INTO tokenkeep_connection (tenant, name, provider, origin, kind, incarnation, secret_version, revision, \
+     status, kek, slot, connected_at, token_set_at, updated_at, expires_at, purge, mac, fingerprint_start) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)"
+);
+
+const UPDATE: &str = put_entry_behind!(
+    "UPDATE tokenkeep_connection SET provider = $3, origin = $4, kind = $5, incarnation = $6, secret_version = $7, \
+     revision = $8, status = $9, kek = $10, slot = $11, connected_at = $12, token_set_at = $13, updated_at = $14, \
+     expires_at = $15, purge = $16, mac = $17, fingerprint_start = $18 WHERE tenant = $1 AND name = $2"
+);
+
+const ENTRY: &str = put_entry!("$1" "$2" "$3" "$4" "$5" "$6" "$7" "$8" "$9" "$10" "$11" "$12", "$13");
+
+type Write<'q> = Query<'q, Sqlite, SqliteArguments>;
+
+async fn write(
+    db: &mut SqliteConnection,
+    change: Option<&RecordChange>,
     slot: Option<i64>,
-) -> Result<Query<'q, Sqlite, SqliteArguments>, Error> {
-    Ok(sqlx::query(sql)
+    entry: &AuditEntry,
+) -> Result<(), Error> {
+    let (query, rows) = match change {
+        None => (sqlx::query(ENTRY), 2),
+        Some(RecordChange { record, expected: Expected::Absent }) => {
+            (bind_record(sqlx::query(INSERT), record, slot)?, 3)
+        }
+        Some(RecordChange { record, .. }) => (bind_record(sqlx::query(UPDATE), record, slot)?, 3),
+    };
+    let done = bind_entry(query, entry)?.execute(db).await.map_err(failure)?;
+    // The record was looked at under the lock: what was not written is the entry.
+    if done.rows_affected() == rows {
+        Ok(())
+    } else {
+        Err(tampered("the audit trail in the database goes on behind its head"))
+    }
+}
+
+fn bind_record<'q>(query: Write<'q>, record: &'q Record, slot: Option<i64>) -> Result<Write<'q>, Error> {
+    Ok(query
         .bind(record.id.tenant().as_str())
         .bind(record.id.name().as_str())
         .bind(record.provider.as_str())
@@ -128,57 +182,22 @@ fn bind_record<'q>(
         .bind(record.sealed.as_ref().map(|sealed| &sealed.fingerprint[..FINGERPRINT_START])))
 }
 
-async fn head_of(db: &mut SqliteConnection, shard: u16) -> Result<AuditHead, Error> {
-    let row = sqlx::query("SELECT shard, sequence, mac FROM tokenkeep_audit_head WHERE shard = $1")
-        .bind(i64::from(shard))
-        .fetch_optional(db)
-        .await
-        .map_err(failure)?;
-    row.as_ref().map_or(Ok(AuditHead::empty(shard)), crate::rows::audit_head)
-}
-
-async fn put_entry(db: &mut SqliteConnection, entry: &AuditEntry) -> Result<(), Error> {
+fn bind_entry<'q>(query: Write<'q>, entry: &'q AuditEntry) -> Result<Write<'q>, Error> {
     let AuditEntry { shard, sequence, draft, mac } = entry;
-    let done = sqlx::query(
-        "INSERT INTO tokenkeep_audit (shard, sequence, at, action, tenant, name, incarnation, secret_version, \
-         revision, record_mac, times, subject, mac) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
-         ON CONFLICT DO NOTHING",
-    )
-    .bind(i64::from(*shard))
-    .bind(to_signed(*sequence)?)
-    .bind(draft.at.as_millis())
-    .bind(draft.action.name())
-    .bind(draft.id.tenant().as_str())
-    .bind(draft.id.name().as_str())
-    .bind(&draft.incarnation.as_bytes()[..])
-    .bind(to_signed(draft.secret_version.get())?)
-    .bind(to_signed(draft.revision.get())?)
-    .bind(draft.record_mac.as_ref().map(|mac| &mac[..]))
-    .bind(to_signed(draft.count)?)
-    .bind(draft.subject.as_deref())
-    .bind(&mac[..])
-    .execute(db)
-    .await
-    .map_err(failure)?;
-    if done.rows_affected() == 1 {
-        Ok(())
-    } else {
-        Err(tampered("the audit trail in the database goes on behind its head"))
-    }
-}
-
-async fn put_head(db: &mut SqliteConnection, head: &AuditHead) -> Result<(), Error> {
-    sqlx::query(
-        "INSERT INTO tokenkeep_audit_head (shard, sequence, mac) VALUES ($1, $2, $3) \
-         ON CONFLICT (shard) DO UPDATE SET sequence = excluded.sequence, mac = excluded.mac",
-    )
-    .bind(i64::from(head.shard))
-    .bind(to_signed(head.sequence)?)
-    .bind(&head.mac[..])
-    .execute(db)
-    .await
-    .map_err(failure)?;
-    Ok(())
+    Ok(query
+        .bind(i64::from(*shard))
+        .bind(to_signed(*sequence)?)
+        .bind(draft.at.as_millis())
+        .bind(draft.action.name())
+        .bind(draft.id.tenant().as_str())
+        .bind(draft.id.name().as_str())
+        .bind(&draft.incarnation.as_bytes()[..])
+        .bind(to_signed(draft.secret_version.get())?)
+        .bind(to_signed(draft.revision.get())?)
+        .bind(draft.record_mac.as_ref().map(|mac| &mac[..]))
+        .bind(to_signed(draft.count)?)
+        .bind(draft.subject.as_deref())
+        .bind(&mac[..]))
 }
 
 /// What a vault leaves in the database, should its own row be lost.
