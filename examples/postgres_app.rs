@@ -80,7 +80,8 @@ async fn sign_up(State(app): State<App>, Json(form): Json<SignUp>) -> Result<Res
     let change = std::slice::from_ref(prepared.change());
     app.store.commit_in(&mut transaction, change, prepared.chain()).await?;
     transaction.commit().await?;
-    Ok((StatusCode::CREATED, Json(shown(&prepared.kept()))).into_response())
+    let kept = prepared.committed().await?; // who else connected the same token at this moment is seen only now
+    Ok((StatusCode::CREATED, Json(shown(&kept))).into_response())
 }
 
 async fn show(State(app): State<App>, Path(customer): Path<String>) -> Result<Json<Value>, Failure> {

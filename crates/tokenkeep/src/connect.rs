@@ -10,6 +10,7 @@ use tokenkeep_store::{Action, AuditChain, Change, Purge, Record, Status, Timesta
 
 use crate::inner::{Inner, TokenPlace};
 use crate::kept::KeptToken;
+use crate::leak::LeakResponse;
 use crate::observe::Operation;
 use crate::purge::purge;
 use crate::reuse::Holders;
@@ -50,7 +51,8 @@ impl PreparedChange {
     /// after all, the second one finds that out and is `Ok`.
     ///
     /// # Errors
-    /// `Conflict` when the connection changed since it was prepared; `StoreUnavailable`.
+    /// `Conflict` when the connection changed since it was prepared; `StoreUnavailable`, after which it may be committed all the
+    /// same. `Suspected` when the token was suspected under another name at the same moment: it is kept, and suspected too.
     ///
     /// # Cancellation
     /// Safe: committed wholly or not at all.
@@ -60,36 +62,68 @@ impl PreparedChange {
     }
 
     pub(crate) async fn commit_unwatched(&self) -> Result<KeptToken, Error> {
-        match self.vault.commit(std::slice::from_ref(&self.change)).await {
-            Err(error) if error.kind() == ErrorKind::Conflict && self.is_in_place().await? => {}
-            done => done?,
+        if let Err(error) = self.vault.commit(std::slice::from_ref(&self.change)).await {
+            let unsure = matches!(error.kind(), ErrorKind::Conflict | ErrorKind::StoreUnavailable);
+            // Its answer may have been lost, now or at an earlier try.
+            if !(unsure && self.is_in_place().await.unwrap_or(false)) {
+                return Err(error);
+            }
         }
-        // Of two that connect one token at the same time, the later one sees the other here.
-        let mut kept = self.kept();
-        match self.look_again().await {
-            Ok(reused) => kept.reused = reused,
-            // The token is kept all the same, and its status names them.
-            Err(error) => tracing::warn!(error = %error.report(), "not known whether the token is reused"),
-        }
-        Ok(kept)
+        self.look_again().await
     }
 
-    /// What [`commit`](Self::commit) gives, for an application that commits the change itself.
+    /// To be called once the application has committed the change in a transaction of its own: what else
+    /// [`commit`](Self::commit) does then. Whoever connected the same token at the same moment is seen only now.
+    ///
+    /// # Errors
+    /// `Conflict` when the change is not there: the transaction was not committed, or the connection was changed again.
+    /// `Suspected` as at [`commit`](Self::commit); `StoreUnavailable`: call it again.
+    ///
+    /// # Cancellation
+    /// Safe, and repeating it is no error.
+    pub async fn committed(&self) -> Result<KeptToken, Error> {
+        let id = &self.change.entry.id;
+        let work = async {
+            if !self.is_in_place().await? {
+                return Err(
+                    Error::new(ErrorKind::Conflict).because("the change that was prepared is not there")
+                );
+            }
+            self.look_again().await
+        };
+        self.vault.watch.over(Operation::Commit, Some(id), work).await
+    }
+
+    /// What [`commit`](Self::commit) gives, as of when it was prepared. An application that commits the change itself calls
+    /// [`committed`](Self::committed) after that.
     #[must_use]
     pub fn kept(&self) -> KeptToken {
         let replaced = self.change.entry.action == Action::Replaced;
         KeptToken { account: self.account.clone(), replaced, reused: self.reused.clone() }
     }
 
-    async fn look_again(&self) -> Result<Vec<ConnectionId>, Error> {
+    /// Of two that connect one token at the same time, the later one sees the other here. And of two calls that connect a
+    /// token and suspect it under another name, the later one sees the other: the token is used under neither.
+    async fn look_again(&self) -> Result<KeptToken, Error> {
         let sealed = self.change.record.as_ref().and_then(|step| step.record.sealed.as_ref());
         let fingerprint = sealed.ok_or(ErrorKind::Internal)?.fingerprint;
         let id = &self.change.entry.id;
-        let Holders { twins, others } = self.vault.holders(id, &fingerprint).await?;
-        if !self.told {
-            self.vault.tell_other_tenants(id, others);
+        let mut kept = self.kept();
+        match self.vault.holders(id, &fingerprint).await {
+            Ok(Holders { twins, others }) => {
+                if !self.told {
+                    self.vault.tell_other_tenants(id, others);
+                }
+                if twins.iter().any(|twin| twin.status == Status::Suspected) {
+                    LeakResponse::one(Arc::clone(&self.vault), id.clone()).mark(id).await?;
+                    return Err(ErrorKind::Suspected.into());
+                }
+                kept.reused = twins.into_iter().map(|twin| twin.id).collect();
+            }
+            // The token is kept all the same, and its status names them.
+            Err(error) => tracing::warn!(error = %error.report(), "not known whether the token is reused"),
         }
-        Ok(twins.into_iter().map(|twin| twin.id).collect())
+        Ok(kept)
     }
 
     async fn is_in_place(&self) -> Result<bool, Error> {

@@ -9,7 +9,6 @@ use tokenkeep_store::{Action, Change, Record, Scan, Status, Timestamp};
 
 use crate::inner::Inner;
 use crate::observe::{IncidentKind, Operation};
-use crate::reuse::Holders;
 use crate::status::{ConnectionState, ConnectionStatus};
 
 /// How many connections are marked in one commit.
@@ -97,6 +96,8 @@ impl fmt::Display for SuspectedToken {
 pub struct LeakResponse {
     vault: Arc<Inner>,
     from: From,
+    /// The one that was marked before those that hold the same token.
+    first: Option<ConnectionId>,
     after: Option<ConnectionId>,
     set_before: Option<Timestamp>,
     marked: VecDeque<SuspectedToken>,
@@ -110,11 +111,15 @@ enum From {
 
 impl LeakResponse {
     pub(crate) fn new(vault: Arc<Inner>, scan: Scan) -> Self {
-        Self { vault, from: From::Many(scan), after: None, set_before: None, marked: VecDeque::new() }
+        Self::from(vault, From::Many(scan))
     }
 
     pub(crate) fn one(vault: Arc<Inner>, id: ConnectionId) -> Self {
-        Self { vault, from: From::One(id), after: None, set_before: None, marked: VecDeque::new() }
+        Self::from(vault, From::One(id))
+    }
+
+    fn from(vault: Arc<Inner>, from: From) -> Self {
+        Self { vault, from, first: None, after: None, set_before: None, marked: VecDeque::new() }
     }
 
     /// Only tokens that were set before this time: the leak ended then, or this is what an earlier run left over.
@@ -147,9 +152,11 @@ impl LeakResponse {
             match &self.from {
                 From::Done => return Ok(None),
                 From::One(id) => {
-                    let work = self.mark_with_twins(id);
-                    self.marked = watch.over(Operation::SuspectLeak, Some(id), work).await?;
-                    self.from = From::Done;
+                    let work = self.mark_first(id);
+                    let (marked, twins) = watch.over(Operation::SuspectLeak, Some(id), work).await?;
+                    self.marked.push_back(marked);
+                    self.first = Some(id.clone());
+                    self.from = twins.map_or(From::Done, From::Many);
                 }
                 From::Many(scan) => {
                     let work = async {
@@ -180,7 +187,9 @@ impl LeakResponse {
     }
 
     fn is_meant(&self, record: &Record) -> bool {
-        record.sealed.is_some() && self.set_before.is_none_or(|time| record.token_set_at < time)
+        self.first.as_ref() != Some(&record.id)
+            && record.sealed.is_some()
+            && self.set_before.is_none_or(|time| record.token_set_at < time)
     }
 
     fn marking(&self, before: &Record) -> Change {
@@ -224,22 +233,18 @@ impl LeakResponse {
         Ok(marked)
     }
 
-    /// One, and all of its tenant's that hold the same token.
-    async fn mark_with_twins(&self, id: &ConnectionId) -> Result<VecDeque<SuspectedToken>, Error> {
+    /// One; and where all of its tenant's are found that hold the same token.
+    async fn mark_first(&self, id: &ConnectionId) -> Result<(SuspectedToken, Option<Scan>), Error> {
         let marked = self.mark(id).await?.ok_or(ErrorKind::NotConnected)?;
-        let mut all = VecDeque::from([marked]);
         let sealed = self.vault.load(id).await?.and_then(|record| record.sealed);
-        let Some(fingerprint) = sealed.map(|sealed| sealed.fingerprint) else { return Ok(all) };
-        let Holders { twins, others } = self.vault.holders(id, &fingerprint).await?;
-        for twin in twins.into_iter().map(|twin| twin.id) {
-            all.extend(self.mark(&twin).await?);
-        }
+        let Some(of) = sealed.map(|sealed| sealed.fingerprint) else { return Ok((marked, None)) };
+        let others = self.vault.holders(id, &of).await?.others;
         self.vault.tell_other_tenants(id, others);
-        Ok(all)
+        Ok((marked, Some(Scan::Fingerprint { of, tenant: Some(id.tenant().clone()) })))
     }
 
     /// One; `None` when it holds no token that is meant.
-    async fn mark(&self, id: &ConnectionId) -> Result<Option<SuspectedToken>, Error> {
+    pub(crate) async fn mark(&self, id: &ConnectionId) -> Result<Option<SuspectedToken>, Error> {
         for _ in 0..TRIES {
             let Some(before) = self.vault.load(id).await?.filter(|record| self.is_meant(record)) else {
                 return Ok(None);

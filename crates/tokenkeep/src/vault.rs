@@ -88,8 +88,9 @@ impl VaultOptions {
     /// audit entries and encryption contexts alike. Whoever has the database can't tell whose connections it holds, nor try
     /// out names. The names of connections and of the provider's accounts stay as they are.
     ///
-    /// It is decided when the vault is made, and stays so whether this is said again or not; a vault that was made without
-    /// it is refused with `Misuse`.
+    /// It is decided when the vault is made. Say it at every opening: then a vault that keeps real names is refused with
+    /// `Misuse`, and so is one whose key for pseudonyms somebody removed from the database, which without this would go on with
+    /// real names.
     ///
     /// Wherever a method takes a tenant, it takes the real name. Every [`ConnectionId`] that the vault gives (in a status, a
     /// receipt, a list, a hook, an audit entry) has the pseudonym, since the vault knows no more:

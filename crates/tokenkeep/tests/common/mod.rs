@@ -126,6 +126,8 @@ pub(crate) async fn give(credential: &Credential, provider: &Scripted) -> Result
 pub(crate) struct Unsteady {
     pub(crate) steady: Arc<MemoryStore>,
     pub(crate) fails: AtomicBool,
+    /// The next commit is made, and its answer lost.
+    pub(crate) loses_answer: AtomicBool,
     pub(crate) lags: AtomicBool,
     /// What the vault's own row does: 0 is as usual, 1 fails, 2 hangs, 3 is another vault's.
     pub(crate) vault_row: AtomicU8,
@@ -145,6 +147,7 @@ impl Unsteady {
         Arc::new(Self {
             steady: Arc::clone(steady),
             fails,
+            loses_answer: AtomicBool::new(false),
             lags,
             vault_row: AtomicU8::new(0),
             heads: Mutex::default(),
@@ -213,7 +216,11 @@ impl TokenStore for Unsteady {
         if self.fails.swap(false, Ordering::SeqCst) {
             return Err(ErrorKind::StoreUnavailable.into());
         }
-        self.steady.commit(changes, chain).await
+        self.steady.commit(changes, chain).await?;
+        if self.loses_answer.swap(false, Ordering::SeqCst) {
+            return Err(ErrorKind::StoreUnavailable.into());
+        }
+        Ok(())
     }
 
     async fn lease_purge(&self, id: &ConnectionId, lease: &PurgeLease) -> Result<bool, Error> {
