@@ -5,7 +5,11 @@
 //! do its work.
 //!
 //! As it stands it starts a throwaway PostgreSQL and a stand-in for the Apify API, serves on loopback, sends itself a customer's
-//! requests, prints them, and stops. `DATABASE_URL` names another database. With `--serve` it goes on until Ctrl-C.
+//! requests, prints them, and stops. `DATABASE_URL` names another database; then `DATA_DIR` must say where keyring and checkpoints
+//! stay. With `--serve` it goes on until Ctrl-C.
+//!
+//! One thing a real application has that this one leaves out: it knows from the session which customer asks. Never take a tenant from
+//! a path or a form, as is done here, without looking whether it is the asker's own.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that shows something")]
 
 use std::error::Error as StdError;
@@ -46,7 +50,7 @@ struct App {
 fn routes(app: App) -> Router {
     Router::new()
         .route("/customers", post(sign_up))
-        .route("/customers/{customer}/apify", get(show).delete(disconnect))
+        .route("/customers/{customer}/apify", get(show).put(connect_again).delete(disconnect))
         .route("/customers/{customer}/apify/token", put(replace))
         .route("/customers/{customer}/apify/runs", get(runs))
         .route("/customers/{customer}/apify/recheck", post(recheck))
@@ -104,6 +108,17 @@ fn standing(status: &ConnectionStatus) -> Json<Value> {
     }))
 }
 
+/// For a customer who disconnected.
+async fn connect_again(
+    State(app): State<App>,
+    Path(customer): Path<String>,
+    Json(form): Json<NewToken>,
+) -> Result<Json<Value>, Failure> {
+    let connection = app.vault.connection(customer, "apify")?;
+    let token = ApiToken::from_pasted(form.token).map_err(tokenkeep::Error::from)?;
+    Ok(Json(shown(&connection.connect(app.apify.provider(), token).await?)))
+}
+
 async fn replace(
     State(app): State<App>,
     Path(customer): Path<String>,
@@ -129,10 +144,14 @@ async fn disconnect(State(app): State<App>, Path(customer): Path<String>) -> Res
     Ok(receipt.map_err(|_| Failure::Panicked)??.to_string())
 }
 
-async fn ready(State(app): State<App>) -> (StatusCode, String) {
+/// Anybody may ask, so the reason goes to the log alone.
+async fn ready(State(app): State<App>) -> StatusCode {
     let readiness = app.vault.check().await;
-    let status = if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, readiness.to_string())
+    if readiness.is_ready() {
+        return StatusCode::OK;
+    }
+    eprintln!("   (log) not ready: {readiness}");
+    StatusCode::SERVICE_UNAVAILABLE
 }
 
 fn shown(kept: &KeptToken) -> Value {
@@ -167,7 +186,11 @@ impl IntoResponse for Failure {
             Self::Database(error) if error.as_database_error().is_some_and(|e| e.is_unique_violation()) => {
                 return (StatusCode::CONFLICT, "There is such a customer.").into_response();
             }
-            Self::Database(_) | Self::Panicked => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+            Self::Database(_) => {
+                eprintln!("   (log) the application's own database failed");
+                return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+            }
+            Self::Panicked => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         };
         let status = match (error.fault(), error.kind()) {
             (Fault::Customer, _) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -180,7 +203,7 @@ impl IntoResponse for Failure {
         match error.customer_action() {
             Some(action) => (status, action.to_string()).into_response(),
             None => {
-                eprintln!("   (log) {error}");
+                eprintln!("   (log) {}", error.report());
                 status.into_response()
             }
         }
@@ -206,7 +229,8 @@ async fn run() -> Result<()> {
         Some("--serve") => true,
         Some(_) => return Err("usage: postgres_app [--serve]".into()),
     };
-    let folder = tempfile::tempdir()?;
+    let temporary = tempfile::tempdir()?;
+    let data = std::env::var_os("DATA_DIR").map_or_else(|| temporary.path().to_owned(), Into::into);
     let (options, _throwaway) = database()?;
     let pool = PgPoolOptions::new().max_connections(10).connect_with(options).await?;
     let tls = sqlx::query_scalar("SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl");
@@ -216,17 +240,15 @@ async fn run() -> Result<()> {
     let store = PostgresStore::open(pool.clone()).await?;
 
     // Keys and checkpoints lie apart from the database: another host would be better still.
-    let keys = LocalKeyring::open_or_create(folder.path().join("keys/keyring"))?;
-    let sink = CheckpointFile::open_or_create(folder.path().join("sink/checkpoints")).await?;
+    let keys = LocalKeyring::open_or_create(data.join("keys/keyring"))?;
+    let sink = CheckpointFile::open_or_create(data.join("sink/checkpoints")).await?;
     let vault = Vault::options()
         .checkpoints(sink)
         .on_disconnect("cached runs", Cache)
         .open(store.clone(), keys)
         .await?;
-    for receipt in vault.finish_disconnects().await? {
-        println!("finished: {receipt}");
-    }
     let checkpoints = tokio::spawn(vault.checkpoint_every(Duration::from_secs(5)));
+    let chores = tokio::spawn(chores(vault.clone()));
 
     let stand_in = ApifyStandIn::start().await?;
     let origin = Origin::parse(&stand_in.origin())?;
@@ -257,6 +279,7 @@ async fn run() -> Result<()> {
     let _ = stop.send(());
     server.await??;
     checkpoints.abort();
+    chores.abort();
     vault.flush().await?;
     let last = vault.checkpoint().await?;
     println!("\nShut down. Checkpoint {}: {}", last.number(), vault.verify().await?);
@@ -264,10 +287,28 @@ async fn run() -> Result<()> {
     Ok(())
 }
 
+/// At start and each minute: what a crash or a failing hook left of disconnects, and the counts of uses.
+async fn chores(vault: Vault) {
+    let mut minutes = tokio::time::interval(Duration::from_secs(60));
+    loop {
+        minutes.tick().await;
+        let done = async {
+            let _receipts = vault.finish_disconnects().await?;
+            vault.flush().await
+        };
+        if let Err(error) = done.await {
+            eprintln!("   (log) {}", error.report());
+        }
+    }
+}
+
 /// The database that `DATABASE_URL` names, or a throwaway one, which is reached as one on another host should be: over
 /// TLS, with its certificate and its name verified.
 fn database() -> Result<(PgConnectOptions, Option<ThrowawayPostgres>)> {
     if let Ok(url) = std::env::var("DATABASE_URL") {
+        if std::env::var_os("DATA_DIR").is_none() {
+            return Err("DATABASE_URL wants DATA_DIR too: the keyring must outlive this program, as the database does".into());
+        }
         return Ok((url.parse()?, None)); // ends with ?sslmode=verify-full&sslrootcert=…
     }
     let server = ThrowawayPostgres::builder().tls(true).start()?;
@@ -319,6 +360,7 @@ async fn a_customers_day(here: &str, stand_in: &ApifyStandIn, vault: &Vault) -> 
     println!("\nDisconnect");
     client.ask("DELETE", &apify, None, 200).await?;
     client.ask("GET", &format!("{apify}/runs"), None, 409).await?;
+    client.ask("PUT", &apify, Some(json!({ "token": first })), 200).await?;
 
     println!("\nAll of it is on record:");
     vault.flush().await?;
