@@ -53,6 +53,8 @@ impl fmt::Display for UnknownRun {
 /// has grown: so a run that starts meanwhile is not taken for somebody else's. Every entry that counts is checked against
 /// its MAC, so that nobody hides a run of theirs by writing it into the database.
 ///
+/// Ours is what a transport reported as [`Outcome::Created`](crate::Outcome::Created): a run that nobody reported is listed.
+///
 /// What is known of a run's start is the provider's word: it tells the time, the address and the user agent, and whether a
 /// token may have been used, but not which of the account's. Runs that the customer started are among those listed.
 /// What the application started for another tenant is, too: this tenant knows nothing of it.
