@@ -420,11 +420,17 @@ impl Vault {
         watch.over_any(Operation::Check, None, check(&self.inner, limit), Readiness::ended).await
     }
 
-    /// Writes the counts of uses that are not in the audit trail yet. Call it now and then, before the trail is shown, and
-    /// at shutdown: what is not written when the process ends is lost, except for each minute's first use.
+    /// Writes the counts of uses that are not in the audit trail yet: all that there are when it is called. Call it now and
+    /// then, before the trail is shown, and at shutdown: what is not written when the process ends is lost, except for each
+    /// minute's first use.
     ///
     /// # Errors
-    /// `StoreUnavailable`; what was not written stays counted.
+    /// `StoreUnavailable`; `Tampered` when a chain of the trail was altered. The others' counts are written all the same,
+    /// and what was not written stays counted: the next call tries it again. Of several errors the first; each is logged
+    /// (`tracing`, at WARN).
+    ///
+    /// # Cancellation
+    /// Safe: what a dropped call did not write stays counted.
     pub async fn flush(&self) -> Result<(), Error> {
         self.inner.watch.over(Operation::Flush, None, self.inner.uses.flush(&self.inner)).await
     }

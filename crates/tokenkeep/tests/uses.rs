@@ -6,7 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use common::{Fixture, Scripted, Unsteady, give, token};
-use tokenkeep::{Action, ConnectionState, ErrorKind, Meaning, Outcome, Provider, Use, Vault};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection as _};
+use tokenkeep::{
+    Action, ConnectionState, ErrorKind, LocalKeyring, Meaning, Outcome, Provider, SqliteStore, TenantId, Use,
+    Vault,
+};
+use tokenkeep_store::shard_of;
 use tokenkeep_testkit::fake_token;
 
 async fn actions(vault: &Vault) -> Vec<(Action, u64)> {
@@ -62,6 +68,134 @@ async fn a_use_that_can_not_be_written_gives_no_token_and_loses_no_count() {
     give(&credential, &f.provider).await.unwrap();
     let expected = [(Action::Connected, 1), (Action::Used, 1), (Action::UsedAgain, 3), (Action::Used, 1)];
     assert_eq!(actions(&vault).await, expected);
+}
+
+/// How many uses of this tenant are on record, counted ones too.
+async fn uses_of(vault: &Vault, tenant: &str) -> u64 {
+    let entries = vault.audit().of_tenant(tenant, 0, 1000).await.unwrap();
+    let used = entries.iter().filter(|e| matches!(e.draft.action, Action::Used | Action::UsedAgain));
+    used.map(|entry| entry.draft.count).sum()
+}
+
+#[tokio::test]
+async fn a_flush_leaves_nothing_unwritten() {
+    let f = Fixture::new().await;
+    let store = Unsteady::new(&f.store);
+    let options = Vault::options().clock(Arc::clone(&f.clock));
+    let vault = options.open(Arc::clone(&store), f.keys.clone()).await.unwrap();
+    let tenants: Vec<String> = (0..150).map(|n| format!("tenant {n}")).collect();
+    for tenant in &tenants {
+        let connection = vault.connection(tenant, "apify").unwrap();
+        connection.connect(&f.provider, token(&fake_token())).await.unwrap();
+        for _ in 0..3 {
+            give(&connection.credential(), &f.provider).await.unwrap();
+        }
+        f.clock.advance(60_000);
+        store.fails.store(true, Ordering::SeqCst);
+        let failed = give(&connection.credential(), &f.provider).await;
+        assert_eq!(failed, Err(ErrorKind::StoreUnavailable));
+    }
+    for tenant in &tenants {
+        assert_eq!(uses_of(&vault, tenant).await, 1, "no other connection's use writes it");
+    }
+    // A first flush fails at its first commit, and does the rest.
+    store.fails.store(true, Ordering::SeqCst);
+    assert_eq!(vault.flush().await.unwrap_err().kind(), ErrorKind::StoreUnavailable);
+    let mut left = 0;
+    for tenant in &tenants {
+        left += usize::from(uses_of(&vault, tenant).await == 1);
+    }
+    assert!(0 < left && left < 64, "{left} were left");
+    for _ in 0..2 {
+        vault.flush().await.unwrap();
+        for tenant in &tenants {
+            assert_eq!(uses_of(&vault, tenant).await, 3, "none is lost, none doubled");
+        }
+    }
+    assert!(vault.verify().await.unwrap().is_whole());
+}
+
+#[tokio::test]
+async fn an_altered_chain_stops_its_own_tenants_alone() {
+    let f = Fixture::new().await;
+    let keys = LocalKeyring::create(f.folder.path().join("other-keys/keyring")).unwrap();
+    let file = f.folder.path().join("db/tokenkeep.sqlite");
+    let store = SqliteStore::open(&file).await.unwrap();
+    let vault = Vault::options().clock(Arc::clone(&f.clock)).open(store, keys).await.unwrap();
+    let shard = |tenant: &str| shard_of(&TenantId::new(tenant).unwrap());
+    // Chains before and behind the altered one.
+    let mut tenants: Vec<String> = Vec::new();
+    for tenant in (0..).map(|n| format!("tenant {n}")) {
+        if tenants.iter().all(|other| shard(other) != shard(&tenant)) {
+            tenants.push(tenant);
+        }
+        if tenants.len() == 16 {
+            break;
+        }
+    }
+    tenants.sort_by_key(|tenant| shard(tenant));
+    let bad = tenants[8].clone();
+    let use_once = async |tenant: &str| {
+        give(&vault.connection(tenant, "apify").unwrap().credential(), &f.provider).await.map(drop)
+    };
+    for tenant in &tenants {
+        let connection = vault.connection(tenant, "apify").unwrap();
+        connection.connect(&f.provider, token(&fake_token())).await.unwrap();
+        use_once(tenant).await.unwrap();
+        use_once(tenant).await.unwrap();
+    }
+    let mut database = SqliteConnectOptions::new().filename(&file).connect().await.unwrap();
+    let sql = "DELETE FROM tokenkeep_audit_head WHERE shard = ?";
+    let deleted = sqlx::query(sql).bind(i64::from(shard(&bad))).execute(&mut database).await.unwrap();
+    assert_eq!(deleted.rows_affected(), 1);
+    database.close().await.unwrap();
+
+    f.clock.advance(60_000);
+    assert_eq!(use_once(&bad).await, Err(ErrorKind::Tampered));
+    for tenant in tenants.iter().filter(|tenant| **tenant != bad) {
+        assert_eq!(use_once(tenant).await, Ok(()), "{tenant} is in another chain");
+        assert_eq!(use_once(tenant).await, Ok(()));
+    }
+    for _ in 0..2 {
+        assert_eq!(vault.flush().await.unwrap_err().kind(), ErrorKind::Tampered);
+        for tenant in tenants.iter().filter(|tenant| **tenant != bad) {
+            assert_eq!(uses_of(&vault, tenant).await, 4, "{tenant}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_token_in_the_same_minute_is_another_first_use() {
+    let f = Fixture::new().await;
+    let connection = f.vault.connection("t", "apify").unwrap();
+    connection.connect(&f.provider, token(&fake_token())).await.unwrap();
+    let firsts = async || {
+        let entries = f.vault.audit().of_tenant("t", 0, 1000).await.unwrap();
+        let firsts = entries.into_iter().filter(|entry| entry.draft.action == Action::Used);
+        let firsts: Vec<_> = firsts.map(|e| (e.draft.incarnation, e.draft.secret_version.get())).collect();
+        firsts
+    };
+    let twice = async || {
+        give(&connection.credential(), &f.provider).await.unwrap();
+        give(&connection.credential(), &f.provider).await.unwrap();
+    };
+    // Changed by another instance: this one is not told.
+    let other = f.second_instance().await.connection("t", "apify").unwrap();
+    twice().await;
+    let _ = other.disconnect().await.unwrap();
+    other.connect(&f.provider, token(&fake_token())).await.unwrap();
+    twice().await;
+    let seen = firsts().await;
+    assert_eq!(seen.len(), 2, "a new life");
+    assert_ne!(seen[0].0, seen[1].0);
+    assert_eq!(seen[0].1, seen[1].1, "only the incarnation tells");
+    other.replace(&f.provider, token(&fake_token())).await.unwrap();
+    twice().await;
+    let seen = firsts().await;
+    assert_eq!(seen.len(), 3, "a new token");
+    assert_eq!(seen[1].0, seen[2].0, "only the version tells");
+    f.vault.flush().await.unwrap();
+    assert_eq!(uses_of(&f.vault, "t").await, 6);
 }
 
 #[tokio::test]
