@@ -86,6 +86,10 @@ impl AuditExport {
     }
 
     /// From behind the place where another one ended.
+    ///
+    /// After a database was restored from a backup, the place that was kept is no place in it: begin anew from the end of the
+    /// restored trail, taken before anything was written to it. A kept place beyond the end of its chain is refused
+    /// (`Tampered`), so that nothing is passed over in silence; once the chain has grown past it, nothing here can tell.
     pub fn after(mut self, cursor: AuditCursor) -> Self {
         self.cursor = cursor;
         self
@@ -100,7 +104,9 @@ impl AuditExport {
     /// The next lines, some hundred at most and never none; `None` at the end.
     ///
     /// # Errors
-    /// `Tampered` when an entry can't be read; `StoreUnavailable`. The next call tries the same page again.
+    /// `Tampered` when an entry can't be read, or when the trail ends before the place that it is to go on from: it was
+    /// cut, or an old database restored (see [`after`](Self::after)); `StoreUnavailable`. The next call tries the same
+    /// page again.
     ///
     /// # Cancellation
     /// Safe: a dropped call gave nothing, and the next one gives it.
@@ -110,7 +116,14 @@ impl AuditExport {
             None => self.heads.insert(self.vault.store.audit_heads().await?),
         };
         let own = self.tenant.as_ref().map(shard_of);
-        for head in heads.iter().filter(|head| own.is_none_or(|own| own == head.shard)) {
+        let heads = || heads.iter().filter(|head| own.is_none_or(|own| own == head.shard));
+        // Before any page: what is given now would lie beside another history.
+        if heads().any(|head| self.cursor.0[usize::from(head.shard)] > head.sequence) {
+            return Err(Error::new(ErrorKind::Tampered).because(
+                "the audit trail ends before the place that was exported; it was cut, or put back",
+            ));
+        }
+        for head in heads() {
             let place = &mut self.cursor.0[usize::from(head.shard)];
             while *place < head.sequence {
                 let missing = u32::try_from(head.sequence - *place).unwrap_or(PAGE).min(PAGE);
