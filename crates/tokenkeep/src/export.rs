@@ -8,6 +8,7 @@ use tokenkeep_core::{Error, ErrorKind, TenantId};
 use tokenkeep_store::{AuditEntry, AuditHead, SHARDS, shard_of};
 
 use crate::inner::Inner;
+use crate::observe::Operation;
 
 /// How many entries are read at a time.
 const PAGE: u32 = 512;
@@ -79,10 +80,14 @@ impl AuditExport {
         Self { vault, tenant: None, cursor: AuditCursor::default(), heads: None }
     }
 
-    /// This tenant's entries alone.
-    pub fn tenant(mut self, tenant: TenantId) -> Self {
-        self.tenant = Some(tenant);
-        self
+    /// This tenant's entries alone: by the name that the application has for it, also where the vault keeps
+    /// [pseudonyms](crate::VaultOptions::pseudonymous_tenants).
+    ///
+    /// # Errors
+    /// `InvalidName` when the name is empty, over 255 bytes or not printable.
+    pub fn tenant(mut self, tenant: impl AsRef<str>) -> Result<Self, Error> {
+        self.tenant = Some(self.vault.keys.tenants.of(tenant.as_ref())?);
+        Ok(self)
     }
 
     /// From behind the place where another one ended.
@@ -111,6 +116,11 @@ impl AuditExport {
     /// # Cancellation
     /// Safe: a dropped call gave nothing, and the next one gives it.
     pub async fn next(&mut self) -> Result<Option<String>, Error> {
+        let vault = Arc::clone(&self.vault);
+        vault.watch.over(Operation::ExportAudit, None, self.next_unwatched()).await
+    }
+
+    async fn next_unwatched(&mut self) -> Result<Option<String>, Error> {
         let heads = match &self.heads {
             Some(heads) => heads,
             None => self.heads.insert(self.vault.store.audit_heads().await?),

@@ -382,7 +382,7 @@ impl Vault {
     /// `StoreUnavailable` or `SinkUnavailable` when one of them does not answer. What was tampered with is no error but a
     /// [`Finding`](crate::Finding).
     pub async fn verify(&self) -> Result<Verification, Error> {
-        self.inner.watch.over(Operation::Verify, None, self.verify_run().finish()).await
+        self.verify_run().finish().await
     }
 
     /// As [`verify`](Self::verify), and holds the trail against a checkpoint that an operator kept as well.
@@ -390,7 +390,7 @@ impl Vault {
     /// # Errors
     /// As [`verify`](Self::verify). A note that is no checkpoint of this vault is a finding.
     pub async fn verify_against(&self, note: &str) -> Result<Verification, Error> {
-        self.inner.watch.over(Operation::Verify, None, self.verify_run().against(note).finish()).await
+        self.verify_run().against(note).finish().await
     }
 
     /// A verification in steps, for a long trail: with progress, and to be interrupted and taken up again.

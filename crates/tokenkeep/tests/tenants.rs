@@ -115,6 +115,8 @@ async fn a_pseudonymous_vault_holds_no_tenants_name() {
     give(&credential, &provider).await.unwrap();
     assert_eq!(states(&vault, NAMES[0]).await, [ConnectionState::Connected; 2]);
     assert_eq!(vault.audit().of_tenant(NAMES[0], 0, 100).await.unwrap().len(), 3);
+    let exported = vault.audit().export().tenant(NAMES[0]).unwrap().next().await.unwrap();
+    assert_eq!(exported.map(|lines| lines.lines().count()), Some(3));
     assert_eq!(vault.suspect_leaks_of(NAMES[0]).unwrap().finish().await.unwrap().len(), 2);
     assert_eq!(vault.erase_tenant(NAMES[1]).unwrap().finish().await.unwrap().len(), 2);
     assert!(vault.verify().await.unwrap().is_whole());
