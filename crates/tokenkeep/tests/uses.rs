@@ -6,13 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use common::{Fixture, Scripted, Unsteady, give, token};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection as _};
-use tokenkeep::{
-    Action, ConnectionState, ErrorKind, LocalKeyring, Meaning, Outcome, Provider, SqliteStore, TenantId, Use,
-    Vault,
-};
-use tokenkeep_store::shard_of;
+use tokenkeep::{Action, ConnectionState, ErrorKind, Meaning, Outcome, Provider, Use, Vault};
 use tokenkeep_testkit::fake_token;
 
 async fn actions(vault: &Vault) -> Vec<(Action, u64)> {
@@ -113,55 +107,6 @@ async fn a_flush_leaves_nothing_unwritten() {
         }
     }
     assert!(vault.verify().await.unwrap().is_whole());
-}
-
-#[tokio::test]
-async fn an_altered_chain_stops_its_own_tenants_alone() {
-    let f = Fixture::new().await;
-    let keys = LocalKeyring::create(f.folder.path().join("other-keys/keyring")).unwrap();
-    let file = f.folder.path().join("db/tokenkeep.sqlite");
-    let store = SqliteStore::open(&file).await.unwrap();
-    let vault = Vault::options().clock(Arc::clone(&f.clock)).open(store, keys).await.unwrap();
-    let shard = |tenant: &str| shard_of(&TenantId::new(tenant).unwrap());
-    // Chains before and behind the altered one.
-    let mut tenants: Vec<String> = Vec::new();
-    for tenant in (0..).map(|n| format!("tenant {n}")) {
-        if tenants.iter().all(|other| shard(other) != shard(&tenant)) {
-            tenants.push(tenant);
-        }
-        if tenants.len() == 16 {
-            break;
-        }
-    }
-    tenants.sort_by_key(|tenant| shard(tenant));
-    let bad = tenants[8].clone();
-    let use_once = async |tenant: &str| {
-        give(&vault.connection(tenant, "apify").unwrap().credential(), &f.provider).await.map(drop)
-    };
-    for tenant in &tenants {
-        let connection = vault.connection(tenant, "apify").unwrap();
-        connection.connect(&f.provider, token(&fake_token())).await.unwrap();
-        use_once(tenant).await.unwrap();
-        use_once(tenant).await.unwrap();
-    }
-    let mut database = SqliteConnectOptions::new().filename(&file).connect().await.unwrap();
-    let sql = "DELETE FROM tokenkeep_audit_head WHERE shard = ?";
-    let deleted = sqlx::query(sql).bind(i64::from(shard(&bad))).execute(&mut database).await.unwrap();
-    assert_eq!(deleted.rows_affected(), 1);
-    database.close().await.unwrap();
-
-    f.clock.advance(60_000);
-    assert_eq!(use_once(&bad).await, Err(ErrorKind::Tampered));
-    for tenant in tenants.iter().filter(|tenant| **tenant != bad) {
-        assert_eq!(use_once(tenant).await, Ok(()), "{tenant} is in another chain");
-        assert_eq!(use_once(tenant).await, Ok(()));
-    }
-    for _ in 0..2 {
-        assert_eq!(vault.flush().await.unwrap_err().kind(), ErrorKind::Tampered);
-        for tenant in tenants.iter().filter(|tenant| **tenant != bad) {
-            assert_eq!(uses_of(&vault, tenant).await, 4, "{tenant}");
-        }
-    }
 }
 
 #[tokio::test]
