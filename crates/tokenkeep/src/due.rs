@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokenkeep_core::Error;
 use tokenkeep_store::{Record, Timestamp, TokenSet};
@@ -16,11 +17,15 @@ use crate::status::{ConnectionState, ConnectionStatus};
 /// How many records are read at a time.
 const PAGE: u32 = 128;
 
+/// How old what was read of a connection may be when it is given. Whoever writes a mail for each is slower, and is given
+/// what one more read says.
+const FRESH: Duration = Duration::from_millis(20);
+
 /// Connections by the date until which their token should be replaced, the earliest first. Made by
 /// [`Vault::due`](crate::Vault::due) and [`Vault::overdue`](crate::Vault::overdue).
 ///
 /// It is read page by page, through an index, so that it costs as much as what it gives, however many connections there
-/// are. Paused, revoked and suspected ones are among them: see [`ConnectionStatus::state`].
+/// are; each that is given takes one read or two more. Paused, revoked and suspected ones are among them: see [`ConnectionStatus::state`].
 ///
 /// ```
 /// # async fn example(vault: tokenkeep::Vault) -> Result<(), tokenkeep::Error> {
@@ -39,16 +44,18 @@ pub struct DueConnections {
     /// The last one that was read.
     after: Option<TokenSet>,
     page: VecDeque<Record>,
+    /// When the page was asked for.
+    read_at: Instant,
 }
 
 impl DueConnections {
     pub(crate) fn new(vault: Arc<Inner>, during: Range<Timestamp>) -> Self {
-        Self { vault, during, after: None, page: VecDeque::new() }
+        Self { vault, during, after: None, page: VecDeque::new(), read_at: Instant::now() }
     }
 
-    /// The next one; `None` at the end. Which ones they are is as of when this was made; how each stands is as of now, and
-    /// one that was replaced or disconnected meanwhile is left out. One whose record was altered is given as
-    /// [`Tampered`](ConnectionState::Tampered).
+    /// The next one; `None` at the end. Which ones they are is as of when this was made; how each stands is as of this call,
+    /// or at most 20 ms before it, and one that was replaced or disconnected meanwhile, by any instance, is left out. One
+    /// whose record was altered is given as [`Tampered`](ConnectionState::Tampered).
     ///
     /// # Errors
     /// `StoreUnavailable`, and the same call goes on later; `Tampered` when a record can't even be read.
@@ -58,18 +65,23 @@ impl DueConnections {
     pub async fn next(&mut self) -> Result<Option<ConnectionStatus>, Error> {
         loop {
             while let Some(record) = self.page.front() {
-                let status = self.vault.listed(record).await?;
+                let status = if self.read_at.elapsed() < FRESH {
+                    self.vault.listed(record).await?
+                } else {
+                    self.vault.listed_anew(record).await?
+                };
                 self.page.pop_front();
                 let is_due = status.replacement.is_some_and(|replacement| replacement != Replacement::Fresh);
                 if is_due || status.state == ConnectionState::Tampered {
                     return Ok(Some(status));
                 }
             }
+            let read_at = Instant::now();
             let work = self.vault.store.tokens_set(self.during.clone(), self.after.as_ref(), PAGE);
             let page = self.vault.watch.over(Operation::List, None, work).await?;
             let Some(last) = page.last() else { return Ok(None) };
             self.after = Some(TokenSet::of(last));
-            self.page = page.into();
+            (self.page, self.read_at) = (page.into(), read_at);
         }
     }
 }

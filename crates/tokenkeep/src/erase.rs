@@ -62,7 +62,8 @@ impl TenantErasure {
                     receipt => Ok(self.page.pop_front().map(|id| Erased { id, receipt })),
                 };
             }
-            let page = self.vault.store.scan(&self.scan, self.after.as_ref(), PAGE).await?;
+            let work = self.vault.store.scan(&self.scan, self.after.as_ref(), PAGE);
+            let page = self.vault.watch.over(Operation::List, None, work).await?;
             if let Some(last) = page.last() {
                 self.after = Some(last.id.clone());
                 let again = self.again;

@@ -8,6 +8,7 @@ use tokenkeep_core::{Error, ErrorKind, TenantId};
 use tokenkeep_store::{AuditEntry, AuditHead, SHARDS, shard_of};
 
 use crate::inner::Inner;
+use crate::observe::Operation;
 
 /// How many entries are read at a time.
 const PAGE: u32 = 512;
@@ -79,13 +80,21 @@ impl AuditExport {
         Self { vault, tenant: None, cursor: AuditCursor::default(), heads: None }
     }
 
-    /// This tenant's entries alone.
-    pub fn tenant(mut self, tenant: TenantId) -> Self {
-        self.tenant = Some(tenant);
-        self
+    /// This tenant's entries alone: by the name that the application has for it, also where the vault keeps
+    /// [pseudonyms](crate::VaultOptions::pseudonymous_tenants).
+    ///
+    /// # Errors
+    /// `InvalidName` when the name is empty, over 255 bytes or not printable.
+    pub fn tenant(mut self, tenant: impl AsRef<str>) -> Result<Self, Error> {
+        self.tenant = Some(self.vault.keys.tenants.of(tenant.as_ref())?);
+        Ok(self)
     }
 
     /// From behind the place where another one ended.
+    ///
+    /// After a database was restored from a backup, the place that was kept is no place in it: begin anew from the end of the
+    /// restored trail, taken before anything was written to it. A kept place beyond the end of its chain is refused
+    /// (`Tampered`), so that nothing is passed over in silence; once the chain has grown past it, nothing here can tell.
     pub fn after(mut self, cursor: AuditCursor) -> Self {
         self.cursor = cursor;
         self
@@ -100,17 +109,31 @@ impl AuditExport {
     /// The next lines, some hundred at most and never none; `None` at the end.
     ///
     /// # Errors
-    /// `Tampered` when an entry can't be read; `StoreUnavailable`. The next call tries the same page again.
+    /// `Tampered` when an entry can't be read, or when the trail ends before the place that it is to go on from: it was
+    /// cut, or an old database restored (see [`after`](Self::after)); `StoreUnavailable`. The next call tries the same
+    /// page again.
     ///
     /// # Cancellation
     /// Safe: a dropped call gave nothing, and the next one gives it.
     pub async fn next(&mut self) -> Result<Option<String>, Error> {
+        let vault = Arc::clone(&self.vault);
+        vault.watch.over(Operation::ExportAudit, None, self.next_unwatched()).await
+    }
+
+    async fn next_unwatched(&mut self) -> Result<Option<String>, Error> {
         let heads = match &self.heads {
             Some(heads) => heads,
             None => self.heads.insert(self.vault.store.audit_heads().await?),
         };
         let own = self.tenant.as_ref().map(shard_of);
-        for head in heads.iter().filter(|head| own.is_none_or(|own| own == head.shard)) {
+        let heads = || heads.iter().filter(|head| own.is_none_or(|own| own == head.shard));
+        // Before any page: what is given now would lie beside another history.
+        if heads().any(|head| self.cursor.0[usize::from(head.shard)] > head.sequence) {
+            return Err(Error::new(ErrorKind::Tampered).because(
+                "the audit trail ends before the place that was exported; it was cut, or put back",
+            ));
+        }
+        for head in heads() {
             let place = &mut self.cursor.0[usize::from(head.shard)];
             while *place < head.sequence {
                 let missing = u32::try_from(head.sequence - *place).unwrap_or(PAGE).min(PAGE);

@@ -159,15 +159,21 @@ named! {
         Disconnect = "disconnect",
         /// [`Vault::finish_disconnects`](crate::Vault::finish_disconnects).
         FinishDisconnects = "finish-disconnects",
-        /// [`Vault::connections`](crate::Vault::connections), or a page of [`DueConnections`](crate::DueConnections).
+        /// [`Vault::connections`](crate::Vault::connections), or a page of [`DueConnections`](crate::DueConnections) or of
+        /// [`TenantErasure`](crate::TenantErasure).
         List = "list",
         /// [`AuditTrail::of_tenant`](crate::AuditTrail::of_tenant).
         ReadAudit = "read-audit",
+        /// A page of an [`AuditExport`](crate::AuditExport), or its end.
+        ExportAudit = "export-audit",
         /// [`Vault::checkpoint`](crate::Vault::checkpoint), also each turn of
         /// [`checkpoint_every`](crate::Vault::checkpoint_every).
         Checkpoint = "checkpoint",
-        /// [`Vault::verify`](crate::Vault::verify) or [`verify_against`](crate::Vault::verify_against).
+        /// [`Vault::verify`](crate::Vault::verify) or [`verify_against`](crate::Vault::verify_against), or the rest of a
+        /// [`VerifyRun`](crate::VerifyRun).
         Verify = "verify",
+        /// [`VerifyRun::step`](crate::VerifyRun::step).
+        VerifyStep = "verify-step",
         /// A page of a [`Reconciliation`](crate::Reconciliation).
         Reconcile = "reconcile",
         /// [`Vault::check`](crate::Vault::check): it failed with what its first part failed with.
@@ -272,7 +278,7 @@ impl fmt::Debug for Watch {
 fn span_of(operation: Operation) -> tracing::Span {
     let action = operation.name();
     match operation {
-        Operation::Use | Operation::Status | Operation::List => {
+        Operation::Use | Operation::Status | Operation::List | Operation::VerifyStep => {
             tracing::debug_span!("tokenkeep", action, outcome = tracing::field::Empty)
         }
         _ => tracing::info_span!("tokenkeep", action, outcome = tracing::field::Empty),

@@ -199,8 +199,21 @@ impl Inner {
         if whole && self.seen.mark(&record.id) <= Some(record.revision) {
             return self.status_of(record).await;
         }
-        match self.status(&record.id).await {
-            Err(error) if error.kind() == ErrorKind::Tampered => Ok(ConnectionStatus::tampered(&record.id)),
+        self.listed_by(&record.id).await
+    }
+
+    /// As [`listed`](Self::listed), for a page that was read a while ago.
+    pub(crate) async fn listed_anew(&self, record: &Record) -> Result<ConnectionStatus, Error> {
+        if self.keys.records.fits(record) {
+            // What is there now must not be older.
+            self.seen.note(&record.id, record.revision);
+        }
+        self.listed_by(&record.id).await
+    }
+
+    async fn listed_by(&self, id: &ConnectionId) -> Result<ConnectionStatus, Error> {
+        match self.status(id).await {
+            Err(error) if error.kind() == ErrorKind::Tampered => Ok(ConnectionStatus::tampered(id)),
             status => status,
         }
     }

@@ -1,17 +1,18 @@
 //! Uses on record: the first of a minute before its token is given, the rest as a count.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::slice;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokenkeep_core::{ConnectionId, Error};
-use tokenkeep_store::{Action, AuditDraft, Change, Record};
+use tokenkeep_store::{Action, AuditDraft, Change, Record, shard_of};
 
 use crate::inner::Inner;
 
 /// How many connections are remembered before those with nothing to write are dropped.
 const MANY: usize = 10_000;
 
-/// How many counts that failed to be written are tried at a time.
+/// Of how many connections the counts are written at a time: a bounded number keeps a commit short.
 const BATCH: usize = 64;
 
 /// The windows of one process.
@@ -25,8 +26,9 @@ pub(crate) struct Uses {
 #[derive(Debug, Default)]
 struct State {
     windows: HashMap<ConnectionId, Window>,
-    /// Counts whose write failed or was dropped.
-    unwritten: Vec<AuditDraft>,
+    /// Counts whose write failed or was dropped. They are no other connection's business: a chain that takes no entry
+    /// must not keep the uses of the others' from being written.
+    unwritten: HashMap<ConnectionId, Vec<AuditDraft>>,
 }
 
 #[derive(Debug, Clone)]
@@ -71,7 +73,7 @@ impl Uses {
             window.more += 1;
             return Ok(false);
         }
-        let taken = self.take(Some(&record.id));
+        let taken = self.take(slice::from_ref(&record.id));
         let mut changes = taken.changes();
         changes.push(Change { record: None, entry: entry.clone() });
         vault.commit(&changes).await?;
@@ -87,21 +89,30 @@ impl Uses {
         Ok(true)
     }
 
-    /// Writes every count that is not written yet.
+    /// Writes every count that is there now and not written yet, chain by chain: one that takes no entry keeps no other's
+    /// from being written. The first error of those that failed.
     pub(crate) async fn flush(&self, vault: &Inner) -> Result<(), Error> {
-        let ids: Vec<ConnectionId> = self.state().windows.keys().cloned().collect();
-        for id in ids {
-            self.flush_one(vault, &id).await?;
+        let mut failed = None;
+        for (shard, ids) in self.counted() {
+            for ids in ids.chunks(BATCH) {
+                if let Err(error) = self.write(vault, ids).await {
+                    let report = error.report();
+                    tracing::warn!(shard, error = %report, "uses not written; they stay counted");
+                    failed.get_or_insert(error);
+                    break;
+                }
+            }
         }
-        self.write(vault, self.take(None)).await
+        failed.map_or(Ok(()), Err)
     }
 
     /// Writes a connection's count, if there is one.
     pub(crate) async fn flush_one(&self, vault: &Inner, id: &ConnectionId) -> Result<(), Error> {
-        self.write(vault, self.take(Some(id))).await
+        self.write(vault, slice::from_ref(id)).await
     }
 
-    async fn write(&self, vault: &Inner, taken: Taken<'_>) -> Result<(), Error> {
+    async fn write(&self, vault: &Inner, ids: &[ConnectionId]) -> Result<(), Error> {
+        let taken = self.take(ids);
         let changes = taken.changes();
         if !changes.is_empty() {
             vault.commit(&changes).await?;
@@ -110,14 +121,29 @@ impl Uses {
         Ok(())
     }
 
-    /// Takes out a connection's count, and what failed to be written before. It goes back if it is not written.
-    fn take(&self, id: Option<&ConnectionId>) -> Taken<'_> {
+    /// The connections that there is something of, by chain.
+    fn counted(&self) -> BTreeMap<u16, Vec<ConnectionId>> {
+        let state = self.state();
+        let mut counted: BTreeMap<u16, Vec<ConnectionId>> = BTreeMap::new();
+        for id in state.windows.keys().chain(state.unwritten.keys()) {
+            counted.entry(shard_of(id.tenant())).or_default().push(id.clone());
+        }
+        for ids in counted.values_mut() {
+            ids.sort_unstable();
+            ids.dedup();
+        }
+        counted
+    }
+
+    /// Takes out the counts of these connections, also those that failed to be written before. They go back if they are
+    /// not written.
+    fn take(&self, ids: &[ConnectionId]) -> Taken<'_> {
         let mut state = self.state();
-        let counted = id.and_then(|id| state.windows.remove(id)).and_then(|window| window.count());
-        // A bounded number at a time keeps a commit short.
-        let rest = state.unwritten.len().saturating_sub(BATCH);
-        let mut entries = state.unwritten.split_off(rest);
-        entries.extend(counted);
+        let mut entries = Vec::new();
+        for id in ids {
+            entries.extend(state.unwritten.remove(id).into_iter().flatten());
+            entries.extend(state.windows.remove(id).and_then(|window| window.count()));
+        }
         Taken { uses: self, entries }
     }
 }
@@ -139,6 +165,12 @@ impl Taken<'_> {
 
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
-        self.uses.state().unwritten.append(&mut self.entries);
+        if self.entries.is_empty() {
+            return;
+        }
+        let unwritten = &mut self.uses.state().unwritten;
+        for entry in self.entries.drain(..) {
+            unwritten.entry(entry.id.clone()).or_default().push(entry);
+        }
     }
 }

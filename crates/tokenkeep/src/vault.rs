@@ -383,7 +383,7 @@ impl Vault {
     /// `StoreUnavailable` or `SinkUnavailable` when one of them does not answer. What was tampered with is no error but a
     /// [`Finding`](crate::Finding).
     pub async fn verify(&self) -> Result<Verification, Error> {
-        self.inner.watch.over(Operation::Verify, None, self.verify_run().finish()).await
+        self.verify_run().finish().await
     }
 
     /// As [`verify`](Self::verify), and holds the trail against a checkpoint that an operator kept as well.
@@ -391,7 +391,7 @@ impl Vault {
     /// # Errors
     /// As [`verify`](Self::verify). A note that is no checkpoint of this vault is a finding.
     pub async fn verify_against(&self, note: &str) -> Result<Verification, Error> {
-        self.inner.watch.over(Operation::Verify, None, self.verify_run().against(note).finish()).await
+        self.verify_run().against(note).finish().await
     }
 
     /// A verification in steps, for a long trail: with progress, and to be interrupted and taken up again.
@@ -421,11 +421,17 @@ impl Vault {
         watch.over_any(Operation::Check, None, check(&self.inner, limit), Readiness::ended).await
     }
 
-    /// Writes the counts of uses that are not in the audit trail yet. Call it now and then, before the trail is shown, and
-    /// at shutdown: what is not written when the process ends is lost, except for each minute's first use.
+    /// Writes the counts of uses that are not in the audit trail yet: all that there are when it is called. Call it now and
+    /// then, before the trail is shown, and at shutdown: what is not written when the process ends is lost, except for each
+    /// minute's first use.
     ///
     /// # Errors
-    /// `StoreUnavailable`; what was not written stays counted.
+    /// `StoreUnavailable`; `Tampered` when a chain of the trail was altered. The others' counts are written all the same,
+    /// and what was not written stays counted: the next call tries it again. Of several errors the first; each is logged
+    /// (`tracing`, at WARN).
+    ///
+    /// # Cancellation
+    /// Safe: what a dropped call did not write stays counted.
     pub async fn flush(&self) -> Result<(), Error> {
         self.inner.watch.over(Operation::Flush, None, self.inner.uses.flush(&self.inner)).await
     }

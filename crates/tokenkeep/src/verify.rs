@@ -12,6 +12,7 @@ use tokenkeep_core::Error;
 use tokenkeep_store::{AuditHead, SHARDS, Timestamp};
 
 use crate::inner::Inner;
+use crate::observe::Operation;
 use anchors::Anchors;
 pub use finding::{CheckpointCopy, Finding};
 use records::Records;
@@ -190,6 +191,11 @@ impl VerifyRun {
     /// # Cancellation
     /// Safe: the next call goes on from there.
     pub async fn step(&mut self) -> Result<Option<VerifyProgress>, Error> {
+        let vault = Arc::clone(&self.vault);
+        vault.watch.over(Operation::VerifyStep, None, self.step_unwatched()).await
+    }
+
+    async fn step_unwatched(&mut self) -> Result<Option<VerifyProgress>, Error> {
         let vault = &*self.vault;
         let work = match &mut self.work {
             Some(work) => work,
@@ -229,7 +235,12 @@ impl VerifyRun {
     /// # Cancellation
     /// Safe: the next call goes on from there.
     pub async fn finish(&mut self) -> Result<Verification, Error> {
-        while self.step().await?.is_some() {}
+        let vault = Arc::clone(&self.vault);
+        vault.watch.over(Operation::Verify, None, self.finish_unwatched()).await
+    }
+
+    async fn finish_unwatched(&mut self) -> Result<Verification, Error> {
+        while self.step_unwatched().await?.is_some() {}
         let Some(Work { trail, records, .. }) = &self.work else { unreachable!("a step makes it") };
         let (checkpoint, after_checkpoint) = trail.anchors.verified(&trail.ends, trail.entries);
         Ok(Verification {

@@ -2,108 +2,14 @@
 //! a real SQLite file, edited with SQL behind the vault's back.
 
 mod common;
+#[path = "common/files.rs"]
+mod files;
 
-use std::path::PathBuf;
-use std::sync::Arc;
-
-use common::{Scripted, Sink, give, token};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _};
-use tempfile::TempDir;
-use tokenkeep::{
-    BadCheckpoint, Checkpoint, CheckpointCopy, ConnectionId, ErrorKind, Finding, LocalKeyring, SqliteStore,
-    Vault,
-};
+use common::{Sink, give, token};
+use files::{Files, TABLES, open};
+use tokenkeep::{BadCheckpoint, CheckpointCopy, ConnectionId, ErrorKind, Finding};
 use tokenkeep_store::shard_of;
 use tokenkeep_testkit::fake_token;
-
-const TABLES: [&str; 9] = [
-    "tokenkeep_vault",
-    "tokenkeep_vault_key",
-    "tokenkeep_sealed",
-    "tokenkeep_connection",
-    "tokenkeep_closed_kek",
-    "tokenkeep_audit",
-    "tokenkeep_audit_head",
-    "tokenkeep_checkpoint",
-    "tokenkeep_migration",
-];
-
-/// Three checkpoints, of a trail with 2, 4 and 6 entries of one tenant, all delivered; then a seventh entry.
-struct Files {
-    folder: TempDir,
-    provider: Scripted,
-    sink: Arc<Sink>,
-    vault: Vault,
-    checkpoints: Vec<Checkpoint>,
-}
-
-impl Files {
-    async fn new() -> Self {
-        let (folder, provider, sink) = (tempfile::tempdir().unwrap(), Scripted::new(), Sink::new());
-        let vault = open(&folder, &sink).await;
-        let mut f = Self { folder, provider, sink, vault, checkpoints: Vec::new() };
-        f.vault.connection("t", "apify").unwrap().connect(&f.provider, token(&fake_token())).await.unwrap();
-        for _ in 0..3 {
-            f.replace(&f.vault).await;
-            f.keep(&format!("kept_{}", f.checkpoints.len())).await;
-            f.checkpoints.push(f.vault.checkpoint().await.unwrap());
-            f.replace(&f.vault).await;
-        }
-        let found = f.vault.verify().await.unwrap();
-        assert_eq!((found.entries, found.findings), (7, vec![]));
-        f
-    }
-
-    async fn replace(&self, vault: &Vault) {
-        let connection = vault.connection("t", "apify").unwrap();
-        connection.replace(&self.provider, token(&fake_token())).await.unwrap();
-    }
-
-    /// A vault as a process that was just started sees it.
-    async fn fresh(&self) -> Vault {
-        open(&self.folder, &self.sink).await
-    }
-
-    async fn sql(&self) -> SqliteConnection {
-        SqliteConnectOptions::new().filename(database(&self.folder)).connect().await.unwrap()
-    }
-
-    /// Runs SQL behind the vault's back; it must do something.
-    async fn edit(&self, sql: &str) {
-        let mut connection = self.sql().await;
-        let done = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
-        assert!(done.rows_affected() > 0, "{sql} changed nothing");
-        connection.close().await.unwrap();
-    }
-
-    /// Keeps the whole database under a name.
-    async fn keep(&self, name: &str) {
-        let copy = |table| format!("CREATE TABLE {name}_{table} AS SELECT * FROM {table};");
-        let sql = TABLES.map(copy).concat();
-        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut self.sql().await).await.unwrap();
-    }
-
-    /// Puts the whole database back.
-    async fn put_back(&self, name: &str) {
-        let copy = |table| format!("DELETE FROM {table}; INSERT INTO {table} SELECT * FROM {name}_{table};");
-        self.edit(&TABLES.map(copy).concat()).await;
-    }
-
-    async fn findings(&self) -> Vec<Finding> {
-        self.fresh().await.verify().await.unwrap().findings
-    }
-}
-
-fn database(folder: &TempDir) -> PathBuf {
-    folder.path().join("db/tokenkeep.sqlite")
-}
-
-async fn open(folder: &TempDir, sink: &Arc<Sink>) -> Vault {
-    let keys = LocalKeyring::open_or_create(folder.path().join("keys/keyring")).unwrap();
-    let store = SqliteStore::open(database(folder)).await.unwrap();
-    Vault::options().checkpoints(Arc::clone(sink)).open(store, keys).await.unwrap()
-}
 
 fn id() -> ConnectionId {
     ConnectionId::new("t", "apify").unwrap()

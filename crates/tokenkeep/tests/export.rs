@@ -5,6 +5,7 @@ mod common;
 use common::{Fixture, give, token};
 use serde_json::Value;
 use tokenkeep::{Action, AuditCursor, AuditExport, Change, ErrorKind, TenantId, TokenStore, Vault};
+use tokenkeep_store::shard_of;
 use tokenkeep_testkit::fake_token;
 
 /// Names that break a careless writer. None may hold a control character.
@@ -75,14 +76,13 @@ async fn one_tenant_alone() {
     for n in 0..60 {
         lived(&f, &format!("tenant {n}"), "apify").await;
     }
-    let (lines, cursor) = all(f.vault.audit().export().tenant(TenantId::new("tenant 7").unwrap())).await;
+    let (lines, cursor) = all(f.vault.audit().export().tenant("tenant 7").unwrap()).await;
     assert_eq!(lines.len(), 2);
     assert!(lines.iter().all(|line| line["tenant"] == "tenant 7"));
-    let (rest, _) =
-        all(f.vault.audit().export().tenant(TenantId::new("tenant 7").unwrap()).after(cursor)).await;
+    let (rest, _) = all(f.vault.audit().export().tenant("tenant 7").unwrap().after(cursor)).await;
     assert!(rest.is_empty());
-    let nobody = TenantId::new("nobody").unwrap();
-    assert!(all(f.vault.audit().export().tenant(nobody)).await.0.is_empty());
+    assert!(all(f.vault.audit().export().tenant("nobody").unwrap()).await.0.is_empty());
+    assert_eq!(f.vault.audit().export().tenant("").unwrap_err().kind(), ErrorKind::InvalidName);
 }
 
 /// A long trail of a few tenants, and a subject that the database holds although no vault writes it so.
@@ -166,4 +166,38 @@ async fn what_failed_is_given_by_the_next_call() {
     }
     assert!(failed > 3);
     assert_eq!((lines, export.cursor()), whole);
+}
+
+#[tokio::test]
+async fn a_place_beyond_the_end_is_refused() {
+    let f = Fixture::new().await;
+    for n in 0..20 {
+        lived(&f, &format!("tenant {n}"), "apify").await;
+    }
+    let end = f.store.audit_heads().await.unwrap();
+    let (_, cursor) = all(f.vault.audit().export()).await;
+    // One chain alone is put back.
+    let shard = shard_of(&TenantId::new("tenant 7").unwrap());
+    let unsteady = common::Unsteady::new(&f.store);
+    let vault = Vault::open(unsteady.clone(), f.keys.clone()).await.unwrap();
+    let mut before = end.clone();
+    before[usize::from(shard)].sequence -= 1;
+    *unsteady.heads.lock().unwrap() = Some(before);
+    let mut export = vault.audit().export().after(cursor);
+    for _ in 0..2 {
+        assert_eq!(export.next().await.unwrap_err().kind(), ErrorKind::Tampered);
+    }
+    assert_eq!(export.cursor(), cursor);
+    for n in 0..20 {
+        let tenant = TenantId::new(format!("tenant {n}")).unwrap();
+        let mut export = vault.audit().export().tenant(tenant.as_str()).unwrap().after(cursor);
+        let expected = if shard_of(&tenant) == shard { Err(ErrorKind::Tampered) } else { Ok(None) };
+        assert_eq!(export.next().await.map_err(|error| error.kind()), expected, "{tenant}");
+    }
+    *unsteady.heads.lock().unwrap() = Some(end);
+    assert_eq!(
+        vault.audit().export().after(cursor).next().await.unwrap(),
+        None,
+        "at the end is no place beyond it"
+    );
 }

@@ -141,6 +141,45 @@ async fn each_operation_is_told_once() {
 }
 
 #[tokio::test]
+async fn what_goes_by_pages_tells_each() {
+    let (f, vault, counts) = observed().await;
+    vault.connection("t", "apify").unwrap().connect(&f.provider, token(&fake_token())).await.unwrap();
+    counts.told();
+    let mut export = vault.audit().export();
+    assert!(export.next().await.unwrap().is_some());
+    assert_eq!(counts.told(), once(Operation::ExportAudit));
+    assert_eq!(export.next().await.unwrap(), None);
+    assert_eq!(counts.told(), once(Operation::ExportAudit));
+    let mut run = vault.verify_run();
+    assert!(run.step().await.unwrap().is_some());
+    assert_eq!(counts.told(), once(Operation::VerifyStep));
+    assert!(run.finish().await.unwrap().is_whole());
+    assert_eq!(counts.told(), once(Operation::Verify), "its steps are not told again");
+    assert!(!vault.verify_against("no checkpoint").await.unwrap().is_whole());
+    assert_eq!(counts.told(), once(Operation::Verify));
+    let mut erasure = vault.erase_tenant("t").unwrap();
+    assert!(erasure.next().await.unwrap().is_some());
+    assert_eq!(counts.told(), [once(Operation::Disconnect), once(Operation::List)].concat());
+    assert!(erasure.next().await.unwrap().is_none());
+    // The end of the first pass, and two pages of the second, which gives nothing.
+    assert_eq!(counts.told(), [("list", "Done".to_owned(), 3)]);
+
+    let store = Unsteady::new(&f.store);
+    let options = Vault::options().observer(Arc::clone(&counts));
+    let vault = options.open(Arc::clone(&store), f.keys.clone()).await.unwrap();
+    counts.told();
+    store.hiccup.store(1, Ordering::SeqCst);
+    vault.audit().export().next().await.unwrap_err();
+    assert_eq!(counts.told(), failed(Operation::ExportAudit, ErrorKind::StoreUnavailable));
+    vault.verify_run().step().await.unwrap_err();
+    assert_eq!(counts.told(), failed(Operation::VerifyStep, ErrorKind::StoreUnavailable));
+    vault.verify().await.unwrap_err();
+    assert_eq!(counts.told(), failed(Operation::Verify, ErrorKind::StoreUnavailable));
+    vault.erase_tenant("t").unwrap().next().await.unwrap_err();
+    assert_eq!(counts.told(), failed(Operation::List, ErrorKind::StoreUnavailable));
+}
+
+#[tokio::test]
 async fn failures_are_told_with_their_kind() {
     let (f, vault, counts) = observed().await;
     counts.told();

@@ -114,6 +114,7 @@ async fn an_old_database_is_restored() {
     while let Some(page) = export.next().await.unwrap() {
         lines.push_str(&page);
     }
+    let kept = export.cursor().to_string();
 
     drop(vault);
     store.close().await;
@@ -129,7 +130,10 @@ async fn an_old_database_is_restored() {
     assert_eq!(vault.checkpoint().await.unwrap_err().kind(), ErrorKind::Tampered, "into the old file");
     let mut end = vault.audit().export();
     while end.next().await.unwrap().is_some() {}
-    let lost = behind(&lines, &end.cursor().to_string());
+    let end = end.cursor();
+    let lost = behind(&lines, &end.to_string());
+    let error = vault.audit().export().after(kept.parse().unwrap()).next().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Tampered, "the export does not go on from the old place");
     assert!(site.given(&vault, "goes").await.is_ok(), "it is there again");
     let acted: BTreeSet<_> =
         lost.iter().map(|(tenant, _, action)| (tenant.as_str(), action.as_str())).collect();
@@ -156,6 +160,16 @@ async fn an_old_database_is_restored() {
 
     let (vault, _store) = site.start("sink/new-checkpoints").await;
     vault.checkpoint().await.unwrap();
+    let (mut export, mut lines) = (vault.audit().export().after(end), String::new());
+    while let Some(page) = export.next().await.unwrap() {
+        lines.push_str(&page);
+    }
+    let exported = behind(&lines, &end.to_string());
+    for expected in [("goes", "disconnected"), ("leaks", "suspected")] {
+        let found =
+            exported.iter().filter(|(tenant, _, action)| (tenant.as_str(), action.as_str()) == expected);
+        assert_eq!(found.count(), 1, "{expected:?} of {exported:?}");
+    }
     assert_eq!(site.given(&vault, "goes").await, Err(ErrorKind::NotConnected));
     assert_eq!(site.given(&vault, "leaks").await, Err(ErrorKind::Suspected));
     assert_eq!(site.given(&vault, "comes").await, Err(ErrorKind::NotConnected));

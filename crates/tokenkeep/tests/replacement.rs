@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use common::{Fixture, Unsteady, give, token};
 use tokenkeep::{
-    ConnectionState, ConnectionStatus, CustomerAction, DueConnections, Error, ErrorKind, Replacement, Vault,
-    VaultOptions,
+    ConnectionState, ConnectionStatus, CustomerAction, DueConnections, Error, ErrorKind, Replacement,
+    TokenStore, Vault, VaultOptions,
 };
+use tokenkeep_store::{Change, Expected, RecordChange, conformance};
 use tokenkeep_testkit::fake_token;
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
@@ -178,6 +179,45 @@ async fn what_is_replaced_meanwhile_is_not_told_again() {
     }
     assert_eq!(seen.len(), 100, "each was told or replaced before its turn");
     assert_eq!(all(f.vault.overdue()).await, []);
+}
+
+#[tokio::test]
+async fn what_another_instance_did_meanwhile_counts_too() {
+    let f = Fixture::new().await;
+    let tenants: Vec<String> = (0..7).map(|n| format!("tenant-{n}")).collect();
+    for tenant in &tenants {
+        connect(&f, tenant).await;
+    }
+    f.clock.advance(91 * DAY);
+    let altered = f.vault.connection(&tenants[5], "apify").unwrap();
+    let older = f.store.record(altered.id()).await.unwrap().unwrap();
+    let _ = altered.suspect_leak().finish().await.unwrap();
+    // One that has seen nothing of these connections yet.
+    let vault = with(&f, Vault::options()).await.unwrap();
+    let mut overdue = vault.overdue();
+    assert_eq!(overdue.next().await.unwrap().unwrap().id.tenant().as_str(), tenants[0]);
+    // Meanwhile a mail is written.
+    let other = |tenant: &str| f.vault.connection(tenant, "apify").unwrap();
+    let _ = other(&tenants[1]).disconnect().await.unwrap();
+    other(&tenants[2]).replace(&f.provider, token(&fake_token())).await.unwrap();
+    let _ = other(&tenants[3]).suspect_leak().finish().await.unwrap();
+    let _ = other(&tenants[4]).disconnect().await.unwrap();
+    other(&tenants[4]).connect(&f.provider, token(&fake_token())).await.unwrap();
+    // Someone who can write to the database puts an old row back.
+    let newer = f.store.record(altered.id()).await.unwrap().unwrap();
+    let entry = f.vault.audit().of_tenant(&tenants[5], 0, 1).await.unwrap()[0].draft.clone();
+    let step = RecordChange { record: older, expected: Expected::Revision(newer.revision) };
+    let change = Change { record: Some(step), entry };
+    f.store.commit(&[change], &conformance::sample_chain()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(25)).await;
+    let left = all(overdue).await;
+    let states: Vec<_> = left.iter().map(|status| (status.id.tenant().as_str(), status.state)).collect();
+    let expected = [
+        (&*tenants[3], ConnectionState::Suspected),
+        (&*tenants[5], ConnectionState::Tampered),
+        (&*tenants[6], ConnectionState::Connected),
+    ];
+    assert_eq!(states, expected);
 }
 
 #[tokio::test]

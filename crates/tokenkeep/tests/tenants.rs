@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use common::{Fixture, Scripted, Unsteady, give, token};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection as _};
 use tokenkeep::{
-    Action, ConnectionId, ConnectionState, ErrorKind, LocalKeyring, SqliteStore, TokenStore, Vault,
+    Action, ConnectionId, ConnectionState, ErrorKind, LocalKeyring, SqliteStore, TenantId, TokenStore, Vault,
 };
-use tokenkeep_store::{Change, Expected, RecordChange, conformance};
+use tokenkeep_store::{Change, Expected, RecordChange, conformance, shard_of};
 use tokenkeep_testkit::{LeakScanner, fake_token};
 
 async fn connect(vault: &Vault, provider: &Scripted, tenant: &str, name: &str) {
@@ -94,6 +96,62 @@ async fn what_comes_in_behind_is_found_and_what_was_altered_spares_no_other() {
     assert_eq!(kinds, expected.map(|(name, kind)| (name.to_owned(), kind)));
 }
 
+/// How many uses of this tenant are on record, counted ones too.
+async fn uses_of(vault: &Vault, tenant: &str) -> u64 {
+    let entries = vault.audit().of_tenant(tenant, 0, 1000).await.unwrap();
+    let used = entries.iter().filter(|e| matches!(e.draft.action, Action::Used | Action::UsedAgain));
+    used.map(|entry| entry.draft.count).sum()
+}
+
+#[tokio::test]
+async fn an_altered_chain_stops_its_own_tenants_alone() {
+    let f = Fixture::new().await;
+    let keys = LocalKeyring::create(f.folder.path().join("other-keys/keyring")).unwrap();
+    let file = f.folder.path().join("db/tokenkeep.sqlite");
+    let store = SqliteStore::open(&file).await.unwrap();
+    let vault = Vault::options().clock(Arc::clone(&f.clock)).open(store, keys).await.unwrap();
+    let shard = |tenant: &str| shard_of(&TenantId::new(tenant).unwrap());
+    // Chains before and behind the altered one.
+    let mut tenants: Vec<String> = Vec::new();
+    for tenant in (0..).map(|n| format!("tenant {n}")) {
+        if tenants.iter().all(|other| shard(other) != shard(&tenant)) {
+            tenants.push(tenant);
+        }
+        if tenants.len() == 16 {
+            break;
+        }
+    }
+    tenants.sort_by_key(|tenant| shard(tenant));
+    let bad = tenants[8].clone();
+    let use_once = async |tenant: &str| {
+        give(&vault.connection(tenant, "apify").unwrap().credential(), &f.provider).await.map(drop)
+    };
+    for tenant in &tenants {
+        let connection = vault.connection(tenant, "apify").unwrap();
+        connection.connect(&f.provider, token(&fake_token())).await.unwrap();
+        use_once(tenant).await.unwrap();
+        use_once(tenant).await.unwrap();
+    }
+    let mut database = SqliteConnectOptions::new().filename(&file).connect().await.unwrap();
+    let sql = "DELETE FROM tokenkeep_audit_head WHERE shard = ?";
+    let deleted = sqlx::query(sql).bind(i64::from(shard(&bad))).execute(&mut database).await.unwrap();
+    assert_eq!(deleted.rows_affected(), 1);
+    database.close().await.unwrap();
+
+    f.clock.advance(60_000);
+    assert_eq!(use_once(&bad).await, Err(ErrorKind::Tampered));
+    for tenant in tenants.iter().filter(|tenant| **tenant != bad) {
+        assert_eq!(use_once(tenant).await, Ok(()), "{tenant} is in another chain");
+        assert_eq!(use_once(tenant).await, Ok(()));
+    }
+    for _ in 0..2 {
+        assert_eq!(vault.flush().await.unwrap_err().kind(), ErrorKind::Tampered);
+        for tenant in tenants.iter().filter(|tenant| **tenant != bad) {
+            assert_eq!(uses_of(&vault, tenant).await, 4, "{tenant}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_pseudonymous_vault_holds_no_tenants_name() {
     const NAMES: [&str; 2] = ["anna.lindqvist@example.com", "bert.oudekerk@example.com"];
@@ -115,6 +173,8 @@ async fn a_pseudonymous_vault_holds_no_tenants_name() {
     give(&credential, &provider).await.unwrap();
     assert_eq!(states(&vault, NAMES[0]).await, [ConnectionState::Connected; 2]);
     assert_eq!(vault.audit().of_tenant(NAMES[0], 0, 100).await.unwrap().len(), 3);
+    let exported = vault.audit().export().tenant(NAMES[0]).unwrap().next().await.unwrap();
+    assert_eq!(exported.map(|lines| lines.lines().count()), Some(3));
     assert_eq!(vault.suspect_leaks_of(NAMES[0]).unwrap().finish().await.unwrap().len(), 2);
     assert_eq!(vault.erase_tenant(NAMES[1]).unwrap().finish().await.unwrap().len(), 2);
     assert!(vault.verify().await.unwrap().is_whole());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use common::{Fixture, Scripted, Unsteady, give, token};
-use tokenkeep::{Action, ConnectionState, ErrorKind, Meaning, Outcome, Provider, Use, Vault};
+use tokenkeep::{Action, ConnectionId, ConnectionState, ErrorKind, Meaning, Outcome, Provider, Use, Vault};
 use tokenkeep_testkit::fake_token;
 
 async fn actions(vault: &Vault) -> Vec<(Action, u64)> {
@@ -62,6 +62,87 @@ async fn a_use_that_can_not_be_written_gives_no_token_and_loses_no_count() {
     give(&credential, &f.provider).await.unwrap();
     let expected = [(Action::Connected, 1), (Action::Used, 1), (Action::UsedAgain, 3), (Action::Used, 1)];
     assert_eq!(actions(&vault).await, expected);
+}
+
+/// How many uses of this connection are on record, counted ones too.
+async fn uses_of(vault: &Vault, id: &ConnectionId) -> u64 {
+    let entries = vault.audit().of_tenant(id.tenant().as_str(), 0, 1000).await.unwrap();
+    let used = entries.iter().filter(|e| matches!(e.draft.action, Action::Used | Action::UsedAgain));
+    used.filter(|entry| entry.draft.id == *id).map(|entry| entry.draft.count).sum()
+}
+
+#[tokio::test]
+async fn a_flush_leaves_nothing_unwritten() {
+    let f = Fixture::new().await;
+    let store = Unsteady::new(&f.store);
+    let options = Vault::options().clock(Arc::clone(&f.clock));
+    let vault = options.open(Arc::clone(&store), f.keys.clone()).await.unwrap();
+    // Most of them in one chain, more than are written at a time.
+    let tenant = |n: usize| if n < 150 { "many".to_owned() } else { format!("tenant {n}") };
+    let connections: Vec<_> =
+        (0..200).map(|n| vault.connection(tenant(n), format!("name-{n}")).unwrap()).collect();
+    for connection in &connections {
+        connection.connect(&f.provider, token(&fake_token())).await.unwrap();
+        for _ in 0..3 {
+            give(&connection.credential(), &f.provider).await.unwrap();
+        }
+        f.clock.advance(60_000);
+        store.fails.store(true, Ordering::SeqCst);
+        let failed = give(&connection.credential(), &f.provider).await;
+        assert_eq!(failed, Err(ErrorKind::StoreUnavailable));
+    }
+    let on_record = async || {
+        let mut times = Vec::new();
+        for connection in &connections {
+            times.push(uses_of(&vault, connection.id()).await);
+        }
+        times
+    };
+    assert_eq!(on_record().await, [1; 200], "no other connection's use writes it");
+    // A flush that fails at its first commit does the other chains.
+    store.fails.store(true, Ordering::SeqCst);
+    assert_eq!(vault.flush().await.unwrap_err().kind(), ErrorKind::StoreUnavailable);
+    let times = on_record().await;
+    assert!(times.contains(&1) && times.contains(&3), "{times:?}");
+    for _ in 0..2 {
+        vault.flush().await.unwrap();
+        assert_eq!(on_record().await, [3; 200], "none is lost, none doubled");
+    }
+    assert!(vault.verify().await.unwrap().is_whole());
+}
+
+#[tokio::test]
+async fn another_token_in_the_same_minute_is_another_first_use() {
+    let f = Fixture::new().await;
+    let connection = f.vault.connection("t", "apify").unwrap();
+    connection.connect(&f.provider, token(&fake_token())).await.unwrap();
+    let firsts = async || {
+        let entries = f.vault.audit().of_tenant("t", 0, 1000).await.unwrap();
+        let firsts = entries.into_iter().filter(|entry| entry.draft.action == Action::Used);
+        let firsts: Vec<_> = firsts.map(|e| (e.draft.incarnation, e.draft.secret_version.get())).collect();
+        firsts
+    };
+    let twice = async || {
+        give(&connection.credential(), &f.provider).await.unwrap();
+        give(&connection.credential(), &f.provider).await.unwrap();
+    };
+    // Changed by another instance: this one is not told.
+    let other = f.second_instance().await.connection("t", "apify").unwrap();
+    twice().await;
+    let _ = other.disconnect().await.unwrap();
+    other.connect(&f.provider, token(&fake_token())).await.unwrap();
+    twice().await;
+    let seen = firsts().await;
+    assert_eq!(seen.len(), 2, "a new life");
+    assert_ne!(seen[0].0, seen[1].0);
+    assert_eq!(seen[0].1, seen[1].1, "only the incarnation tells");
+    other.replace(&f.provider, token(&fake_token())).await.unwrap();
+    twice().await;
+    let seen = firsts().await;
+    assert_eq!(seen.len(), 3, "a new token");
+    assert_eq!(seen[1].0, seen[2].0, "only the version tells");
+    f.vault.flush().await.unwrap();
+    assert_eq!(uses_of(&f.vault, connection.id()).await, 6);
 }
 
 #[tokio::test]
