@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use common::{Fixture, token};
+use common::{Fixture, Scripted, TestClock, give, token};
 use tokenkeep::{ConnectionId, ErrorKind, Incarnation, PurgeHook, Vault};
 use tokenkeep_testkit::fake_token;
 
@@ -139,4 +139,48 @@ async fn a_long_hook_keeps_its_lease() {
         assert!(receipts[0].hooks_elsewhere, "taken from one at work");
     }
     running.abort();
+}
+
+/// Takes so long that another process takes its lease over, finishes the disconnect and connects.
+struct Overtaken {
+    clock: Arc<TestClock>,
+    by: Vault,
+    connects: String,
+    armed: AtomicBool,
+}
+
+#[async_trait]
+impl PurgeHook for Overtaken {
+    async fn purge(
+        &self,
+        _: &ConnectionId,
+        _: Incarnation,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        if !self.armed.swap(false, Ordering::SeqCst) {
+            return Err("not yet".into());
+        }
+        self.clock.advance(60_000);
+        let connection = self.by.connection("t", "apify")?;
+        connection.connect(&Scripted::new(), token(&self.connects)).await?;
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn who_is_overtaken_in_its_hooks_connects_over_nobody() {
+    let f = Fixture::new().await;
+    let by = instance(&f, &Arc::default()).await;
+    let armed = AtomicBool::new(false);
+    let hook = Arc::new(Overtaken { clock: Arc::clone(&f.clock), by, connects: fake_token(), armed });
+    let options = Vault::options().clock(Arc::clone(&f.clock)).on_disconnect("run lists", Arc::clone(&hook));
+    let vault = options.open(Arc::clone(&f.store), f.keys.clone()).await.unwrap();
+    connected(&f, &vault).await;
+    let connection = vault.connection("t", "apify").unwrap();
+    assert_eq!(connection.disconnect().await.unwrap().hooks_pending, ["run lists"]);
+
+    hook.armed.store(true, Ordering::SeqCst);
+    let error = connection.connect(&f.provider, token(&fake_token())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AlreadyConnected);
+    assert_eq!(give(&connection.credential(), &f.provider).await.as_ref(), Ok(&hook.connects));
+    assert!(vault.verify().await.unwrap().is_whole());
 }
