@@ -188,7 +188,7 @@ async fn vacant(vault: &Inner, id: &ConnectionId) -> Result<Option<Record>, Erro
             return Ok(Some(tombstone));
         }
         // What was cached belongs to the former connection, perhaps of another account: it must not be found here.
-        if !purge(vault, &tombstone).await.pending.is_empty() {
+        if !purge(vault, &tombstone).await.complete {
             return Err(ErrorKind::PurgePending.into());
         }
         // Another look: while the hooks ran, another process may have finished them, and connected.

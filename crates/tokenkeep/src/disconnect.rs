@@ -64,7 +64,7 @@ async fn remove(vault: &Inner, id: &ConnectionId) -> Result<Record, Error> {
         if before.status == Status::Disconnected {
             return Ok(before);
         }
-        let purge = if vault.hooks.0.is_empty() { Purge::Done } else { Purge::Pending };
+        let purge = vault.hooks.due();
         let now = vault.now();
         let after = Record {
             status: Status::Disconnected,

@@ -58,9 +58,19 @@ impl VaultOptions {
     }
 
     /// Clears something that the application cached, whenever a connection is disconnected. The name is shown in the
-    /// receipt.
+    /// receipt. All processes that serve customers must register the same hooks: [`PurgeHook`] says why, and how a new one is
+    /// rolled out.
     pub fn on_disconnect(mut self, name: &'static str, hook: impl PurgeHook + 'static) -> Self {
         self.hooks.add(name, Arc::new(hook));
+        self
+    }
+
+    /// Says that other processes register this vault's hooks, and this one, a job, has none: what it disconnects waits for one
+    /// of them, which runs the hooks in [`Vault::finish_disconnects`], and is not connected anew before. Without this, a
+    /// process that has no hooks takes it that nobody has any: the connections that it disconnects count as finished. Hooks
+    /// that another process left pending it leaves alone either way.
+    pub fn hooks_elsewhere(mut self) -> Self {
+        self.hooks.elsewhere = true;
         self
     }
 
@@ -143,6 +153,11 @@ impl VaultOptions {
         keys: impl KeyProvider + 'static,
     ) -> Result<Vault, Error> {
         let replacement = ReplacementPolicy::new(self.replace_every, self.replace_warning)?;
+        if self.hooks.contradict() {
+            return Err(Error::new(ErrorKind::Misuse).because(
+                "hooks are registered here, and said to be elsewhere; a process that has hooks runs them",
+            ));
+        }
         if !self.keys_beside_database && beside(store.database_file(), keys.key_file()) {
             return Err(Error::new(ErrorKind::KeysInsecure)
                 .because("the key file lies in the database's folder, or the other way round; keep them in separate folders"));

@@ -15,6 +15,7 @@ use tokenkeep_testkit::fake_token;
 #[derive(Default)]
 struct Slow {
     hangs: AtomicBool,
+    fails: AtomicBool,
     now: AtomicU32,
     most: AtomicU32,
     runs: AtomicU32,
@@ -27,6 +28,9 @@ impl PurgeHook for Slow {
         _: &ConnectionId,
         _: Incarnation,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        if self.fails.load(Ordering::SeqCst) {
+            return Err("the cache is down".into());
+        }
         let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
         self.most.fetch_max(now, Ordering::SeqCst);
         if self.hangs.load(Ordering::SeqCst) {
@@ -139,6 +143,64 @@ async fn a_long_hook_keeps_its_lease() {
         assert!(receipts[0].hooks_elsewhere, "taken from one at work");
     }
     running.abort();
+}
+
+#[tokio::test]
+async fn a_process_without_hooks_finishes_nobody_elses() {
+    let (f, hook) = (Fixture::new().await, Arc::new(Slow::default()));
+    let vault = instance(&f, &hook).await;
+    connected(&f, &vault).await;
+    let connection = vault.connection("t", "apify").unwrap();
+    hook.fails.store(true, Ordering::SeqCst);
+    assert!(!connection.disconnect().await.unwrap().hooks_complete());
+
+    let job = Vault::options().clock(Arc::clone(&f.clock)).hooks_elsewhere();
+    let job = job.open(Arc::clone(&f.store), f.keys.clone()).await.unwrap();
+    for without in [&f.vault, &job] {
+        let finished = without.finish_disconnects().await.unwrap();
+        let own = without.connection("t", "apify").unwrap();
+        for receipt in [&finished[0], &own.disconnect().await.unwrap()] {
+            assert!(receipt.hooks_elsewhere && !receipt.hooks_complete(), "{receipt}");
+            assert!(receipt.to_string().contains("pending: a process that registers hooks must run them"));
+        }
+        let error = own.connect(&f.provider, token(&fake_token())).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::PurgePending);
+        assert!(connection.status().await.unwrap().purge_pending);
+    }
+
+    hook.fails.store(false, Ordering::SeqCst);
+    assert!(vault.finish_disconnects().await.unwrap()[0].hooks_complete());
+    assert_eq!(hook.runs.load(Ordering::SeqCst), 1);
+    assert!(f.vault.finish_disconnects().await.unwrap().is_empty());
+    f.vault.connection("t", "apify").unwrap().connect(&f.provider, token(&fake_token())).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_job_disconnects_waits_for_the_hooks_of_others() {
+    let (f, hook) = (Fixture::new().await, Arc::new(Slow::default()));
+    let vault = instance(&f, &hook).await;
+    connected(&f, &vault).await;
+    let job = Vault::options().clock(Arc::clone(&f.clock)).hooks_elsewhere();
+    let job = job.open(Arc::clone(&f.store), f.keys.clone()).await.unwrap();
+    let connection = job.connection("t", "apify").unwrap();
+    assert!(connection.disconnect().await.unwrap().hooks_elsewhere);
+    assert!(connection.status().await.unwrap().purge_pending);
+    let error = connection.connect(&f.provider, token(&fake_token())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::PurgePending);
+
+    assert_eq!(vault.finish_disconnects().await.unwrap()[0].hooks_done, ["run lists"]);
+    assert_eq!(hook.runs.load(Ordering::SeqCst), 1);
+    assert!(connection.disconnect().await.unwrap().hooks_complete(), "they ran");
+    connection.connect(&f.provider, token(&fake_token())).await.unwrap();
+    assert!(job.verify().await.unwrap().is_whole());
+}
+
+#[tokio::test]
+async fn hooks_are_here_or_elsewhere() {
+    let f = Fixture::new().await;
+    let options = Vault::options().on_disconnect("run lists", Slow::default()).hooks_elsewhere();
+    let error = options.open(Arc::clone(&f.store), f.keys.clone()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Misuse);
 }
 
 /// Takes so long that another process takes its lease over, finishes the disconnect and connects.
