@@ -1,8 +1,11 @@
 //! What clears the application's own data after a disconnect, one process at a time.
 
 use std::fmt;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -59,7 +62,8 @@ pub trait PurgeHook: Send + Sync {
     /// Clears what belongs to this life of this connection.
     ///
     /// # Errors
-    /// Anything; the hook is then pending. The error is not shown or logged: it may hold anything.
+    /// Anything; the hook is then pending. The error is not shown or logged: it may hold anything. A panic is caught, and counts
+    /// as an error.
     async fn purge(
         &self,
         connection: &ConnectionId,
@@ -143,13 +147,12 @@ pub(crate) async fn purge(vault: &Inner, tombstone: &Record) -> Purged {
 async fn run(vault: &Inner, tombstone: &Record, lease: &Lease) -> Purged {
     let mut purged = Purged::default();
     for (name, hook) in &vault.hooks.here {
-        match lease.renewed_during(hook.purge(&tombstone.id, tombstone.incarnation)).await {
-            Ok(()) => purged.done.push(*name),
-            Err(_) => {
-                tracing::warn!(hook = name, "purge hook failed; it is pending");
-                vault.watch.incident(IncidentKind::HookFailed, std::slice::from_ref(&tombstone.id));
-                purged.pending.push(*name);
-            }
+        if lease.renewed_during(succeeds(&**hook, tombstone)).await {
+            purged.done.push(*name);
+        } else {
+            tracing::warn!(hook = name, "purge hook failed; it is pending");
+            vault.watch.incident(IncidentKind::HookFailed, std::slice::from_ref(&tombstone.id));
+            purged.pending.push(*name);
         }
     }
     purged.complete = purged.pending.is_empty();
@@ -169,6 +172,16 @@ async fn run(vault: &Inner, tombstone: &Record, lease: &Lease) -> Purged {
         }
     }
     purged
+}
+
+/// Whether a hook succeeded. One that panics failed: it must not keep the others from running, nor other disconnects waiting.
+async fn succeeds(hook: &dyn PurgeHook, tombstone: &Record) -> bool {
+    let mut purge = pin!(async { hook.purge(&tombstone.id, tombstone.incarnation).await.is_ok() });
+    poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| purge.as_mut().poll(context)));
+        polled.unwrap_or(Poll::Ready(false))
+    })
+    .await
 }
 
 /// The lease of a tombstone's hooks. When it is dropped half-way, it is given back in the background.

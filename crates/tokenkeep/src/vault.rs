@@ -13,7 +13,7 @@ use crate::check::{Readiness, check};
 use crate::checkpoint::{self, Checkpoint, CheckpointKey, CheckpointSink};
 use crate::clock::{Clock, SystemClock};
 use crate::connection::Connection;
-use crate::disconnect::finish_pending;
+use crate::disconnect::{self, Finished, finish_pending};
 use crate::due::DueConnections;
 use crate::erase::TenantErasure;
 use crate::high_water::HighWater;
@@ -21,7 +21,6 @@ use crate::inner::Inner;
 use crate::leak::LeakResponse;
 use crate::observe::{Observer, Operation, Watch};
 use crate::purge::{Hooks, PurgeHook};
-use crate::receipt::Receipt;
 use crate::replacement::ReplacementPolicy;
 use crate::status::ConnectionStatus;
 use crate::uses::Uses;
@@ -324,16 +323,19 @@ impl Vault {
         Ok(TenantErasure::new(Arc::clone(&self.inner), self.tenant_id(tenant)?))
     }
 
-    /// Finishes disconnects that were interrupted or whose hooks failed: scrubs, runs the hooks again, and returns a
-    /// receipt for each. Call it at start and now and then.
+    /// Finishes disconnects that were interrupted or whose hooks failed: scrubs, runs the hooks again, and returns what came of
+    /// each: a receipt, which may again say that hooks are pending, or an error. Call it at start and now and then.
     ///
     /// # Errors
-    /// `StoreUnavailable`; `Tampered` when a record was altered. What was finished before stays so.
+    /// `StoreUnavailable`; `Tampered` when a record can't even be read. If either comes when some were finished, those are
+    /// returned, and the next call comes to the rest. A record that was altered is an error of its own, in
+    /// [`Finished::receipt`].
     ///
     /// # Cancellation
     /// Safe: what is left is finished by the next call.
-    pub async fn finish_disconnects(&self) -> Result<Vec<Receipt>, Error> {
-        self.inner.watch.over(Operation::FinishDisconnects, None, finish_pending(&self.inner)).await
+    pub async fn finish_disconnects(&self) -> Result<Vec<Finished>, Error> {
+        let work = finish_pending(&self.inner);
+        self.inner.watch.over_any(Operation::FinishDisconnects, None, work, disconnect::ended).await
     }
 
     /// The audit trail.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use common::{Fixture, Scripted, TestClock, give, token};
+use common::{Fixture, Scripted, TestClock, finish, give, token};
 use tokenkeep::{ConnectionId, ErrorKind, Incarnation, PurgeHook, Vault};
 use tokenkeep_testkit::fake_token;
 
@@ -99,14 +99,14 @@ async fn they_are_taken_over_from_a_process_that_died() {
     assert!(connection.status().await.unwrap().purge_pending);
     for advance in [0, 59_999] {
         f.clock.advance(advance);
-        let receipts = other.finish_disconnects().await.unwrap();
+        let receipts = finish(&other).await;
         assert!(receipts[0].hooks_elsewhere, "it may still be at work");
         let error = connection.connect(&f.provider, token(&fake_token())).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::PurgePending);
     }
     assert_eq!(hook.runs.load(Ordering::SeqCst), 0);
     f.clock.advance(1);
-    let receipts = other.finish_disconnects().await.unwrap();
+    let receipts = finish(&other).await;
     assert_eq!((receipts[0].hooks_elsewhere, &receipts[0].hooks_done[..]), (false, &["run lists"][..]));
     assert_eq!(hook.runs.load(Ordering::SeqCst), 1);
     connection.connect(&f.provider, token(&fake_token())).await.unwrap();
@@ -123,7 +123,7 @@ async fn a_dropped_call_gives_its_lease_back() {
     assert!(dropped.is_err());
     hook.hangs.store(false, Ordering::SeqCst);
     tokio::time::sleep(Duration::from_millis(20)).await;
-    assert_eq!(other.finish_disconnects().await.unwrap()[0].hooks_done, ["run lists"], "at once");
+    assert_eq!(finish(&other).await[0].hooks_done, ["run lists"], "at once");
 }
 
 #[tokio::test(start_paused = true)]
@@ -138,8 +138,8 @@ async fn a_long_hook_keeps_its_lease() {
         tokio::time::sleep(Duration::from_secs(20)).await;
         f.clock.advance(20_000);
         tokio::time::sleep(Duration::from_millis(1)).await;
-        let finishing = tokio::time::timeout(Duration::from_secs(1), other.finish_disconnects());
-        let receipts = finishing.await.expect("taken from one at work").unwrap();
+        let finishing = tokio::time::timeout(Duration::from_secs(1), finish(&other));
+        let receipts = finishing.await.expect("taken from one at work");
         assert!(receipts[0].hooks_elsewhere, "taken from one at work");
     }
     running.abort();
@@ -157,7 +157,7 @@ async fn a_process_without_hooks_finishes_nobody_elses() {
     let job = Vault::options().clock(Arc::clone(&f.clock)).hooks_elsewhere();
     let job = job.open(Arc::clone(&f.store), f.keys.clone()).await.unwrap();
     for without in [&f.vault, &job] {
-        let finished = without.finish_disconnects().await.unwrap();
+        let finished = finish(without).await;
         let own = without.connection("t", "apify").unwrap();
         for receipt in [&finished[0], &own.disconnect().await.unwrap()] {
             assert!(receipt.hooks_elsewhere && !receipt.hooks_complete(), "{receipt}");
@@ -169,9 +169,9 @@ async fn a_process_without_hooks_finishes_nobody_elses() {
     }
 
     hook.fails.store(false, Ordering::SeqCst);
-    assert!(vault.finish_disconnects().await.unwrap()[0].hooks_complete());
+    assert!(finish(&vault).await[0].hooks_complete());
     assert_eq!(hook.runs.load(Ordering::SeqCst), 1);
-    assert!(f.vault.finish_disconnects().await.unwrap().is_empty());
+    assert!(finish(&f.vault).await.is_empty());
     f.vault.connection("t", "apify").unwrap().connect(&f.provider, token(&fake_token())).await.unwrap();
 }
 
@@ -188,7 +188,7 @@ async fn what_a_job_disconnects_waits_for_the_hooks_of_others() {
     let error = connection.connect(&f.provider, token(&fake_token())).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::PurgePending);
 
-    assert_eq!(vault.finish_disconnects().await.unwrap()[0].hooks_done, ["run lists"]);
+    assert_eq!(finish(&vault).await[0].hooks_done, ["run lists"]);
     assert_eq!(hook.runs.load(Ordering::SeqCst), 1);
     assert!(connection.disconnect().await.unwrap().hooks_complete(), "they ran");
     connection.connect(&f.provider, token(&fake_token())).await.unwrap();
