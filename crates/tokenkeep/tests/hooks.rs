@@ -246,3 +246,44 @@ async fn who_is_overtaken_in_its_hooks_connects_over_nobody() {
     assert_eq!(give(&connection.credential(), &f.provider).await.as_ref(), Ok(&hook.connects));
     assert!(vault.verify().await.unwrap().is_whole());
 }
+
+/// Takes its time, but less than that after which a lease is renewed while a hook runs.
+struct Leisurely(Arc<AtomicU32>);
+
+#[async_trait]
+impl PurgeHook for Leisurely {
+    async fn purge(
+        &self,
+        _: &ConnectionId,
+        _: Incarnation,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_secs(19)).await;
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_hooks_keep_their_lease() {
+    let (f, runs) = (Fixture::new().await, Arc::default());
+    let open = async || {
+        let mut options = Vault::options().clock(Arc::clone(&f.clock));
+        for name in ["one", "two", "three", "four", "five"] {
+            options = options.on_disconnect(name, Leisurely(Arc::clone(&runs)));
+        }
+        options.open(Arc::clone(&f.store), f.keys.clone()).await.unwrap()
+    };
+    let (vault, other) = (open().await, open().await);
+    connected(&f, &vault).await;
+    let connection = vault.connection("t", "apify").unwrap();
+    let running = tokio::spawn(async move { connection.disconnect().await.unwrap() });
+    for second in 1..95 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        f.clock.advance(1_000);
+        let looking = tokio::time::timeout(Duration::from_millis(1), finish(&other));
+        let receipts = looking.await.unwrap_or_else(|_| panic!("taken from one at work, after {second} s"));
+        assert!(receipts[0].hooks_elsewhere, "taken from one at work, after {second} s");
+    }
+    assert_eq!(running.await.unwrap().hooks_done.len(), 5);
+    assert_eq!(runs.load(Ordering::SeqCst), 5);
+}
