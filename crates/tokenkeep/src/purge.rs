@@ -34,8 +34,8 @@ const RENEWAL: Duration = Duration::from_secs(20);
 /// All processes that serve customers must register the same hooks, since the one that runs its hooks finishes the
 /// disconnect for all. So a new hook goes out in two steps: first every process registers it, and only then does any of
 /// them cache what it clears. In between, a process of the older version finishes disconnects without it. A hook that is
-/// removed goes the other way round, and no disconnect may be pending when the last one goes: nobody could finish it. A job that has no hooks itself says
-/// [`hooks_elsewhere`](crate::VaultOptions::hooks_elsewhere).
+/// removed goes the other way round, and no disconnect may be pending when the last one goes: nobody could finish it. A job
+/// that has no hooks itself says [`hooks_elsewhere`](crate::VaultOptions::hooks_elsewhere).
 ///
 /// ```
 /// use tokenkeep::{ConnectionId, Incarnation, PurgeHook, async_trait};

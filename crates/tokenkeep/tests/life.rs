@@ -261,7 +261,11 @@ async fn every_process_that_is_asked_to_disconnect_runs_its_own_hooks() {
     let (f, vault, hook) = with_hook().await;
     let connection = f.vault.connection("t", "apify").unwrap();
     connection.connect(&f.provider, token(&fake_token())).await.unwrap();
-    assert_eq!(connection.disconnect().await.unwrap().hooks_done, [""; 0], "this one has none");
+    assert_eq!(
+        connection.disconnect().await.unwrap().hooks_done,
+        [""; 0],
+        "this one has none, nor says that others have"
+    );
     let receipt = vault.connection("t", "apify").unwrap().disconnect().await.unwrap();
     assert_eq!((receipt.hooks_done.as_slice(), hook.runs.load(Ordering::SeqCst)), (&["run lists"][..], 1));
 }
