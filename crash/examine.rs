@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 
 use tokenkeep::{
-    AuditEntry, ConnectionId, Error, ErrorKind, Finished, Provider as _, Receipt, TokenStore, Use, Vault,
+    AuditEntry, ConnectionId, Error, ErrorKind, FinishedDisconnect, Provider as _, Receipt, TokenStore, Use,
+    Vault,
 };
 
 use crate::ledger::{Expected, Figures, Ledger, State};
@@ -121,7 +122,7 @@ async fn compare(
 
 async fn finish(vault: &Vault) -> Result<u64, String> {
     let finished = vault.finish_disconnects().await.map_err(|error| at("finishing", &error))?;
-    let complete = |one: &Finished| one.receipt.as_ref().is_ok_and(Receipt::hooks_complete);
+    let complete = |one: &FinishedDisconnect| one.receipt.as_ref().is_ok_and(Receipt::hooks_complete);
     if let Some(one) = finished.iter().find(|one| !complete(one)) {
         return Err(format!("not finished: {one}"));
     }

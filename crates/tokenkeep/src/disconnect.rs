@@ -28,7 +28,7 @@ pub(crate) async fn disconnect(vault: &Inner, id: &ConnectionId) -> Result<Recei
 /// What came of one disconnect that was not finished. `Display` prints it for a person to read.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Finished {
+pub struct FinishedDisconnect {
     /// Which connection.
     pub id: ConnectionId,
     /// What its disconnect did; hooks that failed again are pending in it. `Tampered` when its record was altered: its token
@@ -36,7 +36,7 @@ pub struct Finished {
     pub receipt: Result<Receipt, Error>,
 }
 
-impl fmt::Display for Finished {
+impl fmt::Display for FinishedDisconnect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.receipt {
             Ok(receipt) => receipt.fmt(f),
@@ -46,7 +46,7 @@ impl fmt::Display for Finished {
 }
 
 /// Finishes disconnects that were interrupted, or whose hooks failed.
-pub(crate) async fn finish_pending(vault: &Inner) -> Result<Vec<Finished>, Error> {
+pub(crate) async fn finish_pending(vault: &Inner) -> Result<Vec<FinishedDisconnect>, Error> {
     let mut finished = Vec::new();
     match finish_each(vault, &mut finished).await {
         Err(error) if !finished.is_empty() => {
@@ -58,7 +58,7 @@ pub(crate) async fn finish_pending(vault: &Inner) -> Result<Vec<Finished>, Error
     }
 }
 
-async fn finish_each(vault: &Inner, finished: &mut Vec<Finished>) -> Result<(), Error> {
+async fn finish_each(vault: &Inner, finished: &mut Vec<FinishedDisconnect>) -> Result<(), Error> {
     let mut after = None;
     loop {
         let page = vault.store.scan(&Scan::PurgePending, after.as_ref(), PAGE).await?;
@@ -74,13 +74,13 @@ async fn finish_each(vault: &Inner, finished: &mut Vec<Finished>) -> Result<(), 
                 Err(error) if error.is_retryable() => return Err(error),
                 Err(error) => Err(error),
             };
-            finished.push(Finished { id: found.id, receipt });
+            finished.push(FinishedDisconnect { id: found.id, receipt });
         }
     }
 }
 
 /// For the observer: what one of them failed with.
-pub(crate) fn ended(finished: &Result<Vec<Finished>, Error>) -> Ended {
+pub(crate) fn ended(finished: &Result<Vec<FinishedDisconnect>, Error>) -> Ended {
     match finished {
         Ok(finished) => {
             let error = finished.iter().find_map(|finished| finished.receipt.as_ref().err());

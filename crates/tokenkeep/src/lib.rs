@@ -129,7 +129,7 @@ pub use checkpoint::{BadCheckpoint, Checkpoint, CheckpointFile, CheckpointKey, C
 pub use clock::{Clock, SystemClock};
 pub use connect::PreparedChange;
 pub use connection::Connection;
-pub use disconnect::Finished;
+pub use disconnect::FinishedDisconnect;
 pub use due::DueConnections;
 pub use erase::{Erased, TenantErasure};
 pub use export::{AuditCursor, AuditExport};

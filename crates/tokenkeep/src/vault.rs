@@ -13,7 +13,7 @@ use crate::check::{Readiness, check};
 use crate::checkpoint::{self, Checkpoint, CheckpointKey, CheckpointSink};
 use crate::clock::{Clock, SystemClock};
 use crate::connection::Connection;
-use crate::disconnect::{self, Finished, finish_pending};
+use crate::disconnect::{self, FinishedDisconnect, finish_pending};
 use crate::due::DueConnections;
 use crate::erase::TenantErasure;
 use crate::high_water::HighWater;
@@ -329,11 +329,11 @@ impl Vault {
     /// # Errors
     /// `StoreUnavailable`; `Tampered` when a record can't even be read. If either comes when some were finished, those are
     /// returned, and the next call comes to the rest. A record that was altered is an error of its own, in
-    /// [`Finished::receipt`].
+    /// [`FinishedDisconnect::receipt`].
     ///
     /// # Cancellation
     /// Safe: what is left is finished by the next call.
-    pub async fn finish_disconnects(&self) -> Result<Vec<Finished>, Error> {
+    pub async fn finish_disconnects(&self) -> Result<Vec<FinishedDisconnect>, Error> {
         let work = finish_pending(&self.inner);
         self.inner.watch.over_any(Operation::FinishDisconnects, None, work, disconnect::ended).await
     }
