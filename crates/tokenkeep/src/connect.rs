@@ -118,7 +118,7 @@ impl PreparedChange {
                     self.vault.tell_other_tenants(id, others);
                 }
                 if twins.iter().any(|twin| twin.status == Status::Suspected) {
-                    LeakResponse::one(Arc::clone(&self.vault), id.clone()).mark(id).await?;
+                    Box::pin(LeakResponse::one(Arc::clone(&self.vault), id.clone()).mark(id)).await?;
                     return Err(ErrorKind::Suspected.into());
                 }
                 kept.reused = twins.into_iter().map(|twin| twin.id).collect();
