@@ -3,7 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::fs;
 
-use tokenkeep::{AuditEntry, ConnectionId, Error, ErrorKind, Provider as _, TokenStore, Use, Vault};
+use tokenkeep::{
+    AuditEntry, ConnectionId, Error, ErrorKind, FinishedDisconnect, Provider as _, Receipt, TokenStore, Use,
+    Vault,
+};
 
 use crate::ledger::{Expected, Figures, Ledger, State};
 use crate::parts::AcceptsAll;
@@ -118,12 +121,13 @@ async fn compare(
 }
 
 async fn finish(vault: &Vault) -> Result<u64, String> {
-    let receipts = vault.finish_disconnects().await.map_err(|error| at("finishing", &error))?;
-    if let Some(receipt) = receipts.iter().find(|receipt| !receipt.hooks_pending.is_empty()) {
-        return Err(format!("not finished: {receipt}"));
+    let finished = vault.finish_disconnects().await.map_err(|error| at("finishing", &error))?;
+    let complete = |one: &FinishedDisconnect| one.receipt.as_ref().is_ok_and(Receipt::hooks_complete);
+    if let Some(one) = finished.iter().find(|one| !complete(one)) {
+        return Err(format!("not finished: {one}"));
     }
     let left = vault.finish_disconnects().await.map_err(|error| at("finishing", &error))?;
-    if left.is_empty() { Ok(receipts.len() as u64) } else { Err(format!("{} are left", left.len())) }
+    if left.is_empty() { Ok(finished.len() as u64) } else { Err(format!("{} are left", left.len())) }
 }
 
 fn hooks_ran(place: &Place, ledger: &Ledger) -> Result<(), String> {

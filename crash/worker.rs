@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokenkeep::{ApiToken, Error, ErrorKind, Provider as _, Use, Vault};
+use tokenkeep::{ApiToken, Error, ErrorKind, FinishedDisconnect, Provider as _, Use, Vault};
 use tokenkeep_testkit::fake_token;
 
 use crate::line::{Act, Line};
@@ -172,7 +172,9 @@ impl Worker {
     async fn keep_house(self: Arc<Self>) {
         loop {
             tokio::time::sleep(Duration::from_millis(40)).await;
-            let finished = self.vault.finish_disconnects().await.map(drop);
+            let each =
+                |all: Vec<FinishedDisconnect>| all.into_iter().try_for_each(|one| one.receipt.map(drop));
+            let finished = self.vault.finish_disconnects().await.and_then(each);
             let checkpointed = self.vault.checkpoint().await.map(drop);
             for (what, done) in [("finishing", finished), ("checkpoint", checkpointed)] {
                 match done {

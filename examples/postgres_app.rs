@@ -293,7 +293,11 @@ async fn chores(vault: Vault) {
     loop {
         minutes.tick().await;
         let done = async {
-            let _receipts = vault.finish_disconnects().await?;
+            for finished in vault.finish_disconnects().await? {
+                if let Err(error) = finished.receipt {
+                    eprintln!("   (log) a disconnect can't be finished: {}", error.report());
+                }
+            }
             vault.flush().await
         };
         if let Err(error) = done.await {

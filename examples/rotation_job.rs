@@ -31,8 +31,8 @@ enum Mail {
 /// Writes to the customers whose token is to be replaced, once when it is due and once when it is overdue, and finishes what an
 /// interrupted disconnect left. An application keeps `reminded` in its database.
 async fn rotation_job(vault: &Vault, reminded: &mut Reminded) -> Result<usize> {
-    for receipt in vault.finish_disconnects().await? {
-        println!("   {receipt}");
+    for finished in vault.finish_disconnects().await? {
+        println!("   {finished}");
     }
     let mut sent = 0;
     for (mail, mut connections) in [(Mail::ReplaceSoon, vault.due()), (Mail::ReplaceNow, vault.overdue())] {
@@ -74,6 +74,7 @@ async fn run() -> Result<()> {
     let keys = LocalKeyring::create(folder.path().join("keys/keyring"))?;
     let store = SqliteStore::open(folder.path().join("db/tokenkeep.sqlite")).await?;
     let calendar = Calendar::default();
+    // Hooks there are none here. A job of an application whose other processes register some says `hooks_elsewhere()`.
     let options = Vault::options().replace_every(90).replace_warning(14).clock(calendar.clone());
     let vault = options.open(store, keys).await?;
     let accounts = Accounts::start().await?;

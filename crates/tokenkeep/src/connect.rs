@@ -15,6 +15,9 @@ use crate::observe::Operation;
 use crate::purge::purge;
 use crate::reuse::Holders;
 
+/// How often the hooks of a former connection are run when others connect and disconnect meanwhile.
+const TRIES: usize = 4;
+
 /// A token that its provider accepted, sealed and ready to be committed. Nothing has changed anywhere yet.
 #[derive(Debug)]
 #[must_use = "nothing is kept until it is committed"]
@@ -115,7 +118,7 @@ impl PreparedChange {
                     self.vault.tell_other_tenants(id, others);
                 }
                 if twins.iter().any(|twin| twin.status == Status::Suspected) {
-                    LeakResponse::one(Arc::clone(&self.vault), id.clone()).mark(id).await?;
+                    Box::pin(LeakResponse::one(Arc::clone(&self.vault), id.clone()).mark(id)).await?;
                     return Err(ErrorKind::Suspected.into());
                 }
                 kept.reused = twins.into_iter().map(|twin| twin.id).collect();
@@ -138,17 +141,7 @@ pub(crate) async fn prepare_connect(
     provider: &dyn Provider,
     token: &Arc<ApiToken>,
 ) -> Result<PreparedChange, Error> {
-    let mut before = vault.load(id).await?;
-    if before.as_ref().is_some_and(|record| record.status != Status::Disconnected) {
-        return Err(ErrorKind::AlreadyConnected.into());
-    }
-    if let Some(tombstone) = before.as_ref().filter(|record| record.purge == Purge::Pending) {
-        // What was cached belongs to the former connection, perhaps of another account: it must not be found here.
-        if !purge(vault, tombstone).await.pending.is_empty() {
-            return Err(ErrorKind::PurgePending.into());
-        }
-        before = vault.load(id).await?;
-    }
+    let before = vacant(vault, id).await?;
     let account = check(provider, token).await?;
     let spec = provider.spec();
     let place = TokenPlace {
@@ -182,6 +175,25 @@ pub(crate) async fn prepare_connect(
     };
     let change = vault.change(before.as_ref(), record, Action::Connected);
     Ok(PreparedChange { vault: Arc::clone(vault), change, account, reused, told })
+}
+
+/// What a connection is put in the place of: nothing, or a tombstone whose hooks ran.
+async fn vacant(vault: &Inner, id: &ConnectionId) -> Result<Option<Record>, Error> {
+    for _ in 0..TRIES {
+        let Some(tombstone) = vault.load(id).await? else { return Ok(None) };
+        if tombstone.status != Status::Disconnected {
+            return Err(ErrorKind::AlreadyConnected.into());
+        }
+        if tombstone.purge != Purge::Pending {
+            return Ok(Some(tombstone));
+        }
+        // What was cached belongs to the former connection, perhaps of another account: it must not be found here.
+        if !purge(vault, &tombstone).await.complete {
+            return Err(ErrorKind::PurgePending.into());
+        }
+        // Another look: while the hooks ran, another process may have finished them, and connected.
+    }
+    Err(ErrorKind::PurgePending.into())
 }
 
 /// Where else the token is held, as of now, and whether the operator was told of another tenant. One that may have leaked

@@ -44,7 +44,7 @@ impl Connection {
     /// # Errors
     /// `AlreadyConnected` when it holds a token (use [`replace`](Self::replace)); `Suspected` for a token that may have leaked
     /// from another connection of this tenant; `PurgePending` when a hook of the former
-    /// connection still fails; what the provider answered (`TokenRefused`, `ScopeTooSmall`, `RateLimited`, `ProviderUnavailable`, `ProviderMisbehaved`); `Conflict` when
+    /// connection still fails, or another process must run it; what the provider answered (`TokenRefused`, `ScopeTooSmall`, `RateLimited`, `ProviderUnavailable`, `ProviderMisbehaved`); `Conflict` when
     /// someone else connected it meanwhile; and what the database and the keys may fail with. Nothing is kept then.
     ///
     /// # Cancellation

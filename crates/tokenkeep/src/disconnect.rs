@@ -1,9 +1,12 @@
 //! Disconnecting: the token goes first, everything else after.
 
+use std::fmt;
+
 use tokenkeep_core::{ConnectionId, Error, ErrorKind};
 use tokenkeep_store::{Action, Purge, Record, Scan, Scrub, Status, Timestamp};
 
 use crate::inner::Inner;
+use crate::observe::Ended;
 use crate::purge::purge;
 use crate::receipt::{Backups, Receipt};
 
@@ -22,19 +25,68 @@ pub(crate) async fn disconnect(vault: &Inner, id: &ConnectionId) -> Result<Recei
     Ok(finish(vault, &tombstone).await)
 }
 
+/// What came of one disconnect that was not finished. `Display` prints it for a person to read.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct FinishedDisconnect {
+    /// Which connection.
+    pub id: ConnectionId,
+    /// What its disconnect did; hooks that failed again are pending in it. `Tampered` when its record was altered: its token
+    /// is not used any more, but an operator must see to it. The others are finished all the same.
+    pub receipt: Result<Receipt, Error>,
+}
+
+impl fmt::Display for FinishedDisconnect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.receipt {
+            Ok(receipt) => receipt.fmt(f),
+            Err(error) => write!(f, "The disconnect of {} can't be finished: {error}", self.id),
+        }
+    }
+}
+
 /// Finishes disconnects that were interrupted, or whose hooks failed.
-pub(crate) async fn finish_pending(vault: &Inner) -> Result<Vec<Receipt>, Error> {
-    let (mut receipts, mut after) = (Vec::new(), None);
+pub(crate) async fn finish_pending(vault: &Inner) -> Result<Vec<FinishedDisconnect>, Error> {
+    let mut finished = Vec::new();
+    match finish_each(vault, &mut finished).await {
+        Err(error) if !finished.is_empty() => {
+            // The receipts must not be lost. The next call comes to the rest, or fails with it.
+            tracing::warn!(error = %error.report(), "not all interrupted disconnects were read");
+            Ok(finished)
+        }
+        done => done.map(|()| finished),
+    }
+}
+
+async fn finish_each(vault: &Inner, finished: &mut Vec<FinishedDisconnect>) -> Result<(), Error> {
+    let mut after = None;
     loop {
         let page = vault.store.scan(&Scan::PurgePending, after.as_ref(), PAGE).await?;
-        let Some(last) = page.last() else { return Ok(receipts) };
+        let Some(last) = page.last() else { return Ok(()) };
         after = Some(last.id.clone());
-        for found in &page {
-            let tombstone = vault.load(&found.id).await?;
-            if let Some(tombstone) = tombstone.filter(|record| record.purge == Purge::Pending) {
-                receipts.push(finish(vault, &tombstone).await);
-            }
+        for found in page {
+            let receipt = match vault.load(&found.id).await {
+                Ok(Some(tombstone)) if tombstone.purge == Purge::Pending => {
+                    Ok(finish(vault, &tombstone).await)
+                }
+                Ok(_) => continue,
+                // It would be the same with the others.
+                Err(error) if error.is_retryable() => return Err(error),
+                Err(error) => Err(error),
+            };
+            finished.push(FinishedDisconnect { id: found.id, receipt });
         }
+    }
+}
+
+/// For the observer: what one of them failed with.
+pub(crate) fn ended(finished: &Result<Vec<FinishedDisconnect>, Error>) -> Ended {
+    match finished {
+        Ok(finished) => {
+            let error = finished.iter().find_map(|finished| finished.receipt.as_ref().err());
+            error.map_or(Ended::Done, |error| Ended::Failed(error.kind()))
+        }
+        Err(error) => Ended::Failed(error.kind()),
     }
 }
 
@@ -64,7 +116,7 @@ async fn remove(vault: &Inner, id: &ConnectionId) -> Result<Record, Error> {
         if before.status == Status::Disconnected {
             return Ok(before);
         }
-        let purge = if vault.hooks.0.is_empty() { Purge::Done } else { Purge::Pending };
+        let purge = vault.hooks.due();
         let now = vault.now();
         let after = Record {
             status: Status::Disconnected,

@@ -64,8 +64,8 @@
 //! ```
 //! # async fn example(vault: tokenkeep::Vault) -> Result<(), tokenkeep::Error> {
 //! // At start, and now and then:
-//! for receipt in vault.finish_disconnects().await? {
-//!     println!("{receipt}");
+//! for finished in vault.finish_disconnects().await? {
+//!     println!("{finished}"); // a receipt, or why there is none
 //! }
 //! # Ok(()) }
 //! ```
@@ -129,6 +129,7 @@ pub use checkpoint::{BadCheckpoint, Checkpoint, CheckpointFile, CheckpointKey, C
 pub use clock::{Clock, SystemClock};
 pub use connect::PreparedChange;
 pub use connection::Connection;
+pub use disconnect::FinishedDisconnect;
 pub use due::DueConnections;
 pub use erase::{Erased, TenantErasure};
 pub use export::{AuditCursor, AuditExport};

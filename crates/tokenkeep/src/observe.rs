@@ -157,7 +157,7 @@ named! {
         /// [`Connection::disconnect`](crate::Connection::disconnect), also as a part of
         /// [`Vault::erase_tenant`](crate::Vault::erase_tenant).
         Disconnect = "disconnect",
-        /// [`Vault::finish_disconnects`](crate::Vault::finish_disconnects).
+        /// [`Vault::finish_disconnects`](crate::Vault::finish_disconnects): it failed with what one of them failed with.
         FinishDisconnects = "finish-disconnects",
         /// [`Vault::connections`](crate::Vault::connections), or a page of [`DueConnections`](crate::DueConnections) or of
         /// [`TenantErasure`](crate::TenantErasure).
@@ -198,7 +198,7 @@ named! {
         Cleared = "cleared",
         /// One token is held for more than one tenant. For the operator alone: no tenant may learn of another.
         ReusedAcrossTenants = "reused-across-tenants",
-        /// A hook of a disconnect failed; it runs again.
+        /// A hook of a disconnect failed, or panicked; it runs again.
         HookFailed = "hook-failed",
     }
 }

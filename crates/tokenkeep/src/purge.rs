@@ -1,8 +1,11 @@
 //! What clears the application's own data after a disconnect, one process at a time.
 
 use std::fmt;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -27,6 +30,12 @@ const RENEWAL: Duration = Duration::from_secs(20);
 /// should bound its own time. When it fails, nothing comes back: the receipt says that it is pending,
 /// [`Vault::finish_disconnects`](crate::Vault::finish_disconnects) runs it again, and until it succeeds the connection can't
 /// be connected anew.
+///
+/// All processes that serve customers must register the same hooks, since the one that runs its hooks finishes the
+/// disconnect for all. So a new hook goes out in two steps: first every process registers it, and only then does any of
+/// them cache what it clears. In between, a process of the older version finishes disconnects without it. A hook that is
+/// removed goes the other way round, and no disconnect may be pending when the last one goes: nobody could finish it. A job
+/// that has no hooks itself says [`hooks_elsewhere`](crate::VaultOptions::hooks_elsewhere).
 ///
 /// ```
 /// use tokenkeep::{ConnectionId, Incarnation, PurgeHook, async_trait};
@@ -53,7 +62,8 @@ pub trait PurgeHook: Send + Sync {
     /// Clears what belongs to this life of this connection.
     ///
     /// # Errors
-    /// Anything; the hook is then pending. The error is not shown or logged: it may hold anything.
+    /// Anything; the hook is then pending. The error is not shown or logged: it may hold anything. A panic is caught, and counts
+    /// as an error.
     async fn purge(
         &self,
         connection: &ConnectionId,
@@ -74,17 +84,31 @@ impl<T: PurgeHook + ?Sized> PurgeHook for Arc<T> {
 
 /// The hooks of a vault, by name.
 #[derive(Default)]
-pub(crate) struct Hooks(pub(crate) Vec<(&'static str, Arc<dyn PurgeHook>)>);
+pub(crate) struct Hooks {
+    here: Vec<(&'static str, Arc<dyn PurgeHook>)>,
+    /// Other processes register them, and this one has none.
+    pub(crate) elsewhere: bool,
+}
 
 impl Hooks {
     pub(crate) fn add(&mut self, name: &'static str, hook: Arc<dyn PurgeHook>) {
-        self.0.push((name, hook));
+        self.here.push((name, hook));
+    }
+
+    /// Whether hooks are registered, and said to be elsewhere.
+    pub(crate) fn contradict(&self) -> bool {
+        self.elsewhere && !self.here.is_empty()
+    }
+
+    /// What a new tombstone says: that hooks must run, if anybody is known to have some.
+    pub(crate) fn due(&self) -> Purge {
+        if self.here.is_empty() && !self.elsewhere { Purge::Done } else { Purge::Pending }
     }
 }
 
 impl fmt::Debug for Hooks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+        f.debug_list().entries(self.here.iter().map(|(name, _)| name)).finish()
     }
 }
 
@@ -93,13 +117,20 @@ impl fmt::Debug for Hooks {
 pub(crate) struct Purged {
     pub(crate) done: Vec<&'static str>,
     pub(crate) pending: Vec<&'static str>,
-    /// Another process runs them now.
+    /// They are left to another process: it runs them now, or this one has none.
     pub(crate) elsewhere: bool,
+    /// Nothing is left to run, by anybody.
+    pub(crate) complete: bool,
 }
 
 /// Runs all hooks, also those that ran before: another process may have cached something too.
 pub(crate) async fn purge(vault: &Inner, tombstone: &Record) -> Purged {
-    let names = || vault.hooks.0.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+    if vault.hooks.here.is_empty() {
+        // Who left them pending has some.
+        let elsewhere = tombstone.purge == Purge::Pending;
+        return Purged { elsewhere, complete: !elsewhere, ..Purged::default() };
+    }
+    let names = || vault.hooks.here.iter().map(|(name, _)| *name).collect::<Vec<_>>();
     let lease = match Lease::take(vault, &tombstone.id).await {
         Ok(Some(lease)) => lease,
         Ok(None) => return Purged { pending: names(), elsewhere: true, ..Purged::default() },
@@ -115,17 +146,17 @@ pub(crate) async fn purge(vault: &Inner, tombstone: &Record) -> Purged {
 
 async fn run(vault: &Inner, tombstone: &Record, lease: &Lease) -> Purged {
     let mut purged = Purged::default();
-    for (name, hook) in &vault.hooks.0 {
-        match lease.renewed_during(hook.purge(&tombstone.id, tombstone.incarnation)).await {
-            Ok(()) => purged.done.push(*name),
-            Err(_) => {
-                tracing::warn!(hook = name, "purge hook failed; it is pending");
-                vault.watch.incident(IncidentKind::HookFailed, std::slice::from_ref(&tombstone.id));
-                purged.pending.push(*name);
-            }
+    for (name, hook) in &vault.hooks.here {
+        if lease.renewed_during(succeeds(&**hook, tombstone)).await {
+            purged.done.push(*name);
+        } else {
+            tracing::warn!(hook = name, "purge hook failed; it is pending");
+            vault.watch.incident(IncidentKind::HookFailed, std::slice::from_ref(&tombstone.id));
+            purged.pending.push(*name);
         }
     }
-    if purged.pending.is_empty() && tombstone.purge == Purge::Pending {
+    purged.complete = purged.pending.is_empty();
+    if purged.complete && tombstone.purge == Purge::Pending {
         let after = Record { purge: Purge::Done, ..tombstone.clone() };
         let change = vault.change(Some(tombstone), after, Action::Purged);
         match vault.commit(std::slice::from_ref(&change)).await {
@@ -136,10 +167,21 @@ async fn run(vault: &Inner, tombstone: &Record, lease: &Lease) -> Purged {
             Err(error) => {
                 tracing::warn!(error = %error.report(), "purge not noted; the hooks will run again");
                 purged.pending.append(&mut purged.done);
+                purged.complete = false;
             }
         }
     }
     purged
+}
+
+/// Whether a hook succeeded. One that panics failed: it must not keep the others from running, nor other disconnects waiting.
+async fn succeeds(hook: &dyn PurgeHook, tombstone: &Record) -> bool {
+    let mut purge = pin!(async { hook.purge(&tombstone.id, tombstone.incarnation).await.is_ok() });
+    poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| purge.as_mut().poll(context)));
+        polled.unwrap_or(Poll::Ready(false))
+    })
+    .await
 }
 
 /// The lease of a tombstone's hooks. When it is dropped half-way, it is given back in the background.

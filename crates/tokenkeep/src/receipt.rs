@@ -30,10 +30,19 @@ pub struct Receipt {
     pub hooks_done: Vec<&'static str>,
     /// The application's hooks that failed. [`Vault::finish_disconnects`](crate::Vault::finish_disconnects) runs them again.
     pub hooks_pending: Vec<&'static str>,
-    /// Whether they are pending because another process runs them at this moment.
+    /// Whether hooks are pending because they are left to another process: it runs them at this moment, or this process has
+    /// none registered, and nothing is named in [`hooks_pending`](Self::hooks_pending).
     pub hooks_elsewhere: bool,
     /// What older backups still hold.
     pub backups: Backups,
+}
+
+impl Receipt {
+    /// Whether no hook is pending, here or in another process.
+    #[must_use]
+    pub fn hooks_complete(&self) -> bool {
+        self.hooks_pending.is_empty() && !self.hooks_elsewhere
+    }
 }
 
 impl fmt::Display for Receipt {
@@ -47,6 +56,9 @@ impl fmt::Display for Receipt {
         };
         writeln!(f, "  database files  {scrub}")?;
         let hooks = match (self.hooks_done.as_slice(), self.hooks_pending.as_slice()) {
+            ([], []) if self.hooks_elsewhere => {
+                "pending: a process that registers hooks must run them".to_owned()
+            }
             ([], []) => "none registered".to_owned(),
             (done, []) => format!("done: {}", done.join(", ")),
             (_, pending) if self.hooks_elsewhere => {

@@ -13,7 +13,7 @@ use crate::check::{Readiness, check};
 use crate::checkpoint::{self, Checkpoint, CheckpointKey, CheckpointSink};
 use crate::clock::{Clock, SystemClock};
 use crate::connection::Connection;
-use crate::disconnect::finish_pending;
+use crate::disconnect::{self, FinishedDisconnect, finish_pending};
 use crate::due::DueConnections;
 use crate::erase::TenantErasure;
 use crate::high_water::HighWater;
@@ -21,7 +21,6 @@ use crate::inner::Inner;
 use crate::leak::LeakResponse;
 use crate::observe::{Observer, Operation, Watch};
 use crate::purge::{Hooks, PurgeHook};
-use crate::receipt::Receipt;
 use crate::replacement::ReplacementPolicy;
 use crate::status::ConnectionStatus;
 use crate::uses::Uses;
@@ -58,9 +57,19 @@ impl VaultOptions {
     }
 
     /// Clears something that the application cached, whenever a connection is disconnected. The name is shown in the
-    /// receipt.
+    /// receipt. All processes that serve customers must register the same hooks: [`PurgeHook`] says why, and how a new one is
+    /// rolled out.
     pub fn on_disconnect(mut self, name: &'static str, hook: impl PurgeHook + 'static) -> Self {
         self.hooks.add(name, Arc::new(hook));
+        self
+    }
+
+    /// Says that other processes register this vault's hooks, and this one, a job, has none: what it disconnects waits for one
+    /// of them, which runs the hooks in [`Vault::finish_disconnects`], and is not connected anew before. Without this, a
+    /// process that has no hooks takes it that nobody has any: the connections that it disconnects count as finished. Hooks
+    /// that another process left pending it leaves alone either way.
+    pub fn hooks_elsewhere(mut self) -> Self {
+        self.hooks.elsewhere = true;
         self
     }
 
@@ -143,6 +152,11 @@ impl VaultOptions {
         keys: impl KeyProvider + 'static,
     ) -> Result<Vault, Error> {
         let replacement = ReplacementPolicy::new(self.replace_every, self.replace_warning)?;
+        if self.hooks.contradict() {
+            return Err(Error::new(ErrorKind::Misuse).because(
+                "hooks are registered here, and said to be elsewhere; a process that has hooks runs them",
+            ));
+        }
         if !self.keys_beside_database && beside(store.database_file(), keys.key_file()) {
             return Err(Error::new(ErrorKind::KeysInsecure)
                 .because("the key file lies in the database's folder, or the other way round; keep them in separate folders"));
@@ -309,16 +323,19 @@ impl Vault {
         Ok(TenantErasure::new(Arc::clone(&self.inner), self.tenant_id(tenant)?))
     }
 
-    /// Finishes disconnects that were interrupted or whose hooks failed: scrubs, runs the hooks again, and returns a
-    /// receipt for each. Call it at start and now and then.
+    /// Finishes disconnects that were interrupted or whose hooks failed: scrubs, runs the hooks again, and returns what came of
+    /// each: a receipt, which may again say that hooks are pending, or an error. Call it at start and now and then.
     ///
     /// # Errors
-    /// `StoreUnavailable`; `Tampered` when a record was altered. What was finished before stays so.
+    /// `StoreUnavailable`; `Tampered` when a record can't even be read. If either comes when some were finished, those are
+    /// returned, and the next call comes to the rest. A record that was altered is an error of its own, in
+    /// [`FinishedDisconnect::receipt`].
     ///
     /// # Cancellation
     /// Safe: what is left is finished by the next call.
-    pub async fn finish_disconnects(&self) -> Result<Vec<Receipt>, Error> {
-        self.inner.watch.over(Operation::FinishDisconnects, None, finish_pending(&self.inner)).await
+    pub async fn finish_disconnects(&self) -> Result<Vec<FinishedDisconnect>, Error> {
+        let work = finish_pending(&self.inner);
+        self.inner.watch.over_any(Operation::FinishDisconnects, None, work, disconnect::ended).await
     }
 
     /// The audit trail.

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokenkeep::{
     Account, ApiToken, AuditChain, AuditEntry, AuditHead, Change, Checkpoint, CheckpointSink, Clock,
     ConnectionId, Credential, Error, ErrorKind, LocalKeyring, MemoryStore, Origin, Provider, ProviderSpec,
-    Scrub, Timestamp, TokenStore, Use, Vault,
+    Receipt, Scrub, Timestamp, TokenStore, Use, Vault,
 };
 use tokenkeep_core::KekId;
 use tokenkeep_store::{PurgeLease, Record, Scan, StoredCheckpoint, TokenSet, VaultRecord};
@@ -118,6 +118,12 @@ pub(crate) fn token(text: &str) -> ApiToken {
 pub(crate) async fn give(credential: &Credential, provider: &Scripted) -> Result<String, ErrorKind> {
     let issued = credential.issue(Use::at(provider.spec())).await.map_err(|error| error.kind())?;
     Ok(issued.token.expose_secret().to_owned())
+}
+
+/// The receipts of interrupted disconnects, none of which was altered.
+pub(crate) async fn finish(vault: &Vault) -> Vec<Receipt> {
+    let finished = vault.finish_disconnects().await.unwrap();
+    finished.into_iter().map(|finished| finished.receipt.unwrap()).collect()
 }
 
 /// A store whose next commit fails, as one does when the database is gone for a moment, or whose next read is slow to
