@@ -151,8 +151,8 @@ pub trait TokenStore: Send + Sync + fmt::Debug {
     /// As said at the trait.
     async fn record(&self, id: &ConnectionId) -> Result<Option<Record>, Error>;
 
-    /// Up to `limit` records in ascending order of tenant and name (by bytes), from behind `after`. What changes
-    /// meanwhile may or may not be seen; what doesn't is seen exactly once.
+    /// Up to `limit` records in ascending order of tenant and name (by bytes), from behind `after`; fewer only at the end.
+    /// What changes meanwhile may or may not be seen; what doesn't is seen exactly once.
     ///
     /// # Errors
     /// As said at the trait.

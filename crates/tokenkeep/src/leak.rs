@@ -152,11 +152,11 @@ impl LeakResponse {
             match &self.from {
                 From::Done => return Ok(None),
                 From::One(id) => {
-                    let work = self.mark_first(id);
-                    let (marked, twins) = watch.over(Operation::SuspectLeak, Some(id), work).await?;
-                    self.marked.push_back(marked);
+                    let work = self.mark_with_twins(id);
+                    let (marked, page, scan) = watch.over(Operation::SuspectLeak, Some(id), work).await?;
                     self.first = Some(id.clone());
-                    self.from = twins.map_or(From::Done, From::Many);
+                    self.marked = marked;
+                    self.from = self.go_on(&page, scan);
                 }
                 From::Many(scan) => {
                     let work = async {
@@ -164,11 +164,9 @@ impl LeakResponse {
                         Ok((self.mark_page(&page).await?, page))
                     };
                     let (marked, page) = watch.over(Operation::SuspectLeak, None, work).await?;
-                    match page.last() {
-                        Some(last) => self.after = Some(last.id.clone()),
-                        None => self.from = From::Done,
-                    }
                     self.marked = marked;
+                    let scan = scan.clone();
+                    self.from = self.go_on(&page, scan);
                 }
             }
         }
@@ -233,14 +231,34 @@ impl LeakResponse {
         Ok(marked)
     }
 
-    /// One; and where all of its tenant's are found that hold the same token.
-    async fn mark_first(&self, id: &ConnectionId) -> Result<(SuspectedToken, Option<Scan>), Error> {
-        let marked = self.mark(id).await?.ok_or(ErrorKind::NotConnected)?;
-        let sealed = self.vault.load(id).await?.and_then(|record| record.sealed);
-        let Some(of) = sealed.map(|sealed| sealed.fingerprint) else { return Ok((marked, None)) };
+    /// What comes behind this page.
+    fn go_on(&mut self, page: &[Record], scan: Scan) -> From {
+        match page.last() {
+            Some(last) if page.len() >= PAGE as usize => {
+                self.after = Some(last.id.clone());
+                From::Many(scan)
+            }
+            _ => From::Done,
+        }
+    }
+
+    /// One, and the first page of its tenant's that hold the same token, which it is on itself.
+    async fn mark_with_twins(
+        &self,
+        id: &ConnectionId,
+    ) -> Result<(VecDeque<SuspectedToken>, Vec<Record>, Scan), Error> {
+        let mut marked = VecDeque::from([self.mark(id).await?.ok_or(ErrorKind::NotConnected)?]);
+        let Some(sealed) = self.vault.load(id).await?.and_then(|record| record.sealed) else {
+            return Ok((marked, Vec::new(), Scan::Tenant(id.tenant().clone())));
+        };
+        let of = sealed.fingerprint;
         let others = self.vault.holders(id, &of).await?.others;
         self.vault.tell_other_tenants(id, others);
-        Ok((marked, Some(Scan::Fingerprint { of, tenant: Some(id.tenant().clone()) })))
+        let scan = Scan::Fingerprint { of, tenant: Some(id.tenant().clone()) };
+        let page = self.vault.store.scan(&scan, self.after.as_ref(), PAGE).await?;
+        let twins: Vec<Record> = page.iter().filter(|record| record.id != *id).cloned().collect();
+        marked.extend(self.mark_page(&twins).await?);
+        Ok((marked, page, scan))
     }
 
     /// One; `None` when it holds no token that is meant.
