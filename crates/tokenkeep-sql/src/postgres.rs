@@ -24,7 +24,7 @@ use tokenkeep_store::{
 
 use failure::failure;
 use lease::{Lease, in_time};
-use queries::{AUDIT_ENTRIES, AUDIT_HEADS, CHECKPOINT, RECORD, VAULT};
+use queries::{AUDIT_ENTRIES, AUDIT_HEADS, CHECKPOINT, VAULT};
 
 pub use schema::PostgresMigration;
 
@@ -188,8 +188,7 @@ impl TokenStore for PostgresStore {
     }
 
     async fn record(&self, id: &ConnectionId) -> Result<Option<Record>, Error> {
-        let query = sqlx::query(RECORD).bind(id.tenant().as_str()).bind(id.name().as_str());
-        self.rows(query).await?.first().map(queries::record).transpose()
+        self.rows(queries::of(id)).await?.first().map(queries::record).transpose()
     }
 
     async fn scan(
@@ -201,8 +200,7 @@ impl TokenStore for PostgresStore {
         let Some(query) = queries::scan(scan, after, limit)? else {
             return Ok(Vec::new());
         };
-        let rows = self.rows(query).await?;
-        rows.iter().take_while(|row| queries::belongs(scan, row)).map(queries::record).collect()
+        queries::page(scan, &self.rows(query).await?)
     }
 
     async fn tokens_set(
@@ -219,15 +217,50 @@ impl TokenStore for PostgresStore {
         in_time(purge::lease(&self.pool, id, lease)).await
     }
 
+    async fn record_and_scan(
+        &self,
+        id: &ConnectionId,
+        scan: &Scan,
+        limit: u32,
+    ) -> Result<(Option<Record>, Vec<Record>), Error> {
+        in_time(async {
+            let mut lease = Lease::of(&self.pool).await?;
+            let row = queries::of(id).fetch_optional(&mut *lease).await.map_err(failure)?;
+            let page = first_page(&mut lease, scan, limit).await?;
+            lease.done();
+            Ok((row.as_ref().map(queries::record).transpose()?, page))
+        })
+        .await
+    }
+
     async fn commit(&self, changes: &[Change], chain: &AuditChain) -> Result<(), Error> {
         in_time(async {
             let mut lease = Lease::of(&self.pool).await?;
-            let begin = if commit::seals(changes) { commit::BEGIN_SEALING } else { commit::BEGIN };
-            let mut transaction = lease.begin_with(begin).await.map_err(failure)?;
-            let made = commit::apply(&mut transaction, changes, chain).await;
-            let made = Lease::end(transaction, made).await?;
+            let made = commit::on(&mut lease, changes, chain).await?;
             lease.done();
             made
+        })
+        .await
+    }
+
+    async fn commit_and_scan(
+        &self,
+        changes: &[Change],
+        chain: &AuditChain,
+        scan: &Scan,
+        limit: u32,
+    ) -> Result<Result<Vec<Record>, Error>, Error> {
+        in_time(async {
+            let mut lease = Lease::of(&self.pool).await?;
+            let page = match commit::on(&mut lease, changes, chain).await? {
+                Ok(()) => Ok(first_page(&mut lease, scan, limit).await),
+                Err(refused) => Err(refused),
+            };
+            // A scan that failed leaves a connection that may be of no use any more.
+            if !matches!(page, Ok(Err(_))) {
+                lease.done();
+            }
+            page
         })
         .await
     }
@@ -250,6 +283,14 @@ impl TokenStore for PostgresStore {
         // The write-ahead log, dead row versions and replicas keep the bytes for as long as they please.
         Ok(Scrub::Impossible)
     }
+}
+
+/// The first page of a scan, on a connection that is at hand.
+async fn first_page(db: &mut PgConnection, scan: &Scan, limit: u32) -> Result<Vec<Record>, Error> {
+    let Some(query) = queries::scan(scan, None, limit)? else {
+        return Ok(Vec::new());
+    };
+    queries::page(scan, &query.fetch_all(db).await.map_err(failure)?)
 }
 
 impl fmt::Debug for PostgresStore {

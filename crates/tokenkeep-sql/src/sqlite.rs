@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
-use sqlx::{Sqlite, Transaction};
+use sqlx::{Connection as _, Sqlite, Transaction};
 use tokenkeep_core::{ConnectionId, Error, KekId};
 use tokenkeep_store::{
     AuditChain, AuditEntry, AuditHead, Change, PurgeLease, Record, SHARDS, Scan, Scrub, StoredCheckpoint,
@@ -22,7 +22,7 @@ use tokenkeep_store::{
 };
 
 use failure::failure;
-use rows::{AUDIT_ENTRIES, AUDIT_HEADS, CHECKPOINT, VAULT, select_records};
+use rows::{AUDIT_ENTRIES, AUDIT_HEADS, CHECKPOINT, VAULT};
 
 /// A vault's database in one SQLite file. Cheap to clone; clones share their connections.
 ///
@@ -91,10 +91,7 @@ impl TokenStore for SqliteStore {
     }
 
     async fn record(&self, id: &ConnectionId) -> Result<Option<Record>, Error> {
-        let query = sqlx::query(select_records!("WHERE c.tenant = $1 AND c.name = $2"))
-            .bind(id.tenant().as_str())
-            .bind(id.name().as_str());
-        let row = query.fetch_optional(&self.readers).await.map_err(failure)?;
+        let row = rows::of(id).fetch_optional(&self.readers).await.map_err(failure)?;
         row.as_ref().map(rows::record).transpose()
     }
 
@@ -104,11 +101,7 @@ impl TokenStore for SqliteStore {
         after: Option<&ConnectionId>,
         limit: u32,
     ) -> Result<Vec<Record>, Error> {
-        let Some(query) = rows::scan(scan, after, limit)? else {
-            return Ok(Vec::new());
-        };
-        let rows = query.fetch_all(&self.readers).await.map_err(failure)?;
-        rows.iter().map(rows::record).collect()
+        page(&self.readers, scan, after, limit).await
     }
 
     async fn tokens_set(
@@ -122,11 +115,37 @@ impl TokenStore for SqliteStore {
         rows.iter().map(rows::record).collect()
     }
 
+    async fn record_and_scan(
+        &self,
+        id: &ConnectionId,
+        scan: &Scan,
+        limit: u32,
+    ) -> Result<(Option<Record>, Vec<Record>), Error> {
+        let mut reader = self.readers.acquire().await.map_err(failure)?;
+        let row = rows::of(id).fetch_optional(&mut *reader).await.map_err(failure)?;
+        let record = row.as_ref().map(rows::record).transpose()?;
+        Ok((record, page(&mut *reader, scan, None, limit).await?))
+    }
+
     async fn commit(&self, changes: &[Change], chain: &AuditChain) -> Result<(), Error> {
         let mut transaction = self.begin().await?;
         // What is dropped before its commit is rolled back by sqlx, on error and on cancellation.
         commit::apply(&mut transaction, changes, chain).await?;
         transaction.commit().await.map_err(failure)
+    }
+
+    async fn commit_and_scan(
+        &self,
+        changes: &[Change],
+        chain: &AuditChain,
+        scan: &Scan,
+        limit: u32,
+    ) -> Result<Result<Vec<Record>, Error>, Error> {
+        let mut writer = self.writer.acquire().await.map_err(failure)?;
+        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(failure)?;
+        commit::apply(&mut transaction, changes, chain).await?;
+        transaction.commit().await.map_err(failure)?;
+        Ok(page(&mut *writer, scan, None, limit).await)
     }
 
     async fn lease_purge(&self, id: &ConnectionId, lease: &PurgeLease) -> Result<bool, Error> {
@@ -181,6 +200,18 @@ impl TokenStore for SqliteStore {
     fn database_file(&self) -> Option<&Path> {
         Some(&self.file)
     }
+}
+
+async fn page(
+    db: impl sqlx::Executor<'_, Database = Sqlite>,
+    scan: &Scan,
+    after: Option<&ConnectionId>,
+    limit: u32,
+) -> Result<Vec<Record>, Error> {
+    let Some(query) = rows::scan(scan, after, limit)? else {
+        return Ok(Vec::new());
+    };
+    query.fetch_all(db).await.map_err(failure)?.iter().map(rows::record).collect()
 }
 
 impl fmt::Debug for SqliteStore {

@@ -47,7 +47,9 @@ pub use records::{
 pub use samples::{
     sample_chain, sample_change, sample_entry, sample_id, sample_record, sample_tombstone, sample_use,
 };
-pub use scans::{scans_are_in_order, scans_filter, scans_miss_nothing_that_stays};
+pub use scans::{
+    scans_are_in_order, scans_filter, scans_miss_nothing_that_stays, what_is_asked_together_is_the_same,
+};
 pub use trail::{entries_are_chained, entries_are_paged, uses_need_no_record};
 
 /// Fails the rule of this name unless the condition holds.
@@ -71,7 +73,7 @@ pub async fn run_all(fresh: impl AsyncFn() -> Box<dyn TokenStore>) {
         stale_revisions_are_refused, tombstones_give_way, commits_are_whole, changes_see_those_before_them,
         one_winner_per_revision, closed_keks_are_refused, closed_keks_keep_what_is_in_place, uses_need_no_record,
         entries_are_chained, entries_are_paged, scans_are_in_order, scans_filter, scans_miss_nothing_that_stays,
-        purge_leases_have_one_holder,
+        what_is_asked_together_is_the_same, purge_leases_have_one_holder,
         fingerprints_are_found, ages_are_in_order, ages_miss_nothing_that_stays,
         lost_vaults_are_not_replaced, checkpoints_replace_the_one_before, checkpoints_have_one_winner, scrub_answers,
     }

@@ -172,11 +172,41 @@ pub trait TokenStore: Send + Sync + fmt::Debug {
         limit: u32,
     ) -> Result<Vec<Record>, Error>;
 
+    /// What [`record`](Self::record) gives, and behind it what [`scan`](Self::scan) gives from the start. A backend for which
+    /// each call costs a turn makes one of them.
+    ///
+    /// # Errors
+    /// As said at the trait.
+    async fn record_and_scan(
+        &self,
+        id: &ConnectionId,
+        scan: &Scan,
+        limit: u32,
+    ) -> Result<(Option<Record>, Vec<Record>), Error> {
+        Ok((self.record(id).await?, self.scan(scan, None, limit).await?))
+    }
+
     /// Makes all the changes in one transaction, and chains their entries with `chain`.
     ///
     /// # Errors
     /// `Conflict`, and as said at the trait.
     async fn commit(&self, changes: &[Change], chain: &AuditChain) -> Result<(), Error>;
+
+    /// What [`commit`](Self::commit) does, and then what [`scan`](Self::scan) gives from the start: it sees every commit that was
+    /// acknowledged before this one was.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit). Once that is done, what the scan fails with is inside.
+    async fn commit_and_scan(
+        &self,
+        changes: &[Change],
+        chain: &AuditChain,
+        scan: &Scan,
+        limit: u32,
+    ) -> Result<Result<Vec<Record>, Error>, Error> {
+        self.commit(changes, chain).await?;
+        Ok(self.scan(scan, None, limit).await)
+    }
 
     /// Gives the holder the lease of this tombstone's hooks, or renews it: `true` when it has it now. `false` when another has
     /// one that has not run out (nor lasts longer than [`PurgeLease::LONGEST`]), or where there is no tombstone. Of several
@@ -270,6 +300,25 @@ macro_rules! forward_to_inner {
 
             async fn commit(&self, changes: &[Change], chain: &AuditChain) -> Result<(), Error> {
                 (**self).commit(changes, chain).await
+            }
+
+            async fn record_and_scan(
+                &self,
+                id: &ConnectionId,
+                scan: &Scan,
+                limit: u32,
+            ) -> Result<(Option<Record>, Vec<Record>), Error> {
+                (**self).record_and_scan(id, scan, limit).await
+            }
+
+            async fn commit_and_scan(
+                &self,
+                changes: &[Change],
+                chain: &AuditChain,
+                scan: &Scan,
+                limit: u32,
+            ) -> Result<Result<Vec<Record>, Error>, Error> {
+                (**self).commit_and_scan(changes, chain, scan, limit).await
             }
 
             async fn lease_purge(&self, id: &ConnectionId, lease: &PurgeLease) -> Result<bool, Error> {

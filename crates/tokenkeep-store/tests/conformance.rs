@@ -81,9 +81,11 @@ enum Flaw {
     FindsWhatBeginsAlike,
     LeasesToAll,
     LeasesForEver,
+    ReadsAnotherTogether,
+    ScansBeforeItCommits,
 }
 
-const FLAWS: [(Flaw, &str); 26] = [
+const FLAWS: [(Flaw, &str); 28] = [
     (Flaw::IgnoresWhatIsExpected, "absent_means_no_record"),
     (Flaw::LooksAndThenWrites, "one_winner_per_revision"),
     (Flaw::ReplacesTombstones, "absent_means_no_record"),
@@ -110,6 +112,8 @@ const FLAWS: [(Flaw, &str); 26] = [
     (Flaw::LeasesForEver, "without an end"),
     (Flaw::AgesByTimeAlone, "ages_are_in_order"),
     (Flaw::AgesTombstones, "ages_are_in_order"),
+    (Flaw::ReadsAnotherTogether, "another record"),
+    (Flaw::ScansBeforeItCommits, "does not see the commit"),
 ];
 
 #[derive(Debug)]
@@ -333,6 +337,34 @@ impl TokenStore for Flawed {
             *self.lease.lock().unwrap() = Some((id.clone(), lease));
         }
         Ok(leased)
+    }
+
+    async fn record_and_scan(
+        &self,
+        id: &ConnectionId,
+        scan: &Scan,
+        limit: u32,
+    ) -> Result<(Option<Record>, Vec<Record>), Error> {
+        let page = self.scan(scan, None, limit).await?;
+        if matches!(self.flaw, Flaw::ReadsAnotherTogether) && !page.is_empty() {
+            return Ok((page.first().cloned(), page));
+        }
+        Ok((self.record(id).await?, page))
+    }
+
+    async fn commit_and_scan(
+        &self,
+        changes: &[Change],
+        chain: &AuditChain,
+        scan: &Scan,
+        limit: u32,
+    ) -> Result<Result<Vec<Record>, Error>, Error> {
+        let before = self.scan(scan, None, limit).await;
+        self.commit(changes, chain).await?;
+        if matches!(self.flaw, Flaw::ScansBeforeItCommits) {
+            return Ok(before);
+        }
+        Ok(self.scan(scan, None, limit).await)
     }
 
     async fn close_kek(&self, kek: &KekId) -> Result<(), Error> {

@@ -65,14 +65,17 @@ impl PreparedChange {
     }
 
     pub(crate) async fn commit_unwatched(&self) -> Result<KeptToken, Error> {
-        if let Err(error) = self.vault.commit(std::slice::from_ref(&self.change)).await {
-            let unsure = matches!(error.kind(), ErrorKind::Conflict | ErrorKind::StoreUnavailable);
-            // Its answer may have been lost, now or at an earlier try.
-            if !(unsure && self.is_in_place().await.unwrap_or(false)) {
-                return Err(error);
+        match self.vault.commit_and_look(&self.change, self.fingerprint()?).await {
+            Ok(holders) => self.seen_again(holders).await,
+            Err(error) => {
+                let unsure = matches!(error.kind(), ErrorKind::Conflict | ErrorKind::StoreUnavailable);
+                // Its answer may have been lost, now or at an earlier try.
+                if !(unsure && self.is_in_place().await.unwrap_or(false)) {
+                    return Err(error);
+                }
+                self.look_again().await
             }
         }
-        self.look_again().await
     }
 
     /// To be called once the application has committed the change in a transaction of its own: what else
@@ -108,11 +111,18 @@ impl PreparedChange {
     /// Of two that connect one token at the same time, the later one sees the other here. And of two calls that connect a
     /// token and suspect it under another name, the later one sees the other: the token is used under neither.
     async fn look_again(&self) -> Result<KeptToken, Error> {
+        self.seen_again(self.vault.holders(&self.change.entry.id, self.fingerprint()?).await).await
+    }
+
+    fn fingerprint(&self) -> Result<&[u8; 32], Error> {
         let sealed = self.change.record.as_ref().and_then(|step| step.record.sealed.as_ref());
-        let fingerprint = sealed.ok_or(ErrorKind::Internal)?.fingerprint;
+        Ok(&sealed.ok_or(ErrorKind::Internal)?.fingerprint)
+    }
+
+    async fn seen_again(&self, holders: Result<Holders, Error>) -> Result<KeptToken, Error> {
         let id = &self.change.entry.id;
         let mut kept = self.kept();
-        match self.vault.holders(id, &fingerprint).await {
+        match holders {
             Ok(Holders { twins, others }) => {
                 if !self.told {
                     self.vault.tell_other_tenants(id, others);
@@ -141,9 +151,10 @@ pub(crate) async fn prepare_connect(
     provider: &dyn Provider,
     token: &Arc<ApiToken>,
 ) -> Result<PreparedChange, Error> {
-    let before = vacant(vault, id).await?;
-    let account = check(provider, token).await?;
     let spec = provider.spec();
+    let fingerprint = vault.keys.fingerprints.of(&spec.origin, PayloadKind::ApiToken, token);
+    let (before, holders) = vacant(vault, id, &fingerprint).await?;
+    let account = check(provider, token).await?;
     let place = TokenPlace {
         provider: &spec.name,
         origin: &spec.origin,
@@ -151,8 +162,7 @@ pub(crate) async fn prepare_connect(
         incarnation: Incarnation::random()?,
         secret_version: SecretVersion::FIRST,
     };
-    let (reused, told) =
-        reuse(vault, id, &vault.keys.fingerprints.of(&spec.origin, place.kind, token)).await?;
+    let (reused, told) = reuse(vault, id, holders)?;
     let sealed = vault.seal(id, &place, token).await?;
     let now = vault.now();
     let record = Record {
@@ -177,15 +187,20 @@ pub(crate) async fn prepare_connect(
     Ok(PreparedChange { vault: Arc::clone(vault), change, account, reused, told })
 }
 
-/// What a connection is put in the place of: nothing, or a tombstone whose hooks ran.
-async fn vacant(vault: &Inner, id: &ConnectionId) -> Result<Option<Record>, Error> {
+/// What a connection is put in the place of: nothing, or a tombstone whose hooks ran. And who else holds the token.
+async fn vacant(
+    vault: &Inner,
+    id: &ConnectionId,
+    fingerprint: &[u8; 32],
+) -> Result<(Option<Record>, Holders), Error> {
     for _ in 0..TRIES {
-        let Some(tombstone) = vault.load(id).await? else { return Ok(None) };
+        let (before, holders) = vault.load_with_holders(id, fingerprint).await?;
+        let Some(tombstone) = before else { return Ok((None, holders)) };
         if tombstone.status != Status::Disconnected {
             return Err(ErrorKind::AlreadyConnected.into());
         }
         if tombstone.purge != Purge::Pending {
-            return Ok(Some(tombstone));
+            return Ok((Some(tombstone), holders));
         }
         // What was cached belongs to the former connection, perhaps of another account: it must not be found here.
         if !purge(vault, &tombstone).await.complete {
@@ -196,14 +211,13 @@ async fn vacant(vault: &Inner, id: &ConnectionId) -> Result<Option<Record>, Erro
     Err(ErrorKind::PurgePending.into())
 }
 
-/// Where else the token is held, as of now, and whether the operator was told of another tenant. One that may have leaked
-/// is not taken under another name.
-async fn reuse(
+/// Where else the token is held, and whether the operator was told of another tenant. One that may have leaked is not taken
+/// under another name. Asked before the provider was, so that it costs no turn of its own; the commit looks again.
+fn reuse(
     vault: &Inner,
     id: &ConnectionId,
-    fingerprint: &[u8; 32],
+    Holders { twins, others }: Holders,
 ) -> Result<(Vec<ConnectionId>, bool), Error> {
-    let Holders { twins, others } = vault.holders(id, fingerprint).await?;
     if twins.iter().any(|twin| twin.status == Status::Suspected) {
         return Err(ErrorKind::Suspected.into());
     }
@@ -217,11 +231,12 @@ pub(crate) async fn prepare_replace(
     provider: &dyn Provider,
     token: &Arc<ApiToken>,
 ) -> Result<PreparedChange, Error> {
-    let before = vault.load(id).await?.filter(|record| record.status != Status::Disconnected);
+    let fingerprint = vault.keys.fingerprints.of(&provider.spec().origin, PayloadKind::ApiToken, token);
+    let (before, holders) = vault.load_with_holders(id, &fingerprint).await?;
+    let before = before.filter(|record| record.status != Status::Disconnected);
     let before = before.ok_or(ErrorKind::NotConnected)?;
     same_provider(&before, provider)?;
     // Its age would begin anew, and who then deletes "the old one" deletes both.
-    let fingerprint = vault.keys.fingerprints.of(&before.origin, before.kind, token);
     if before.sealed.as_ref().is_some_and(|sealed| sealed.fingerprint == fingerprint) {
         return Err(ErrorKind::SameToken.into());
     }
@@ -229,7 +244,7 @@ pub(crate) async fn prepare_replace(
     if before.account.as_ref().map(Account::id) != Some(account.id()) {
         return Err(ErrorKind::OtherAccount.into());
     }
-    let (reused, told) = reuse(vault, id, &fingerprint).await?;
+    let (reused, told) = reuse(vault, id, holders)?;
     let mut record = before.clone();
     record.secret_version = before.secret_version.next();
     record.sealed = Some(vault.seal(id, &TokenPlace::of(&record), token).await?);

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use tokenkeep_core::{
     ApiToken, ConnectionId, EncryptionContext, Envelope, Error, ErrorKind, Incarnation, PayloadKind,
-    SealDraft, SecretVersion, TokenFacts, VaultId,
+    Revision, SealDraft, SecretVersion, TokenFacts, VaultId,
 };
 use tokenkeep_keys::KeyProvider;
 use tokenkeep_store::{
-    Action, AuditDraft, Change, Expected, Record, RecordChange, Sealed, Timestamp, TokenStore,
+    Action, AuditChain, AuditDraft, Change, Expected, Record, RecordChange, Sealed, Timestamp, TokenStore,
 };
 
 use crate::checkpoint::CheckpointSink;
@@ -44,6 +44,16 @@ impl Inner {
     pub(crate) async fn load(&self, id: &ConnectionId) -> Result<Option<Record>, Error> {
         let mark = self.seen.mark(id);
         let record = self.store.record(id).await?;
+        self.checked(id, mark, record)
+    }
+
+    /// A record that was read after its mark was.
+    pub(crate) fn checked(
+        &self,
+        id: &ConnectionId,
+        mark: Option<Revision>,
+        record: Option<Record>,
+    ) -> Result<Option<Record>, Error> {
         if let Some(record) = &record {
             if record.id != *id || !self.keys.records.fits(record) {
                 return Err(Error::new(ErrorKind::Tampered).because("a record does not fit its MAC"));
@@ -97,7 +107,7 @@ impl Inner {
     /// A change that puts `record` in the place of `before`, with its entry. Sets revision, time and MAC.
     pub(crate) fn change(&self, before: Option<&Record>, mut record: Record, action: Action) -> Change {
         let expected = before.map_or(Expected::Absent, |before| Expected::Revision(before.revision));
-        record.revision = before.map_or(tokenkeep_core::Revision::FIRST, |before| before.revision.next());
+        record.revision = before.map_or(Revision::FIRST, |before| before.revision.next());
         record.updated_at = self.now();
         self.keys.records.set(&mut record);
         let entry = AuditDraft { record_mac: Some(record.mac), ..self.entry(&record, action) };
@@ -123,11 +133,16 @@ impl Inner {
     pub(crate) async fn commit(&self, changes: &[Change]) -> Result<(), Error> {
         let chain = self.keys.chain.for_commit();
         self.store.commit(changes, &chain).await?;
+        self.committed(changes, &chain);
+        Ok(())
+    }
+
+    /// Notes what is in the database now.
+    pub(crate) fn committed(&self, changes: &[Change], chain: &AuditChain) {
         chain.committed();
         for step in changes.iter().filter_map(|change| change.record.as_ref()) {
             self.seen.note(&step.record.id, step.record.revision);
         }
-        Ok(())
     }
 }
 

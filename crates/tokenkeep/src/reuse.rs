@@ -1,13 +1,17 @@
 //! One token held by two connections.
 
 use tokenkeep_core::{ConnectionId, Error};
-use tokenkeep_store::{Record, Scan};
+use tokenkeep_store::{Change, Record, Scan};
 
 use crate::inner::Inner;
 use crate::observe::IncidentKind;
 
 /// How many other connections are named.
 const NAMED: u32 = 64;
+
+fn of_any_tenant(fingerprint: &[u8; 32]) -> Scan {
+    Scan::Fingerprint { of: *fingerprint, tenant: None }
+}
 
 /// The other connections that hold a token.
 pub(crate) struct Holders {
@@ -36,8 +40,45 @@ impl Inner {
 
     /// Who else holds this token, in one read unless very many do.
     pub(crate) async fn holders(&self, id: &ConnectionId, fingerprint: &[u8; 32]) -> Result<Holders, Error> {
-        let scan = Scan::Fingerprint { of: *fingerprint, tenant: None };
-        let mut page = self.store.scan(&scan, None, NAMED).await?;
+        let page = self.store.scan(&of_any_tenant(fingerprint), None, NAMED).await?;
+        self.holders_from(id, fingerprint, page).await
+    }
+
+    /// As [`load`](Self::load), and who else holds this token.
+    pub(crate) async fn load_with_holders(
+        &self,
+        id: &ConnectionId,
+        fingerprint: &[u8; 32],
+    ) -> Result<(Option<Record>, Holders), Error> {
+        let mark = self.seen.mark(id);
+        let (record, page) = self.store.record_and_scan(id, &of_any_tenant(fingerprint), NAMED).await?;
+        let record = self.checked(id, mark, record)?;
+        Ok((record, self.holders_from(id, fingerprint, page).await?))
+    }
+
+    /// As [`commit`](Self::commit), and who else holds this token after it. The inner error is the look's.
+    pub(crate) async fn commit_and_look(
+        &self,
+        change: &Change,
+        fingerprint: &[u8; 32],
+    ) -> Result<Result<Holders, Error>, Error> {
+        let (changes, chain) = (std::slice::from_ref(change), self.keys.chain.for_commit());
+        let scan = of_any_tenant(fingerprint);
+        let page = self.store.commit_and_scan(changes, &chain, &scan, NAMED).await?;
+        self.committed(changes, &chain);
+        match page {
+            Ok(page) => Ok(self.holders_from(&change.entry.id, fingerprint, page).await),
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    async fn holders_from(
+        &self,
+        id: &ConnectionId,
+        fingerprint: &[u8; 32],
+        mut page: Vec<Record>,
+    ) -> Result<Holders, Error> {
+        let scan = of_any_tenant(fingerprint);
         let mut others = self.of_other_tenants(id, &page);
         if page.len() < NAMED as usize {
             return Ok(Holders { twins: self.of_same_tenant(id, page), others });

@@ -7,12 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, Row};
+use sqlx::{Connection, PgConnection, Row};
 use tokenkeep_core::{ConnectionId, Error, ErrorKind};
 use tokenkeep_store::{AuditChain, AuditEntry, AuditHead, Change, Expected, RecordChange, shard_of};
 
 use super::failure::failure;
-use super::lease::begin;
+use super::lease::{Lease, begin};
 use super::queries::NO_HEAD;
 use super::write;
 use crate::columns::{tampered, to_signed};
@@ -29,6 +29,18 @@ macro_rules! lax {
     () => {
         "pg_catalog.current_setting('synchronous_commit') IN ('off', 'local') AS lax"
     };
+}
+
+/// A commit in a transaction of our own. The outer error says that the connection is of no use any more.
+pub(crate) async fn on(
+    db: &mut PgConnection,
+    changes: &[Change],
+    chain: &AuditChain,
+) -> Result<Result<(), Error>, Error> {
+    let begin = if seals(changes) { BEGIN_SEALING } else { BEGIN };
+    let mut transaction = db.begin_with(begin).await.map_err(failure)?;
+    let made = apply(&mut transaction, changes, chain).await;
+    Lease::end(transaction, made).await
 }
 
 /// All changes of one record, in the order in which they are to be made.

@@ -106,8 +106,18 @@ pub(crate) fn tokens_set<'q>(
     query.bind(during.end.as_millis()).bind(i64::from(limit))
 }
 
+/// The record of this id.
+pub(crate) fn of(id: &ConnectionId) -> Query<'_, Postgres, PgArguments> {
+    sqlx::query(RECORD).bind(id.tenant().as_str()).bind(id.name().as_str())
+}
+
+/// The records of a scan's page.
+pub(crate) fn page(scan: &Scan, rows: &[PgRow]) -> Result<Vec<Record>, Error> {
+    rows.iter().take_while(|row| belongs(scan, row)).map(record).collect()
+}
+
 /// Whether a row of a scan's query is one of its records; those that are not are all behind those that are.
-pub(crate) fn belongs(scan: &Scan, row: &PgRow) -> bool {
+fn belongs(scan: &Scan, row: &PgRow) -> bool {
     match scan {
         // What can't be read is for `record` to name.
         Scan::Fingerprint { tenant: Some(only), .. } => {

@@ -35,7 +35,6 @@ macro_rules! select_records {
         )
     };
 }
-pub(crate) use select_records;
 
 type ScanQuery<'q> = Query<'q, Sqlite, SqliteArguments>;
 
@@ -91,6 +90,13 @@ pub(crate) fn scan<'q>(
         }
         _ => return Err(Error::new(tokenkeep_core::ErrorKind::Internal).because("an unknown kind of scan")),
     }))
+}
+
+/// The record of this id.
+pub(crate) fn of(id: &ConnectionId) -> Query<'_, Sqlite, SqliteArguments> {
+    sqlx::query(select_records!("WHERE c.tenant = $1 AND c.name = $2"))
+        .bind(id.tenant().as_str())
+        .bind(id.name().as_str())
 }
 
 /// The index leads to what begins alike; the whole fingerprint lies in the slot, behind the 4 bytes of a length.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tokenkeep_core::ConnectionId;
+use tokenkeep_core::{ConnectionId, ErrorKind};
 
 use super::samples::sample_kek;
 use super::{commit, rule, sample_change, sample_id, sample_record, sample_tombstone};
@@ -172,5 +172,50 @@ pub async fn scans_miss_nothing_that_stays(store: &dyn TokenStore) {
     for id in &stay {
         let times = seen.iter().filter(|seen| *seen == id).count();
         rule!(RULE, times == 1, "{id} was seen {times} times");
+    }
+}
+
+/// What is asked for together is what comes of asking one after the other; a scan behind a commit sees what it wrote, and one
+/// behind a commit that was refused is not made.
+///
+/// # Panics
+/// When the store breaks the rule.
+pub async fn what_is_asked_together_is_the_same(store: &dyn TokenStore) {
+    const RULE: &str = "what_is_asked_together_is_the_same";
+    let (chain, tenant) = (super::sample_chain(), sample_id("tenant", "a").tenant().clone());
+    for scan in [Scan::All, Scan::Tenant(tenant), Scan::UnderKek(sample_kek(b"kek")), Scan::PurgePending] {
+        for limit in [1, 3] {
+            for id in [sample_id("tenant", "a"), sample_id("tenant", "b"), sample_id("other", "a")] {
+                let record = store.record(&id).await.ok().flatten();
+                let revision = record.as_ref().map(|record| record.revision.get());
+                let together = store.record_and_scan(&id, &scan, limit).await;
+                let together = together.unwrap_or_else(|error| panic!("{RULE}: it failed: {error:?}"));
+                rule!(RULE, together.0 == record, "another record was given: {:?}", together.0);
+                rule!(RULE, together.1 == page(RULE, store, &scan, None, limit).await, "another page");
+
+                let next = sample_record(&id, revision.map_or(1, |revision| revision + 1));
+                let stale = sample_change(&next, Some(revision.unwrap_or(0) + 7));
+                let before = super::snapshot(RULE, store).await;
+                let refused = store.commit_and_scan(&[stale], &chain, &scan, limit).await;
+                let conflict = matches!(&refused, Err(error) if error.kind() == ErrorKind::Conflict);
+                rule!(RULE, conflict, "a stale commit with a scan was not refused: {refused:?}");
+                rule!(
+                    RULE,
+                    super::snapshot(RULE, store).await == before,
+                    "a refused commit changed something"
+                );
+
+                let made =
+                    store.commit_and_scan(&[sample_change(&next, revision)], &chain, &scan, limit).await;
+                let Ok(Ok(seen)) = made else { panic!("{RULE}: a commit with a scan failed: {made:?}") };
+                rule!(
+                    RULE,
+                    seen == page(RULE, store, &scan, None, limit).await,
+                    "the scan does not see the commit"
+                );
+                let there = store.record(&id).await.ok().flatten();
+                rule!(RULE, there.as_ref() == Some(&next), "a commit with a scan was not made: {there:?}");
+            }
+        }
     }
 }

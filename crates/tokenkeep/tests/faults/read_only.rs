@@ -20,7 +20,9 @@ async fn a_read_only_file_system_under_sqlite_takes_no_writes() {
     let connection = vault.connection("t", "held").unwrap();
     connection.connect(&home.provider, token(&held)).await.unwrap();
 
-    // Beside a process that can write SQLite opens it; there, what needs no entry works.
+    // Beside a process that can write, and has read since it wrote, SQLite opens it: a reader that may not write needs the
+    // other one's mark in the log's index. There, what needs no entry works.
+    connection.status().await.unwrap();
     let mount = Mount::read_only(&home.files);
     let file = mount.path().join("tokenkeep.sqlite");
     let there = home.open(Arc::new(SqliteStore::open(&file).await.unwrap())).await.unwrap();
