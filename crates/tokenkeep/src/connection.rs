@@ -62,7 +62,7 @@ impl Connection {
     }
 
     /// As [`connect`](Self::connect), up to what must be committed: for an application that commits it together with
-    /// something of its own.
+    /// something of its own, and then calls [`PreparedChange::committed`].
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
