@@ -1,7 +1,5 @@
 //! The vault's own keys: independent random keys, each sealed under the key provider with its purpose as context.
 
-use std::fmt::Write;
-
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use tokenkeep_core::{
@@ -126,12 +124,7 @@ impl TenantNames {
         let Self::Pseudonyms(key) = self else { return Ok(tenant) };
         let mut mac = Hmac::<Sha256>::new_from_slice(&**key).expect("HMAC takes a key of any length");
         mac.update(tenant.as_str().as_bytes());
-        let mut hex = String::with_capacity(64);
-        for byte in mac.finalize().into_bytes() {
-            // Writing to a `String` does not fail.
-            let _ = write!(hex, "{byte:02x}");
-        }
-        Ok(TenantId::new(hex)?)
+        Ok(TenantId::new(base16ct::lower::encode_string(&mac.finalize().into_bytes()))?)
     }
 }
 
