@@ -34,7 +34,7 @@ impl RawSqlite {
             .pragma("temp_store", "MEMORY")
             .pragma("trusted_schema", "OFF");
         let pool = async |connections| {
-            let pool = SqlitePoolOptions::new().max_connections(connections);
+            let pool = SqlitePoolOptions::new().max_connections(connections).test_before_acquire(false);
             pool.connect_with(options.clone()).await.expect("it opens")
         };
         Self { writer: pool(1).await, readers: pool(4).await }

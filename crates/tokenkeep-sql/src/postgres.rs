@@ -22,9 +22,8 @@ use tokenkeep_store::{
     TokenSet, TokenStore, VaultRecord,
 };
 
-use failure::failure;
 use lease::{Lease, in_time};
-use queries::{AUDIT_ENTRIES, AUDIT_HEADS, CHECKPOINT, VAULT};
+use queries::{AUDIT_ENTRIES, AUDIT_HEADS, CHECKPOINT, VAULT, from_primary};
 
 pub use schema::PostgresMigration;
 
@@ -161,7 +160,7 @@ impl PostgresStore {
     async fn rows(&self, query: Query<'_, Postgres, PgArguments>) -> Result<Vec<PgRow>, Error> {
         in_time(async {
             let mut lease = Lease::of(&self.pool).await?;
-            let rows = query.fetch_all(&mut *lease).await.map_err(failure)?;
+            let rows = from_primary(&mut lease, query).await?;
             lease.done();
             Ok(rows)
         })
@@ -225,10 +224,38 @@ impl TokenStore for PostgresStore {
     ) -> Result<(Option<Record>, Vec<Record>), Error> {
         in_time(async {
             let mut lease = Lease::of(&self.pool).await?;
-            let row = queries::of(id).fetch_optional(&mut *lease).await.map_err(failure)?;
-            let page = first_page(&mut lease, scan, limit).await?;
+            let (record, page) = match scan {
+                Scan::Fingerprint { of, tenant: None } => {
+                    let query = queries::record_and_holders(id, of, limit);
+                    queries::split(&from_primary(&mut lease, query).await?)?
+                }
+                _ => {
+                    let rows = from_primary(&mut lease, queries::of(id)).await?;
+                    let record = rows.first().map(queries::record).transpose()?;
+                    (record, first_page(&mut lease, scan, limit).await?)
+                }
+            };
             lease.done();
-            Ok((row.as_ref().map(queries::record).transpose()?, page))
+            Ok((record, page))
+        })
+        .await
+    }
+
+    async fn scan_each(&self, scans: &[Scan], limit: u32) -> Result<Vec<Vec<Record>>, Error> {
+        in_time(async {
+            let mut lease = Lease::of(&self.pool).await?;
+            let pages = match queries::holders_of_each(scans, limit) {
+                Some(query) => queries::pages(scans, &from_primary(&mut lease, query).await?)?,
+                None => {
+                    let mut pages = Vec::with_capacity(scans.len());
+                    for scan in scans {
+                        pages.push(first_page(&mut lease, scan, limit).await?);
+                    }
+                    pages
+                }
+            };
+            lease.done();
+            Ok(pages)
         })
         .await
     }
@@ -290,7 +317,7 @@ async fn first_page(db: &mut PgConnection, scan: &Scan, limit: u32) -> Result<Ve
     let Some(query) = queries::scan(scan, None, limit)? else {
         return Ok(Vec::new());
     };
-    queries::page(scan, &query.fetch_all(db).await.map_err(failure)?)
+    queries::page(scan, &from_primary(db, query).await?)
 }
 
 impl fmt::Debug for PostgresStore {

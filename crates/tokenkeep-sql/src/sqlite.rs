@@ -122,9 +122,22 @@ impl TokenStore for SqliteStore {
         limit: u32,
     ) -> Result<(Option<Record>, Vec<Record>), Error> {
         let mut reader = self.readers.acquire().await.map_err(failure)?;
+        if let Scan::Fingerprint { of, tenant: None } = scan {
+            let query = rows::record_and_holders(id, of, limit);
+            return rows::split(&query.fetch_all(&mut *reader).await.map_err(failure)?);
+        }
         let row = rows::of(id).fetch_optional(&mut *reader).await.map_err(failure)?;
         let record = row.as_ref().map(rows::record).transpose()?;
         Ok((record, page(&mut *reader, scan, None, limit).await?))
+    }
+
+    async fn scan_each(&self, scans: &[Scan], limit: u32) -> Result<Vec<Vec<Record>>, Error> {
+        let mut reader = self.readers.acquire().await.map_err(failure)?;
+        let mut pages = Vec::with_capacity(scans.len());
+        for scan in scans {
+            pages.push(page(&mut *reader, scan, None, limit).await?);
+        }
+        Ok(pages)
     }
 
     async fn commit(&self, changes: &[Change], chain: &AuditChain) -> Result<(), Error> {

@@ -17,15 +17,15 @@ use crate::status::{ConnectionState, ConnectionStatus};
 /// How many records are read at a time.
 const PAGE: u32 = 128;
 
-/// How old what was read of a connection may be when it is given. Whoever writes a mail for each is slower, and is given
-/// what one more read says.
+/// How long after a page was read what it said may be given. Whoever writes a mail for each is slower, and is given what
+/// one more read says.
 const FRESH: Duration = Duration::from_millis(20);
 
 /// Connections by the date until which their token should be replaced, the earliest first. Made by
 /// [`Vault::due`](crate::Vault::due) and [`Vault::overdue`](crate::Vault::overdue).
 ///
 /// It is read page by page, through an index, so that it costs as much as what it gives, however many connections there
-/// are; each that is given takes one read or two more. Paused, revoked and suspected ones are among them: see [`ConnectionStatus::state`].
+/// are. Paused, revoked and suspected ones are among them: see [`ConnectionStatus::state`].
 ///
 /// ```
 /// # async fn example(vault: tokenkeep::Vault) -> Result<(), tokenkeep::Error> {
@@ -43,8 +43,8 @@ pub struct DueConnections {
     during: Range<Timestamp>,
     /// The last one that was read.
     after: Option<TokenSet>,
-    page: VecDeque<Record>,
-    /// When the page was asked for.
+    page: VecDeque<(Record, ConnectionStatus)>,
+    /// When the page was read.
     read_at: Instant,
 }
 
@@ -54,7 +54,7 @@ impl DueConnections {
     }
 
     /// The next one; `None` at the end. Which ones they are is as of when this was made; how each stands is as of this call,
-    /// or at most 20 ms before it, and one that was replaced or disconnected meanwhile, by any instance, is left out. One
+    /// or of a read that ended at most 20 ms before it, and one that was replaced or disconnected meanwhile, by any instance, is left out. One
     /// whose record was altered is given as [`Tampered`](ConnectionState::Tampered).
     ///
     /// # Errors
@@ -64,9 +64,9 @@ impl DueConnections {
     /// Safe: a dropped call skips nothing.
     pub async fn next(&mut self) -> Result<Option<ConnectionStatus>, Error> {
         loop {
-            while let Some(record) = self.page.front() {
-                let status = if self.read_at.elapsed() < FRESH {
-                    self.vault.listed(record).await?
+            while let Some((record, as_read)) = self.page.front() {
+                let status = if self.read_at.elapsed() < FRESH && self.vault.is_latest(record) {
+                    as_read.clone()
                 } else {
                     self.vault.listed_anew(record).await?
                 };
@@ -76,13 +76,19 @@ impl DueConnections {
                     return Ok(Some(status));
                 }
             }
-            let read_at = Instant::now();
-            let work = self.vault.store.tokens_set(self.during.clone(), self.after.as_ref(), PAGE);
-            let page = self.vault.watch.over(Operation::List, None, work).await?;
-            let Some(last) = page.last() else { return Ok(None) };
-            self.after = Some(TokenSet::of(last));
-            (self.page, self.read_at) = (page.into(), read_at);
+            let Some((after, page)) = self.vault.watch.over(Operation::List, None, self.read_page()).await?
+            else {
+                return Ok(None);
+            };
+            (self.after, self.page, self.read_at) = (Some(after), page, Instant::now());
         }
+    }
+
+    async fn read_page(&self) -> Result<Option<(TokenSet, VecDeque<(Record, ConnectionStatus)>)>, Error> {
+        let page = self.vault.store.tokens_set(self.during.clone(), self.after.as_ref(), PAGE).await?;
+        let Some(after) = page.last().map(TokenSet::of) else { return Ok(None) };
+        let listed = self.vault.listed(&page).await?;
+        Ok(Some((after, page.into_iter().zip(listed).collect())))
     }
 }
 

@@ -13,6 +13,14 @@ fn of_any_tenant(fingerprint: &[u8; 32]) -> Scan {
     Scan::Fingerprint { of: *fingerprint, tenant: None }
 }
 
+fn of_same_tenant(id: &ConnectionId, fingerprint: &[u8; 32]) -> Scan {
+    Scan::Fingerprint { of: *fingerprint, tenant: Some(id.tenant().clone()) }
+}
+
+fn names(records: Vec<Record>) -> Vec<ConnectionId> {
+    records.into_iter().map(|record| record.id).collect()
+}
+
 /// The other connections that hold a token.
 pub(crate) struct Holders {
     /// Of the same tenant, by name; up to 64.
@@ -24,9 +32,24 @@ pub(crate) struct Holders {
 impl Inner {
     /// The other records of the same tenant that hold this token, by name.
     async fn twins(&self, id: &ConnectionId, fingerprint: &[u8; 32]) -> Result<Vec<Record>, Error> {
-        let scan = Scan::Fingerprint { of: *fingerprint, tenant: Some(id.tenant().clone()) };
-        let found = self.store.scan(&scan, None, NAMED + 1).await?;
+        let found = self.store.scan(&of_same_tenant(id, fingerprint), None, NAMED + 1).await?;
         Ok(self.of_same_tenant(id, found))
+    }
+
+    /// The names of the other connections that hold the token of each of these records, in their order: of a page at once.
+    pub(crate) async fn reused_each(&self, records: &[&Record]) -> Result<Vec<Vec<ConnectionId>>, Error> {
+        let mut scans = Vec::with_capacity(records.len());
+        for record in records {
+            scans
+                .extend(record.sealed.as_ref().map(|sealed| of_same_tenant(&record.id, &sealed.fingerprint)));
+        }
+        let mut found = self.store.scan_each(&scans, NAMED + 1).await?.into_iter();
+        let mut reused = Vec::with_capacity(records.len());
+        for record in records {
+            let page = record.sealed.as_ref().and_then(|_| found.next());
+            reused.push(names(self.of_same_tenant(&record.id, page.unwrap_or_default())));
+        }
+        Ok(reused)
     }
 
     /// The names of the other connections of the same tenant that hold this token.
@@ -35,7 +58,7 @@ impl Inner {
         id: &ConnectionId,
         fingerprint: &[u8; 32],
     ) -> Result<Vec<ConnectionId>, Error> {
-        Ok(self.twins(id, fingerprint).await?.into_iter().map(|record| record.id).collect())
+        Ok(names(self.twins(id, fingerprint).await?))
     }
 
     /// Who else holds this token, in one read unless very many do.

@@ -192,17 +192,30 @@ impl Inner {
         }
     }
 
-    /// How a record stands that came on a page with others: one that was altered or put back spoils no list.
-    pub(crate) async fn listed(&self, record: &Record) -> Result<ConnectionStatus, Error> {
-        let whole = self.keys.records.fits(record);
-        // What another task changed meanwhile looks old here; only a read of its own can tell.
-        if whole && self.seen.mark(&record.id) <= Some(record.revision) {
-            return self.status_of(record).await;
+    /// How records stand that came on one page: one that was altered or put back spoils no list.
+    pub(crate) async fn listed(&self, page: &[Record]) -> Result<Vec<ConnectionStatus>, Error> {
+        let is_whole = |record: &&Record| self.keys.records.fits(record) && self.is_latest(record);
+        let whole: Vec<&Record> = page.iter().filter(is_whole).collect();
+        let reused = self.reused_each(&whole).await?;
+        let mut whole = whole.into_iter().zip(reused).peekable();
+        let mut listed = Vec::with_capacity(page.len());
+        for record in page {
+            listed.push(match whole.next_if(|(next, _)| next.id == record.id) {
+                Some((_, reused)) => {
+                    ConnectionStatus { reused, ..ConnectionStatus::of(record, self.replacement, self.now()) }
+                }
+                None => self.listed_by(&record.id).await?,
+            });
         }
-        self.listed_by(&record.id).await
+        Ok(listed)
     }
 
-    /// As [`listed`](Self::listed), for a page that was read a while ago.
+    /// Whether nothing later was seen of it. What another task changed meanwhile looks old too; only a read can tell.
+    pub(crate) fn is_latest(&self, record: &Record) -> bool {
+        self.seen.mark(&record.id) <= Some(record.revision)
+    }
+
+    /// As [`listed`](Self::listed), for one of a page that was read a while ago.
     pub(crate) async fn listed_anew(&self, record: &Record) -> Result<ConnectionStatus, Error> {
         if self.keys.records.fits(record) {
             // What is there now must not be older.

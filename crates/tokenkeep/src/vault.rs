@@ -263,11 +263,7 @@ impl Vault {
         let after = after.map(|name| ConnectionId::new(tenant.as_str(), name.as_str())).transpose()?;
         let work = async {
             let records = self.inner.store.scan(&Scan::Tenant(tenant), after.as_ref(), limit).await?;
-            let mut listed = Vec::with_capacity(records.len());
-            for record in &records {
-                listed.push(self.inner.listed(record).await?);
-            }
-            Ok(listed)
+            self.inner.listed(&records).await
         };
         self.inner.watch.over(Operation::List, None, work).await
     }

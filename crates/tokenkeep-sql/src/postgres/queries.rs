@@ -2,10 +2,9 @@
 
 use std::ops::Range;
 
-use sqlx::Postgres;
-use sqlx::Row;
-use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::query::Query;
+use sqlx::{Postgres, Row};
 use tokenkeep_core::{ConnectionId, Error};
 use tokenkeep_store::{AuditEntry, AuditHead, Record, SHARDS, Scan, StoredCheckpoint, Timestamp, TokenSet};
 
@@ -14,26 +13,58 @@ use super::schema::STANDBY;
 use crate::columns::{Columns, array, tampered};
 use crate::rows::{self, first_token_set};
 
-pub(crate) const VAULT: &str = "SELECT v.id, k.purpose, k.envelope \
-    FROM tokenkeep.vault v LEFT JOIN tokenkeep.vault_key k ON TRUE ORDER BY k.place";
+/// Whether the server is a standby, which may be behind: what it gives is not taken ([`from_primary`]).
+macro_rules! standby {
+    () => {
+        "pg_catalog.pg_is_in_recovery() AS standby"
+    };
+}
 
-pub(crate) const AUDIT_HEADS: &str = "SELECT shard, sequence, mac FROM tokenkeep.audit_head ORDER BY shard";
+pub(crate) const VAULT: &str = concat!(
+    "SELECT v.id, k.purpose, k.envelope, ",
+    standby!(),
+    " FROM tokenkeep.vault v LEFT JOIN tokenkeep.vault_key k ON TRUE ORDER BY k.place"
+);
 
-pub(crate) const CHECKPOINT: &str = "SELECT number, note FROM tokenkeep.checkpoint";
+pub(crate) const AUDIT_HEADS: &str =
+    concat!("SELECT shard, sequence, mac, ", standby!(), " FROM tokenkeep.audit_head ORDER BY shard");
 
-pub(crate) const AUDIT_ENTRIES: &str = "SELECT shard, sequence, at, action, tenant, name, incarnation, \
-    secret_version, revision, record_mac, times, subject, mac \
-    FROM tokenkeep.audit WHERE shard = $1 AND sequence > $2 ORDER BY sequence LIMIT $3";
+pub(crate) const CHECKPOINT: &str =
+    concat!("SELECT number, note, ", standby!(), " FROM tokenkeep.checkpoint");
+
+pub(crate) const AUDIT_ENTRIES: &str = concat!(
+    "SELECT shard, sequence, at, action, tenant, name, incarnation, secret_version, revision, record_mac, times, subject, \
+     mac, ",
+    standby!(),
+    " FROM tokenkeep.audit WHERE shard = $1 AND sequence > $2 ORDER BY sequence LIMIT $3"
+);
+
+/// All rows of a query that says whether a standby gave them. Where there is none, that is asked apart.
+pub(crate) async fn from_primary(
+    db: &mut PgConnection,
+    query: Query<'_, Postgres, PgArguments>,
+) -> Result<Vec<PgRow>, Error> {
+    let rows = query.fetch_all(&mut *db).await.map_err(failure)?;
+    let standby = match rows.first() {
+        Some(row) => row.try_get("standby"),
+        None => sqlx::query_scalar(concat!("SELECT ", standby!())).fetch_one(db).await,
+    };
+    if standby.map_err(failure)? { Err(unavailable(STANDBY)) } else { Ok(rows) }
+}
+
+/// A record's columns.
+macro_rules! columns {
+    () => {
+        "tenant, name, provider, origin, kind, incarnation, secret_version, revision, status, kek, fingerprint, envelope, \
+         account_id, account_name, connected_at, token_set_at, updated_at, expires_at, purge, mac"
+    };
+}
+pub(crate) use columns;
 
 /// Records, each with whether a standby gave it.
 macro_rules! select_records {
     ($rest:literal) => {
-        concat!(
-            "SELECT tenant, name, provider, origin, kind, incarnation, secret_version, revision, status, kek, \
-             fingerprint, envelope, account_id, account_name, connected_at, token_set_at, updated_at, expires_at, purge, \
-             mac, pg_catalog.pg_is_in_recovery() AS standby FROM tokenkeep.connection ",
-            $rest
-        )
+        concat!("SELECT ", columns!(), ", ", standby!(), " FROM tokenkeep.connection ", $rest)
     };
 }
 
@@ -106,6 +137,78 @@ pub(crate) fn tokens_set<'q>(
     query.bind(during.end.as_millis()).bind(i64::from(limit))
 }
 
+/// The record of one id, and the first records that hold one token: in one statement, as each costs a turn. There is always
+/// a row, which says whether a standby gave it: an empty one (without a tenant) where there is no record of that id.
+const RECORD_AND_HOLDERS: &str = concat!(
+    "SELECT TRUE AS asked, ",
+    columns!(),
+    ", standby FROM (SELECT ",
+    standby!(),
+    ") AS server LEFT JOIN tokenkeep.connection ON tenant = $1 AND name = $2 UNION ALL (SELECT FALSE, ",
+    columns!(),
+    ", FALSE FROM tokenkeep.connection WHERE fingerprint = $3 ORDER BY tenant, name LIMIT $4)"
+);
+
+pub(crate) fn record_and_holders<'q>(
+    id: &'q ConnectionId,
+    fingerprint: &'q [u8; 32],
+    limit: u32,
+) -> Query<'q, Postgres, PgArguments> {
+    let query = sqlx::query(RECORD_AND_HOLDERS).bind(id.tenant().as_str()).bind(id.name().as_str());
+    query.bind(&fingerprint[..]).bind(i64::from(limit))
+}
+
+/// What the rows of [`record_and_holders`] say; SQL promises no order of them.
+pub(crate) fn split(rows: &[PgRow]) -> Result<(Option<Record>, Vec<Record>), Error> {
+    let (mut asked, mut holders) = (None, Vec::with_capacity(rows.len()));
+    for row in rows {
+        if !row.try_get::<bool, _>("asked").map_err(failure)? {
+            holders.push(record(row)?);
+        } else if row.optional_text("tenant")?.is_some() {
+            asked = Some(record(row)?);
+        }
+    }
+    holders.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok((asked, holders))
+}
+
+/// Tokens, each of one tenant, and for each the first records of that tenant that hold it. With `=` in place of the
+/// comparisons, the planner may walk through all that the tenant has.
+const HOLDERS_OF_EACH: &str = concat!(
+    "SELECT place, holder.*, ",
+    standby!(),
+    " FROM unnest($1::text[], $2::bytea[]) WITH ORDINALITY AS given (of_tenant, held, place) \
+     CROSS JOIN LATERAL (SELECT ",
+    columns!(),
+    " FROM tokenkeep.connection WHERE (fingerprint, tenant, name) > (held, of_tenant, '') \
+     AND (fingerprint, tenant) <= (held, of_tenant) AND fingerprint <= held \
+     ORDER BY fingerprint, tenant, name LIMIT $3) AS holder"
+);
+
+/// `None` unless all of these are for fingerprints within tenants.
+pub(crate) fn holders_of_each(scans: &[Scan], limit: u32) -> Option<Query<'_, Postgres, PgArguments>> {
+    let mut tenants = Vec::with_capacity(scans.len());
+    let mut fingerprints = Vec::with_capacity(scans.len());
+    for scan in scans {
+        let Scan::Fingerprint { of, tenant: Some(tenant) } = scan else { return None };
+        tenants.push(tenant.as_str());
+        fingerprints.push(&of[..]);
+    }
+    Some(sqlx::query(HOLDERS_OF_EACH).bind(tenants).bind(fingerprints).bind(i64::from(limit)))
+}
+
+/// What the rows of [`holders_of_each`] say; SQL promises no order of them.
+pub(crate) fn pages(scans: &[Scan], rows: &[PgRow]) -> Result<Vec<Vec<Record>>, Error> {
+    let mut pages = vec![Vec::new(); scans.len()];
+    for row in rows {
+        let place = usize::try_from(row.integer("place")?).ok().and_then(|place| place.checked_sub(1));
+        let page = place.and_then(|place| pages.get_mut(place)).ok_or(tokenkeep_core::ErrorKind::Internal)?;
+        page.push(record(row)?);
+    }
+    pages.iter_mut().for_each(|page| page.sort_by(|a, b| a.id.cmp(&b.id)));
+    Ok(pages)
+}
+
 /// The record of this id.
 pub(crate) fn of(id: &ConnectionId) -> Query<'_, Postgres, PgArguments> {
     sqlx::query(RECORD).bind(id.tenant().as_str()).bind(id.name().as_str())
@@ -128,9 +231,6 @@ fn belongs(scan: &Scan, row: &PgRow) -> bool {
 }
 
 pub(crate) fn record(row: &PgRow) -> Result<Record, Error> {
-    if row.try_get("standby").map_err(failure)? {
-        return Err(unavailable(STANDBY));
-    }
     let sealed = match (row.optional_bytes("fingerprint")?, row.optional_bytes("envelope")?) {
         (Some(fingerprint), Some(envelope)) => {
             Some((array(fingerprint, "a fingerprint in the database has no right length")?, envelope))

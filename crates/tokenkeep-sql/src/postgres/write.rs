@@ -7,45 +7,87 @@ use tokenkeep_core::{Error, ErrorKind};
 use tokenkeep_store::{AuditEntry, AuditHead, Record};
 
 use super::failure::{broken_constraint, failure};
-use super::queries::NO_HEAD;
+use super::queries::{NO_HEAD, columns};
 use crate::columns::{tampered, to_signed};
+
+/// What puts a record in the place of the one that was found, and is locked. It is inserted over it: PostgreSQL then goes by
+/// the primary key, whatever it believes about the table's size.
+macro_rules! over_what_is_there {
+    () => {
+        " ON CONFLICT (tenant, name) DO UPDATE SET provider = excluded.provider, origin = excluded.origin, \
+         kind = excluded.kind, incarnation = excluded.incarnation, secret_version = excluded.secret_version, \
+         revision = excluded.revision, status = excluded.status, kek = excluded.kek, \
+         fingerprint = excluded.fingerprint, envelope = excluded.envelope, account_id = excluded.account_id, \
+         account_name = excluded.account_name, connected_at = excluded.connected_at, \
+         token_set_at = excluded.token_set_at, updated_at = excluded.updated_at, expires_at = excluded.expires_at, \
+         purge = excluded.purge, mac = excluded.mac"
+    };
+}
+
+macro_rules! insert_record {
+    () => {
+        concat!("INSERT INTO tokenkeep.connection (", columns!(), ")")
+    };
+}
+
+macro_rules! insert_entry {
+    () => {
+        "INSERT INTO tokenkeep.audit (shard, sequence, at, action, tenant, name, incarnation, secret_version, revision, \
+         record_mac, times, subject, mac)"
+    };
+}
 
 /// Every parameter is an array: one element for each record ($1 to $21), entry ($22 to $34) or head ($35 to $37).
 ///
-/// A record that must be absent is inserted and breaks the primary key where there is one. One that was found, and is locked,
-/// is inserted over itself: PostgreSQL then goes by the primary key, whatever it believes about the table's size.
-const WRITE: &str = "\
-    WITH given AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bytea[], \
-        $7::bigint[], $8::bigint[], $9::text[], $10::bytea[], $11::bytea[], $12::bytea[], $13::text[], $14::text[], \
-        $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::text[], $20::bytea[], $21::boolean[]) \
-        AS given (tenant, name, provider, origin, kind, incarnation, secret_version, revision, status, kek, fingerprint, \
-        envelope, account_id, account_name, connected_at, token_set_at, updated_at, expires_at, purge, mac, added)), \
-    added AS (INSERT INTO tokenkeep.connection (tenant, name, provider, origin, kind, incarnation, secret_version, \
-        revision, status, kek, fingerprint, envelope, account_id, account_name, connected_at, token_set_at, updated_at, \
-        expires_at, purge, mac) \
-        SELECT tenant, name, provider, origin, kind, incarnation, secret_version, revision, status, kek, fingerprint, \
-        envelope, account_id, account_name, connected_at, token_set_at, updated_at, expires_at, purge, mac \
-        FROM given WHERE added), \
-    changed AS (INSERT INTO tokenkeep.connection (tenant, name, provider, origin, kind, incarnation, secret_version, \
-        revision, status, kek, fingerprint, envelope, account_id, account_name, connected_at, token_set_at, updated_at, \
-        expires_at, purge, mac) \
-        SELECT tenant, name, provider, origin, kind, incarnation, secret_version, revision, status, kek, fingerprint, \
-        envelope, account_id, account_name, connected_at, token_set_at, updated_at, expires_at, purge, mac \
-        FROM given WHERE NOT added \
-        ON CONFLICT (tenant, name) DO UPDATE SET provider = excluded.provider, origin = excluded.origin, \
-        kind = excluded.kind, incarnation = excluded.incarnation, secret_version = excluded.secret_version, \
-        revision = excluded.revision, status = excluded.status, kek = excluded.kek, \
-        fingerprint = excluded.fingerprint, envelope = excluded.envelope, account_id = excluded.account_id, \
-        account_name = excluded.account_name, connected_at = excluded.connected_at, \
-        token_set_at = excluded.token_set_at, updated_at = excluded.updated_at, expires_at = excluded.expires_at, \
-        purge = excluded.purge, mac = excluded.mac), \
-    entries AS (INSERT INTO tokenkeep.audit (shard, sequence, at, action, tenant, name, incarnation, secret_version, \
-        revision, record_mac, times, subject, mac) \
-        SELECT * FROM unnest($22::bigint[], $23::bigint[], $24::bigint[], $25::text[], $26::text[], $27::text[], \
-        $28::bytea[], $29::bigint[], $30::bigint[], $31::bytea[], $32::bigint[], $33::bytea[], $34::bytea[])) \
-    UPDATE tokenkeep.audit_head AS head SET sequence = moved.sequence, mac = moved.mac \
-        FROM unnest($35::bigint[], $36::bigint[], $37::bytea[]) AS moved (shard, sequence, mac) \
-        WHERE head.shard = moved.shard";
+/// A record that must be absent is inserted and breaks the primary key where there is one.
+const WRITE: &str = concat!(
+    "WITH given AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bytea[], \
+     $7::bigint[], $8::bigint[], $9::text[], $10::bytea[], $11::bytea[], $12::bytea[], $13::text[], $14::text[], \
+     $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::text[], $20::bytea[], $21::boolean[]) AS given (",
+    columns!(),
+    ", added)), added AS (",
+    insert_record!(),
+    " SELECT ",
+    columns!(),
+    " FROM given WHERE added), changed AS (",
+    insert_record!(),
+    " SELECT ",
+    columns!(),
+    " FROM given WHERE NOT added",
+    over_what_is_there!(),
+    "), entries AS (",
+    insert_entry!(),
+    " SELECT * FROM unnest($22::bigint[], $23::bigint[], $24::bigint[], $25::text[], $26::text[], $27::text[], \
+     $28::bytea[], $29::bigint[], $30::bigint[], $31::bytea[], $32::bigint[], $33::bytea[], $34::bytea[])) \
+     UPDATE tokenkeep.audit_head AS head SET sequence = moved.sequence, mac = moved.mac \
+     FROM unnest($35::bigint[], $36::bigint[], $37::bytea[]) AS moved (shard, sequence, mac) \
+     WHERE head.shard = moved.shard"
+);
+
+/// The same for one record with one entry, as nearly all commits have: half of the work for PostgreSQL, and the head is
+/// locked for that much less.
+macro_rules! write_one {
+    ($whether_there:expr) => {
+        concat!(
+            "WITH record AS (",
+            insert_record!(),
+            " VALUES (($1::text[])[1], ($2::text[])[1], ($3::text[])[1], ($4::text[])[1], ($5::bigint[])[1], \
+             ($6::bytea[])[1], ($7::bigint[])[1], ($8::bigint[])[1], ($9::text[])[1], ($10::bytea[])[1], \
+             ($11::bytea[])[1], ($12::bytea[])[1], ($13::text[])[1], ($14::text[])[1], ($15::bigint[])[1], \
+             ($16::bigint[])[1], ($17::bigint[])[1], ($18::bigint[])[1], ($19::text[])[1], ($20::bytea[])[1])",
+            $whether_there,
+            "), entry AS (",
+            insert_entry!(),
+            " VALUES (($22::bigint[])[1], ($23::bigint[])[1], ($24::bigint[])[1], ($25::text[])[1], ($26::text[])[1], \
+             ($27::text[])[1], ($28::bytea[])[1], ($29::bigint[])[1], ($30::bigint[])[1], ($31::bytea[])[1], \
+             ($32::bigint[])[1], ($33::bytea[])[1], ($34::bytea[])[1])) \
+             UPDATE tokenkeep.audit_head SET sequence = ($36::bigint[])[1], mac = ($37::bytea[])[1] \
+             WHERE shard = ($35::bigint[])[1]"
+        )
+    };
+}
+const ADD_ONE: &str = write_one!("");
+const CHANGE_ONE: &str = write_one!(over_what_is_there!());
 
 /// Writes records (each with whether there must be none yet), entries and heads.
 pub(crate) async fn write(
@@ -62,7 +104,12 @@ pub(crate) async fn write(
     let draft = |index: usize| &entries[index].draft;
     let (r, e, h) = (records.len(), entries.len(), heads.len());
 
-    let query = sqlx::query(WRITE)
+    let statement = match records {
+        [(_, true)] if (e, h) == (1, 1) => ADD_ONE,
+        [(_, false)] if (e, h) == (1, 1) => CHANGE_ONE,
+        _ => WRITE,
+    };
+    let query = sqlx::query(statement)
         .bind(each(r, |n| record(n).id.tenant().as_str()))
         .bind(each(r, |n| record(n).id.name().as_str()))
         .bind(each(r, |n| record(n).provider.as_str()))

@@ -71,6 +71,8 @@ async fn pool(connections: u32, options: &SqliteConnectOptions) -> Result<sqlx::
         .acquire_timeout(TURN)
         .idle_timeout(None)
         .max_lifetime(None)
+        // No network lies between, so a connection does not go stale, and a test would cost a turn of its thread.
+        .test_before_acquire(false)
         // A full disk and the like make SQLite roll back by itself. sqlx does not notice, and would take the connection to be
         // in that transaction for ever.
         .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))

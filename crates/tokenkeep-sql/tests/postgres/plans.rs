@@ -150,6 +150,13 @@ async fn every_method(store: &PostgresStore, round: u64) {
             }
         }
     }
+    for scan in &scans {
+        store.record_and_scan(&id, scan, 10).await.unwrap();
+        store.commit_and_scan(&[sample_use(&id)], &chain, scan, 10).await.unwrap().unwrap();
+    }
+    let of_tenant = scans.iter().filter(|scan| matches!(scan, Scan::Fingerprint { tenant: Some(_), .. }));
+    store.scan_each(&of_tenant.cycle().take(128).cloned().collect::<Vec<_>>(), 65).await.unwrap();
+    store.scan_each(&scans, 10).await.unwrap();
     // Uses alone, one record, several records, a new one, a tombstone; a seal that a closed KEK refuses.
     store.commit(&[sample_use(&id)], &chain).await.unwrap();
     let next = sample_record(&id, before + 1);

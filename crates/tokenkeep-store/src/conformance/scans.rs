@@ -183,7 +183,17 @@ pub async fn scans_miss_nothing_that_stays(store: &dyn TokenStore) {
 pub async fn what_is_asked_together_is_the_same(store: &dyn TokenStore) {
     const RULE: &str = "what_is_asked_together_is_the_same";
     let (chain, tenant) = (super::sample_chain(), sample_id("tenant", "a").tenant().clone());
-    for scan in [Scan::All, Scan::Tenant(tenant), Scan::UnderKek(sample_kek(b"kek")), Scan::PurgePending] {
+    let sealed = sample_record(&sample_id("tenant", "a"), 1).sealed;
+    let of = sealed.map_or([0; 32], |sealed| sealed.fingerprint);
+    let scans = [
+        Scan::All,
+        Scan::Tenant(tenant.clone()),
+        Scan::UnderKek(sample_kek(b"kek")),
+        Scan::PurgePending,
+        Scan::Fingerprint { of, tenant: None },
+        Scan::Fingerprint { of, tenant: Some(tenant) },
+    ];
+    for scan in scans.clone() {
         for limit in [1, 3] {
             for id in [sample_id("tenant", "a"), sample_id("tenant", "b"), sample_id("other", "a")] {
                 let record = store.record(&id).await.ok().flatten();
@@ -216,6 +226,19 @@ pub async fn what_is_asked_together_is_the_same(store: &dyn TokenStore) {
                 let there = store.record(&id).await.ok().flatten();
                 rule!(RULE, there.as_ref() == Some(&next), "a commit with a scan was not made: {there:?}");
             }
+        }
+    }
+    let of_tenants: Vec<Scan> = ["tenant", "nobody", "other", "tenant"]
+        .map(|tenant| Scan::Fingerprint { of, tenant: Some(sample_id(tenant, "a").tenant().clone()) })
+        .into();
+    for asked in [&scans[..], &of_tenants, &[]] {
+        for limit in [1, 3] {
+            let mut apart = Vec::new();
+            for scan in asked {
+                apart.push(page(RULE, store, scan, None, limit).await);
+            }
+            let together = store.scan_each(asked, limit).await;
+            rule!(RULE, together.as_ref().ok() == Some(&apart), "several scans gave {together:?}");
         }
     }
 }
