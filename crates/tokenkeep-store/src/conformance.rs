@@ -5,6 +5,16 @@
 //! do at the same time they do in one task, so a backend's own tests should race its stores over threads and processes
 //! too. Whether a commit outlives the process only a backend's own tests can say.
 //!
+//! | what goes wrong in databases | the rules about it |
+//! | --- | --- |
+//! | lost updates | [`stale_revisions_are_refused`], [`absent_means_no_record`], [`changes_see_those_before_them`] |
+//! | two writers | [`one_winner_per_revision`], [`one_vault_wins`], [`purge_leases_have_one_holder`] |
+//! | resurrected rows | [`removed_records_stay_removed`], [`closed_keks_are_refused`] |
+//! | cursors under concurrent change | [`scans_miss_nothing_that_stays`], [`ages_miss_nothing_that_stays`] |
+//! | huge and odd ids and numbers | [`records_come_back_as_written`], [`scans_are_in_order`], [`large_numbers_are_kept`] |
+//! | clocks that disagree | [`clocks_order_nothing`], [`fast_clocks_lease_nothing_for_ever`], [`ages_bear_any_clock`] |
+//! | a commit whose answer was lost | [`lost_answers_leave_no_half`] |
+//!
 //! ```
 //! use tokenkeep_store::{MemoryStore, TokenStore, conformance};
 //!
@@ -15,7 +25,9 @@
 //! ```
 
 mod ages;
+mod answers;
 mod checkpoints;
+mod clocks;
 mod commits;
 mod fingerprints;
 mod leases;
@@ -33,7 +45,9 @@ use tokenkeep_core::{ConnectionId, Error, ErrorKind, VaultId, VaultKeyPurpose};
 use crate::{Change, Record, Scrub, TokenStore, VaultRecord};
 
 pub use ages::{ages_are_in_order, ages_miss_nothing_that_stays};
+pub use answers::lost_answers_leave_no_half;
 pub use checkpoints::{checkpoints_have_one_winner, checkpoints_replace_the_one_before};
+pub use clocks::{ages_bear_any_clock, clocks_order_nothing, fast_clocks_lease_nothing_for_ever};
 pub use commits::{
     changes_see_those_before_them, closed_keks_are_refused, closed_keks_keep_what_is_in_place,
     commits_are_whole, one_winner_per_revision,
@@ -42,7 +56,7 @@ pub use fingerprints::fingerprints_are_found;
 pub use leases::purge_leases_have_one_holder;
 pub use records::{
     absent_means_no_record, large_numbers_are_kept, records_come_back_as_written,
-    stale_revisions_are_refused, tombstones_give_way,
+    removed_records_stay_removed, stale_revisions_are_refused, tombstones_give_way,
 };
 pub use samples::{
     sample_chain, sample_change, sample_entry, sample_id, sample_record, sample_tombstone, sample_use,
@@ -71,10 +85,11 @@ pub async fn run_all(fresh: impl AsyncFn() -> Box<dyn TokenStore>) {
     run! {
         one_vault_wins, records_come_back_as_written, large_numbers_are_kept, absent_means_no_record,
         stale_revisions_are_refused, tombstones_give_way, commits_are_whole, changes_see_those_before_them,
-        one_winner_per_revision, closed_keks_are_refused, closed_keks_keep_what_is_in_place, uses_need_no_record,
+        one_winner_per_revision, removed_records_stay_removed, lost_answers_leave_no_half, closed_keks_are_refused, closed_keks_keep_what_is_in_place, uses_need_no_record,
         entries_are_chained, entries_are_paged, scans_are_in_order, scans_filter, scans_miss_nothing_that_stays,
         what_is_asked_together_is_the_same, purge_leases_have_one_holder,
         fingerprints_are_found, ages_are_in_order, ages_miss_nothing_that_stays,
+        clocks_order_nothing, fast_clocks_lease_nothing_for_ever, ages_bear_any_clock,
         lost_vaults_are_not_replaced, checkpoints_replace_the_one_before, checkpoints_have_one_winner, scrub_answers,
     }
 }
