@@ -28,16 +28,18 @@ pub async fn lost_answers_leave_no_half(store: &dyn TokenStore) {
     const RULE: &str = "lost_answers_leave_no_half";
     let replaced = sample_id("replaced", "name");
     commit(RULE, store, &[sample_change(&sample_record(&replaced, 1), None)]).await;
-    for (revision, polls) in (1..).zip(1..=POLLS) {
+    for (revision, round) in (1..).zip(0..2 * POLLS) {
+        // Once dropped at once, and once when what was asked of the database has been done and nobody read the answer.
+        let (polls, lingers) = (round / 2 + 1, round % 2 == 1);
         // One that is new and one that is replaced, in two shards, and a use.
         let before = read(RULE, store, &replaced).await;
-        let new = sample_record(&sample_id(&format!("new-{polls}"), "name"), 1);
+        let new = sample_record(&sample_id(&format!("new-{round}"), "name"), 1);
         let next = sample_record(&replaced, revision + 1);
         let changes =
             [sample_change(&new, None), sample_use(&replaced), sample_change(&next, Some(revision))];
         let entries = written(RULE, store, &changes).await;
 
-        let answered = polled(store.commit(&changes, &sample_chain()), polls).await;
+        let answered = polled(store.commit(&changes, &sample_chain()), polls, lingers).await;
         if let Some(done) = &answered {
             rule!(RULE, done.is_ok(), "a commit failed: {done:?}");
         }
@@ -102,11 +104,11 @@ fn with(before: &[(u16, Vec<AuditDraft>)], changes: &[Change]) -> Vec<(u16, Vec<
     after
 }
 
-/// What comes of a future that is polled so often at most, each time it wakes, and then dropped.
-async fn polled<F: Future>(future: F, polls: usize) -> Option<F::Output> {
+/// What comes of a future that is polled so often at most, each time it wakes, and then dropped, at once or later.
+async fn polled<F: Future>(future: F, polls: usize, lingers: bool) -> Option<F::Output> {
     let mut future = Box::pin(future);
     let mut left = polls;
-    poll_fn(move |context| {
+    let answer = poll_fn(|context| {
         left = left.saturating_sub(1);
         match future.as_mut().poll(context) {
             Poll::Ready(output) => Poll::Ready(Some(output)),
@@ -114,7 +116,13 @@ async fn polled<F: Future>(future: F, polls: usize) -> Option<F::Output> {
             Poll::Pending => Poll::Pending,
         }
     })
-    .await
+    .await;
+    if answer.is_none() && lingers {
+        for _ in 0..5 {
+            pause().await;
+        }
+    }
+    answer
 }
 
 /// Waits until what a dropped call left at work has come to its end: another commit got the heads that it locks, and nothing
