@@ -126,8 +126,8 @@ impl PostgresStore {
     /// Makes all the changes inside the application's own transaction, at any isolation level: they are there once that is
     /// committed, and have never been if it is not. Nothing in the process has changed before that.
     ///
-    /// The changes must be of the vault that is in this database: nothing here can tell, and another vault's would break the
-    /// audit trail for good. Once the transaction is committed, call `PreparedChange::committed` of the vault.
+    /// The changes must be of the vault that is in this database; another vault's are refused, as they would break the audit
+    /// trail for good. Once the transaction is committed, call `PreparedChange::committed` of the vault.
     ///
     /// It locks records, the heads of the audit trail's shards (all commits of a tenant, and of one tenant in sixteen, wait for the
     /// same head) and, where a token is sealed, the way for closing a KEK. So call it late, once, with all changes, and end the
@@ -138,8 +138,8 @@ impl PostgresStore {
     /// # Errors
     /// `Conflict`, with nothing written, when an expectation is not met or a KEK is closed; `StoreUnavailable`, after which
     /// the transaction must be rolled back and may be repeated whole; the same after a `Conflict` of two that make the same
-    /// connection at the same time, as PostgreSQL fails the later one's transaction; `Misuse` when sqlx runs no transaction on this
-    /// connection, or a failed one; otherwise as said at [`TokenStore`].
+    /// connection at the same time, as PostgreSQL fails the later one's transaction; `Misuse`, with nothing written, when the changes are of
+    /// another vault, or when sqlx runs no transaction on this connection, or a failed one; otherwise as said at [`TokenStore`].
     ///
     /// # Cancellation
     /// Safe: the transaction holds all of it or nothing.

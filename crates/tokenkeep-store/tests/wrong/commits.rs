@@ -1,6 +1,7 @@
 //! How they commit.
 
 use tokenkeep_core::{Error, ErrorKind};
+use tokenkeep_store::conformance::sample_chain_of;
 use tokenkeep_store::{AuditChain, Change, Expected, Record, Status, TokenStore};
 
 use super::{Flaw, Flawed};
@@ -77,6 +78,17 @@ impl Flawed {
                     }
                 }
                 made.extend_from_slice(changes);
+            }
+            // Its own chain under the other's name: what a store without a look at the vault comes to.
+            Flaw::TakesOtherVaults | Flaw::KeepsOtherVaultsUses => {
+                let uses = changes.iter().all(|change| change.record.is_none());
+                let present = self.inner.vault().await?.map(|vault| vault.id);
+                return match present {
+                    Some(own) if uses || matches!(self.flaw, Flaw::TakesOtherVaults) => {
+                        self.inner.commit(changes, &sample_chain_of(own)).await
+                    }
+                    _ => self.inner.commit(changes, chain).await,
+                };
             }
             Flaw::SlowAlone => {
                 yield_often().await;

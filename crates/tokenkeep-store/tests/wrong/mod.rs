@@ -41,6 +41,8 @@ pub(crate) enum Flaw {
     ReadsAnotherTogether,
     ScansBeforeItCommits,
     BringsBackTheRemoved,
+    TakesOtherVaults,
+    KeepsOtherVaultsUses,
     SlowAlone,
     CommitsInSteps,
     TakesItTwice,
@@ -49,7 +51,7 @@ pub(crate) enum Flaw {
     AgesByTheLastChange,
 }
 
-pub(crate) const FLAWS: [(Flaw, &str); 29] = [
+pub(crate) const FLAWS: [(Flaw, &str); 31] = [
     (Flaw::IgnoresWhatIsExpected, "absent_means_no_record"),
     (Flaw::LooksAndThenWrites, "one_winner_per_revision"),
     (Flaw::ReplacesTombstones, "absent_means_no_record"),
@@ -79,6 +81,8 @@ pub(crate) const FLAWS: [(Flaw, &str); 29] = [
     (Flaw::ReadsAnotherTogether, "another record"),
     (Flaw::ScansBeforeItCommits, "does not see the commit"),
     (Flaw::BringsBackTheRemoved, "removed_records_stay_removed"),
+    (Flaw::TakesOtherVaults, "other_vaults_are_refused"),
+    (Flaw::KeepsOtherVaultsUses, "other_vaults_are_refused"),
 ];
 
 pub(crate) const ALONE: [(Flaw, &str); 8] = [
