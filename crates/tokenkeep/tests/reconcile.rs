@@ -80,7 +80,7 @@ impl RunList for Listing {
         if self.careless.load(Ordering::SeqCst) {
             return Ok(RunPage { runs, more: false });
         }
-        runs.retain(|run| started.contains(&run.started_at()));
+        runs.retain(|run| run.started_at().is_none_or(|at| started.contains(&at)));
         runs.sort_by_key(ListedRun::started_at);
         let more = runs.len() > 3 || self.endless.load(Ordering::SeqCst);
         runs.truncate(3);
@@ -180,7 +180,7 @@ async fn runs_that_we_did_not_start_are_listed() {
     assert_eq!((runs.listed(), runs.ours()), (5, 2));
     assert_eq!(runs.done_until(), w.around().end);
     let theirs = &found[1];
-    assert_eq!(theirs.started_at.as_millis(), theirs.run.started_at());
+    assert_eq!(theirs.started_at.map(Timestamp::as_millis), theirs.run.started_at());
     assert!(theirs.run.may_be_by_token() && theirs.while_in_use);
     let shown = theirs.to_string();
     assert!(shown.contains("203.0.113.7") && shown.contains("curl/8.7[2J\""), "{shown}");
@@ -188,6 +188,33 @@ async fn runs_that_we_did_not_start_are_listed() {
     let web = &found[2];
     assert!(!web.run.may_be_by_token() && !web.while_in_use, "half an hour after the last use of this one");
     assert_eq!(runs.next().await.unwrap(), None, "the end is the end");
+}
+
+#[tokio::test]
+async fn a_run_without_a_time_is_listed_and_hides_no_other() {
+    let w = World::new().await;
+    let untimed = |id: &str| ListedRun::without_time(id).unwrap();
+    // It is on every page.
+    w.listing.runs.lock().unwrap().push(untimed("untimed"));
+    for number in 0..5 {
+        w.listing.add(&format!("theirs-{number}"), w.now() + number);
+    }
+    let mut runs = w.reconcile();
+    let found = all(&mut runs).await;
+    assert_eq!(ids(&found), ["untimed", "theirs-0", "theirs-1", "theirs-2", "theirs-3", "theirs-4"]);
+    assert_eq!((runs.listed(), found[0].started_at, found[0].while_in_use), (6, None, true));
+    assert!(found[0].to_string().starts_with("at an unknown time: run untimed"), "{}", found[0]);
+    // One of our own is known by its identifier.
+    start(&w.connection, &w.listing, "untimed").await;
+    let mut runs = w.reconcile();
+    assert_eq!((all(&mut runs).await.len(), runs.ours()), (5, 1));
+    // Pages of nothing else do not go on: they are given, and then it is an error, not an end.
+    w.listing.runs.lock().unwrap().extend(["a", "b", "c", "d"].map(untimed));
+    let mut runs = w.reconcile();
+    for _ in 0..2 {
+        assert!(runs.next().await.unwrap().is_some());
+    }
+    assert_eq!(runs.next().await.unwrap_err().kind(), ErrorKind::ProviderMisbehaved);
 }
 
 #[tokio::test]
