@@ -79,9 +79,10 @@ async fn no_token_is_told_on_sqlite() {
     logs();
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path().join("tokenkeep.sqlite")).await.unwrap();
-    let walked = Box::pin(walk(store)).await;
+    let look = async |scanner: &LeakScanner| assert_eq!(scanner.scan_dir(folder.path()).unwrap(), []);
+    let walked = Box::pin(walk(store, look)).await;
     is_silent(&walked);
-    assert_eq!(walked.scanner.scan_dir(folder.path()).unwrap(), []);
+    look(&walked.scanner).await;
 }
 
 #[tokio::test]
@@ -97,20 +98,22 @@ async fn postgres_no_token_is_told() {
         .unwrap();
     let pool = PgPoolOptions::new().max_connections(4).connect(&server.url("postgres")).await.unwrap();
     let store = PostgresStore::open(pool.clone()).await.unwrap();
-    let walked = Box::pin(walk(store)).await;
+    let look = async |scanner: &LeakScanner| {
+        let tables = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'tokenkeep'";
+        let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&pool).await.unwrap();
+        let rows =
+            |table| server.sql("postgres", &format!("SELECT t::text FROM tokenkeep.{table} t")).unwrap();
+        let dump: String = tables.iter().map(rows).collect();
+        assert!(tables.len() > 5 && dump.contains("customer-17"), "{tables:?}");
+        is_clean(scanner, "the tables", dump.as_bytes());
+    };
+    let walked = Box::pin(walk(store, look)).await;
     is_silent(&walked);
+    look(&walked.scanner).await;
 
     let told = server.log().unwrap();
     for said in ["INSERT INTO tokenkeep.audit", "customer-17", "parameters: $1 = "] {
         assert!(told.contains(said), "{said} is not in the server's log");
     }
     is_clean(&walked.scanner, "the server's log", told.as_bytes());
-    let tables = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'tokenkeep'";
-    let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&pool).await.unwrap();
-    let mut dump = String::new();
-    for table in &tables {
-        dump += &server.sql("postgres", &format!("SELECT t::text FROM tokenkeep.{table} t")).unwrap();
-    }
-    assert!(tables.len() > 5 && dump.contains("customer-17"), "{tables:?}");
-    is_clean(&walked.scanner, "the tables", dump.as_bytes());
 }

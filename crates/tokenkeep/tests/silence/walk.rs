@@ -36,7 +36,11 @@ impl PurgeHook for Faulty {
     }
 }
 
-pub(crate) async fn walk(store: impl TokenStore + Clone + 'static) -> Walked {
+/// `look` is at the database while it holds the tokens: at the end it holds none.
+pub(crate) async fn walk(
+    store: impl TokenStore + Clone + 'static,
+    look: impl AsyncFn(&LeakScanner),
+) -> Walked {
     let folder = tempfile::tempdir().unwrap();
     let stand_in = ApifyStandIn::start().await.unwrap();
     let origin = Origin::parse(&stand_in.origin()).unwrap();
@@ -103,6 +107,8 @@ pub(crate) async fn walk(store: impl TokenStore + Clone + 'static) -> Walked {
     shown += &format!("{:?}", vault.checkpoint().await.map_err(|error| told(&error)));
     shown += &format!("{:?}", vault.check().await);
 
+    let scanner = LeakScanner::new().token("token", &text).token("next", &next);
+    look(&scanner).await;
     // A hook that fails, one that panics, and what is finished behind them.
     shown += &format!("{:?}", connection.disconnect().await.unwrap());
     let new = || ApiToken::new(next.clone()).unwrap();
@@ -128,7 +134,7 @@ pub(crate) async fn walk(store: impl TokenStore + Clone + 'static) -> Walked {
     }
     shown += &format!("{export:?} {:?}", export.cursor());
     shown += &format!("{:?} {:?}", vault.verify().await.unwrap(), stand_in.requests());
-    Walked { shown, scanner: LeakScanner::new().token("token", &text).token("next", &next) }
+    Walked { shown, scanner }
 }
 
 /// An error, its Debug text and its causes.
