@@ -1,8 +1,8 @@
 //! The store in a PostgreSQL database.
 
+mod borrowed;
 mod commit;
 mod failure;
-mod lease;
 mod purge;
 mod queries;
 mod schema;
@@ -22,8 +22,8 @@ use tokenkeep_store::{
     TokenSet, TokenStore, VaultRecord,
 };
 
+use borrowed::{Borrowed, in_time};
 use failure::failure;
-use lease::{Lease, in_time};
 use queries::{AUDIT_ENTRIES, AUDIT_HEADS, CHECKPOINT, VAULT};
 
 pub use schema::PostgresMigration;
@@ -136,10 +136,11 @@ impl PostgresStore {
     /// `synchronous_commit` is turned on for the transaction where it was `off` or `local`.
     ///
     /// # Errors
-    /// `Conflict`, with nothing written, when an expectation is not met or a KEK is closed; `StoreUnavailable`, after which
-    /// the transaction must be rolled back and may be repeated whole; the same after a `Conflict` of two that make the same
-    /// connection at the same time, as PostgreSQL fails the later one's transaction; `Misuse`, with nothing written, when the changes are of
-    /// another vault, or when sqlx runs no transaction on this connection, or a failed one; otherwise as said at [`TokenStore`].
+    /// `Conflict`, with nothing written, when an expectation is not met or a KEK is closed; `StoreUnusable`, with nothing written,
+    /// when the changes are of another vault; `StoreUnavailable`, after which the transaction must be rolled back and may be
+    /// repeated whole; the same after a `Conflict` of two that make the same connection at the same time, as PostgreSQL fails
+    /// the later one's transaction; `Misuse` when sqlx runs no transaction on this connection, or a failed one; otherwise as
+    /// said at [`TokenStore`].
     ///
     /// # Cancellation
     /// Safe: the transaction holds all of it or nothing.
@@ -160,9 +161,9 @@ impl PostgresStore {
 
     async fn rows(&self, query: Query<'_, Postgres, PgArguments>) -> Result<Vec<PgRow>, Error> {
         in_time(async {
-            let mut lease = Lease::of(&self.pool).await?;
-            let rows = query.fetch_all(&mut *lease).await.map_err(failure)?;
-            lease.done();
+            let mut db = Borrowed::of(&self.pool).await?;
+            let rows = query.fetch_all(&mut *db).await.map_err(failure)?;
+            db.done();
             Ok(rows)
         })
         .await
@@ -224,10 +225,10 @@ impl TokenStore for PostgresStore {
         limit: u32,
     ) -> Result<(Option<Record>, Vec<Record>), Error> {
         in_time(async {
-            let mut lease = Lease::of(&self.pool).await?;
-            let row = queries::of(id).fetch_optional(&mut *lease).await.map_err(failure)?;
-            let page = first_page(&mut lease, scan, limit).await?;
-            lease.done();
+            let mut db = Borrowed::of(&self.pool).await?;
+            let row = queries::of(id).fetch_optional(&mut *db).await.map_err(failure)?;
+            let page = first_page(&mut db, scan, limit).await?;
+            db.done();
             Ok((row.as_ref().map(queries::record).transpose()?, page))
         })
         .await
@@ -235,9 +236,9 @@ impl TokenStore for PostgresStore {
 
     async fn commit(&self, changes: &[Change], chain: &AuditChain) -> Result<(), Error> {
         in_time(async {
-            let mut lease = Lease::of(&self.pool).await?;
-            let made = commit::on(&mut lease, changes, chain).await?;
-            lease.done();
+            let mut db = Borrowed::of(&self.pool).await?;
+            let made = commit::on(&mut db, changes, chain).await?;
+            db.done();
             made
         })
         .await
@@ -251,14 +252,14 @@ impl TokenStore for PostgresStore {
         limit: u32,
     ) -> Result<Result<Vec<Record>, Error>, Error> {
         in_time(async {
-            let mut lease = Lease::of(&self.pool).await?;
-            let page = match commit::on(&mut lease, changes, chain).await? {
-                Ok(()) => Ok(first_page(&mut lease, scan, limit).await),
+            let mut db = Borrowed::of(&self.pool).await?;
+            let page = match commit::on(&mut db, changes, chain).await? {
+                Ok(()) => Ok(first_page(&mut db, scan, limit).await),
                 Err(refused) => Err(refused),
             };
             // A scan that failed leaves a connection that may be of no use any more.
             if !matches!(page, Ok(Err(_))) {
-                lease.done();
+                db.done();
             }
             page
         })

@@ -204,12 +204,12 @@ impl AuditChain {
     /// no vault yet is anybody's. A store asks this in each commit, before anything else is refused.
     ///
     /// # Errors
-    /// `Misuse` when the database holds another vault.
+    /// `StoreUnusable` when the database holds another vault.
     pub fn belongs_to(&self, present: Option<VaultId>) -> Result<(), Error> {
         if present.is_none_or(|present| present == self.shared.vault) {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::Misuse)
+        Err(Error::new(ErrorKind::StoreUnusable)
             .because("the change is of another vault than the one in this database"))
     }
 

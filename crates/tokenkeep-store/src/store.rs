@@ -123,7 +123,7 @@ pub enum Scrub {
 /// - A change whose expectation is not met makes the whole commit fail with `Conflict`.
 /// - A seal under a closed KEK ([`close_kek`](Self::close_kek)) makes the whole commit fail with `Conflict`: a record whose
 ///   envelope is not the one in place, and names that KEK. A change that leaves the envelope as it is goes through.
-/// - A commit whose chain is another vault's ([`AuditChain::belongs_to`]) is `Misuse`, whatever else is wrong with it: it would
+/// - A commit whose chain is another vault's ([`AuditChain::belongs_to`]) is `StoreUnusable`, whatever else is wrong with it: it would
 ///   break the audit trail for good. A database that holds no vault yet takes it.
 /// - Reads see every commit that was acknowledged before they began, from any instance.
 /// - A store keeps what it is given as it is: it neither makes nor checks MACs of records.
@@ -190,7 +190,7 @@ pub trait TokenStore: Send + Sync + fmt::Debug {
     /// Makes all the changes in one transaction, and chains their entries with `chain`.
     ///
     /// # Errors
-    /// `Conflict`, `Misuse` for another vault's chain, and as said at the trait.
+    /// `Conflict`, `StoreUnusable` for another vault's chain, and as said at the trait.
     async fn commit(&self, changes: &[Change], chain: &AuditChain) -> Result<(), Error>;
 
     /// What [`commit`](Self::commit) does, and then what [`scan`](Self::scan) gives from the start: it sees every commit that was

@@ -11,8 +11,8 @@ use sqlx::{Connection, PgConnection, Row};
 use tokenkeep_core::{ConnectionId, Error, ErrorKind};
 use tokenkeep_store::{AuditChain, AuditEntry, AuditHead, Change, Expected, RecordChange, shard_of};
 
+use super::borrowed::{Borrowed, begin};
 use super::failure::failure;
-use super::lease::{Lease, begin};
 use super::queries::NO_HEAD;
 use super::write;
 use crate::columns::{tampered, to_signed};
@@ -47,7 +47,7 @@ pub(crate) async fn on(
     let begin = if seals(changes) { BEGIN_SEALING } else { BEGIN };
     let mut transaction = db.begin_with(begin).await.map_err(failure)?;
     let made = apply(&mut transaction, changes, chain).await;
-    Lease::end(transaction, made).await
+    Borrowed::end(transaction, made).await
 }
 
 /// All changes of one record, in the order in which they are to be made.

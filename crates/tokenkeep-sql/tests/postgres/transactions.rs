@@ -79,7 +79,7 @@ async fn another_vaults_change_is_refused_and_spares_the_transaction() {
             let mut transaction = begin(&mut application, level).await;
             run(&mut transaction, "INSERT INTO customer VALUES ('somebody')").await;
             let error = store.commit_in(&mut transaction, &changes, &sample_chain_of(vault(2).id)).await;
-            assert_eq!(error.unwrap_err().kind(), ErrorKind::Misuse, "{level}");
+            assert_eq!(error.unwrap_err().kind(), ErrorKind::StoreUnusable, "{level}");
             // Nothing of it is in the transaction, whatever the application does with that.
             transaction.commit().await.unwrap();
         }

@@ -64,7 +64,7 @@ fn sample_vault(seed: u8) -> VaultRecord {
     VaultRecord { id: VaultId::from_bytes([seed; 16]), keys: keys.collect() }
 }
 
-/// Where there is a vault, a commit with another one's chain is refused with `Misuse`, be it a use, one change or several,
+/// Where there is a vault, a commit with another one's chain is refused with `StoreUnusable`, be it a use, one change or several,
 /// and be its expectation met or not; it leaves nothing behind.
 ///
 /// # Panics
@@ -90,11 +90,11 @@ pub async fn other_vaults_are_refused(store: &dyn TokenStore) {
         vec![sample_use(&id), stale],
     ] {
         let refused =
-            |done: &Result<(), Error>| matches!(done, Err(error) if error.kind() == ErrorKind::Misuse);
+            |done: &Result<(), Error>| matches!(done, Err(error) if error.kind() == ErrorKind::StoreUnusable);
         let done = store.commit(&changes, &sample_chain_of(other)).await;
-        rule!(RULE, refused(&done), "another vault's change was not refused with Misuse: {done:?}");
+        rule!(RULE, refused(&done), "another vault's change was not refused with StoreUnusable: {done:?}");
         let done = store.commit_and_scan(&changes, &sample_chain_of(other), &Scan::All, 1).await.map(drop);
-        rule!(RULE, refused(&done), "with a scan it was not refused with Misuse: {done:?}");
+        rule!(RULE, refused(&done), "with a scan it was not refused with StoreUnusable: {done:?}");
         rule!(RULE, snapshot(RULE, store).await == before, "what was refused left something behind");
     }
     // Its own vault's go on as before, on one chain.

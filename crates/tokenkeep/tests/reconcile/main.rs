@@ -1,146 +1,17 @@
 //! What was started in an account's name, but not by us, is listed; what we started is not.
 
+#[path = "../common/mod.rs"]
 mod common;
+mod listing;
 
-use std::ops::Range;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
-use async_trait::async_trait;
-use common::{Fixture, Scripted, Unsteady, token};
-use tokenkeep::{
-    Account, Connection, Credential, Error, ErrorKind, ListedRun, Outcome, Provider, ProviderSpec,
-    Reconciliation, RunList, RunPage, TenantId, Timestamp, UnknownRun, Use, Vault,
-};
+use common::{Unsteady, token};
+use listing::{World, all, connected, ids, start};
+use tokenkeep::{ErrorKind, ListedRun, TenantId, Timestamp, Vault};
 use tokenkeep_store::shard_of;
 use tokenkeep_testkit::fake_token;
-
-/// A provider with a list of runs, three on a page.
-#[derive(Debug)]
-struct Listing {
-    provider: Scripted,
-    runs: Mutex<Vec<ListedRun>>,
-    /// The next page fails.
-    fails: AtomicBool,
-    /// It says of every page that there is more.
-    endless: AtomicBool,
-    /// It gives what it has, whatever was asked for.
-    careless: AtomicBool,
-    /// Our own connection starts this run while a page is asked for.
-    meanwhile: Mutex<Option<(Connection, &'static str)>>,
-    /// How many pages it gave.
-    pages: AtomicUsize,
-}
-
-impl Listing {
-    fn new() -> Self {
-        Self {
-            provider: Scripted::new(),
-            runs: Mutex::default(),
-            fails: AtomicBool::new(false),
-            endless: AtomicBool::new(false),
-            careless: AtomicBool::new(false),
-            meanwhile: Mutex::default(),
-            pages: AtomicUsize::new(0),
-        }
-    }
-
-    fn add(&self, id: &str, started_at: i64) {
-        self.runs.lock().unwrap().push(ListedRun::new(id, started_at).unwrap());
-    }
-}
-
-#[async_trait]
-impl Provider for Listing {
-    fn spec(&self) -> &ProviderSpec {
-        self.provider.spec()
-    }
-
-    async fn check(&self, credential: &Credential) -> Result<Account, Error> {
-        self.provider.check(credential).await
-    }
-}
-
-#[async_trait]
-impl RunList for Listing {
-    async fn runs(&self, credential: &Credential, started: Range<i64>) -> Result<RunPage, Error> {
-        let _ = credential.issue(Use::at(self.spec())).await?;
-        tokio::task::yield_now().await;
-        if self.fails.swap(false, Ordering::SeqCst) {
-            return Err(ErrorKind::ProviderUnavailable.into());
-        }
-        self.pages.fetch_add(1, Ordering::SeqCst);
-        let meanwhile = self.meanwhile.lock().unwrap().take();
-        if let Some((connection, run)) = meanwhile {
-            self.add(run, started.start + 1);
-            start(&connection, self, run).await;
-        }
-        let mut runs = self.runs.lock().unwrap().clone();
-        if self.careless.load(Ordering::SeqCst) {
-            return Ok(RunPage { runs, more: false });
-        }
-        runs.retain(|run| run.started_at().is_none_or(|at| started.contains(&at)));
-        runs.sort_by_key(ListedRun::started_at);
-        let more = runs.len() > 3 || self.endless.load(Ordering::SeqCst);
-        runs.truncate(3);
-        Ok(RunPage { runs, more })
-    }
-}
-
-struct World {
-    f: Fixture,
-    listing: Listing,
-    connection: Connection,
-}
-
-impl World {
-    async fn new() -> Self {
-        let (f, listing) = (Fixture::new().await, Listing::new());
-        let connection = connected(&f.vault, "t", "apify", &listing).await;
-        Self { f, listing, connection }
-    }
-
-    fn now(&self) -> i64 {
-        use tokenkeep::Clock as _;
-        self.f.clock.now().as_millis()
-    }
-
-    /// From an hour ago until in an hour.
-    fn around(&self) -> Range<Timestamp> {
-        let hour = 3_600_000;
-        Timestamp::from_millis(self.now() - hour)..Timestamp::from_millis(self.now() + hour)
-    }
-
-    fn reconcile(&self) -> Reconciliation<'_> {
-        self.connection.reconcile(&self.listing, self.around())
-    }
-}
-
-async fn connected(vault: &Vault, tenant: &str, name: &str, listing: &Listing) -> Connection {
-    let connection = vault.connection(tenant, name).unwrap();
-    connection.connect(listing, token(&fake_token())).await.unwrap();
-    connection
-}
-
-/// A use of the token that starts a run, as a client of ours makes it.
-async fn start(connection: &Connection, listing: &Listing, run: &str) {
-    let credential = connection.credential();
-    let issued = credential.issue(Use::at(listing.spec())).await.unwrap();
-    credential.report(issued.incarnation, issued.secret_version, Outcome::Created(run)).await.unwrap();
-}
-
-async fn all(runs: &mut Reconciliation<'_>) -> Vec<UnknownRun> {
-    let mut found = Vec::new();
-    while let Some(run) = runs.next().await.unwrap() {
-        found.push(run);
-    }
-    found
-}
-
-fn ids(found: &[UnknownRun]) -> Vec<&str> {
-    found.iter().map(|unknown| unknown.run.id()).collect()
-}
 
 #[tokio::test]
 async fn runs_that_we_did_not_start_are_listed() {
