@@ -10,7 +10,7 @@ use tokenkeep::{
 
 use crate::ledger::{Expected, Figures, Ledger, State};
 use crate::parts::AcceptsAll;
-use crate::place::{Place, SLOTS, names};
+use crate::place::{Opened, Place, SLOTS, names};
 
 /// How many entries of a chain are read at a time.
 const PAGE: u32 = 500;
@@ -34,7 +34,8 @@ pub(crate) async fn examine(
     figures: &mut Figures,
     finished: &mut Finished,
 ) -> Result<(), String> {
-    let (vault, store) = place.open(true).await.map_err(|error| at("opening", &error))?;
+    let Opened { vault, store, application } =
+        place.open(true).await.map_err(|error| at("opening", &error))?;
     let readiness = vault.check().await;
     if !readiness.is_ready() {
         return Err(format!("not ready: {readiness}"));
@@ -50,6 +51,9 @@ pub(crate) async fn examine(
             Err(error) => Err(error),
         };
         compared.map_err(|error| format!("connection {slot} ({id}): {error}"))?;
+    }
+    if let Some(application) = &application {
+        application.compare(&ledger.tokens_of_the_application).await?;
     }
     *finished = Finished { disconnects: finished.disconnects + finish(&vault).await? };
     hooks_ran(place, ledger)?;

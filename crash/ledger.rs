@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use tokenkeep::{Action, AuditEntry, Incarnation, SecretVersion};
 
+use crate::application::is_its;
 use crate::line::{Act, Line};
 use crate::place::SLOTS;
 
@@ -58,6 +59,8 @@ pub(crate) struct Figures {
     /// Changes that were under way when the process was killed, and turned out to be made, or not.
     pub(crate) made: u64,
     pub(crate) not_made: u64,
+    /// Changes that were made in the application's own transactions.
+    pub(crate) in_the_applications: u64,
 }
 
 #[derive(Debug)]
@@ -66,6 +69,8 @@ pub(crate) struct Ledger {
     incarnations: HashSet<Incarnation>,
     /// Whose hooks must have run.
     pub(crate) disconnected: HashSet<Incarnation>,
+    /// What was connected or replaced where the application has a row of its own for it.
+    pub(crate) tokens_of_the_application: HashSet<(Incarnation, SecretVersion)>,
 }
 
 fn act_of(action: Action) -> Option<Act> {
@@ -79,8 +84,12 @@ fn act_of(action: Action) -> Option<Act> {
 
 impl Ledger {
     pub(crate) fn new() -> Self {
-        let (incarnations, disconnected) = (HashSet::new(), HashSet::new());
-        Self { slots: vec![Slot::default(); SLOTS], incarnations, disconnected }
+        Self {
+            slots: vec![Slot::default(); SLOTS],
+            incarnations: HashSet::new(),
+            disconnected: HashSet::new(),
+            tokens_of_the_application: HashSet::new(),
+        }
     }
 
     /// Takes what a life of the process told.
@@ -119,6 +128,7 @@ impl Ledger {
         entries: &[AuditEntry],
         figures: &mut Figures,
     ) -> Result<Expected, String> {
+        let is_the_applications = is_its(slot);
         let slot = &mut self.slots[slot];
         let (done, open) = (std::mem::take(&mut slot.done), slot.open.take());
         let changes = entries.iter().filter_map(|entry| Some((act_of(entry.draft.action)?, entry)));
@@ -148,6 +158,10 @@ impl Ledger {
                 return Err(format!("{act:?} of {incarnation}, version {version} follows {:?}", slot.life));
             }
             slot.life = Some((incarnation, version));
+            if is_the_applications && act != Act::Disconnect {
+                self.tokens_of_the_application.insert((incarnation, version));
+                figures.in_the_applications += 1;
+            }
         }
         if let Some(last) = open.filter(|_| made).or(done.last().cloned()) {
             slot.state = State::after(&last);

@@ -5,6 +5,7 @@
 //! disk can't be seen here. Where the PostgreSQL server itself is killed, what it had in its memory is lost too.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command for people prints")]
 
+mod application;
 mod examine;
 mod ledger;
 mod line;

@@ -9,6 +9,7 @@ use tokenkeep::{
     CheckpointFile, Error, ErrorKind, LocalKeyring, PostgresStore, SqliteStore, TokenStore, Vault,
 };
 
+use crate::application::Application;
 use crate::parts::{Ahead, Listed};
 use crate::random::Random;
 
@@ -37,6 +38,13 @@ pub(crate) const SLOTS: usize = 16;
 /// The tenant and the name of a connection. Some tenants have several.
 pub(crate) fn names(slot: usize) -> (String, String) {
     (format!("tenant-{}", slot % 5), format!("apify-{slot}"))
+}
+
+/// A vault, its database, and the application that shares it, where it is PostgreSQL.
+pub(crate) struct Opened {
+    pub(crate) vault: Vault,
+    pub(crate) store: Arc<dyn TokenStore>,
+    pub(crate) application: Option<Application>,
 }
 
 #[derive(Debug, Clone)]
@@ -82,15 +90,18 @@ impl Place {
     }
 
     /// Opens the database and the vault in it, or makes both. `steady`: its hook never fails.
-    pub(crate) async fn open(&self, steady: bool) -> Result<(Vault, Arc<dyn TokenStore>), Error> {
+    pub(crate) async fn open(&self, steady: bool) -> Result<Opened, Error> {
         let keys = LocalKeyring::open(self.keyring())?;
+        let mut application = None;
         let store: Arc<dyn TokenStore> = match &self.url {
             None => Arc::new(SqliteStore::open(self.database()).await?),
             Some(url) => {
                 // Patience with a server that is being started is the caller's.
                 let pool = PgPoolOptions::new().max_connections(8).acquire_timeout(Duration::from_secs(5));
                 let pool = pool.connect_lazy(url).map_err(|_| ErrorKind::Misuse)?;
-                Arc::new(PostgresStore::open(pool).await?)
+                let store = PostgresStore::open(pool.clone()).await?;
+                application = Some(Application::new(pool, store.clone()).await?);
+                Arc::new(store)
             }
         };
         let fails = (!steady).then(|| Mutex::new(Random::new(self.seed)));
@@ -99,7 +110,7 @@ impl Place {
             .on_disconnect("list", Listed { file: self.hooks(), fails })
             .checkpoints(CheckpointFile::open_or_create(self.folder.join("sink/checkpoints")).await?)
             .clock(Ahead(self.ahead));
-        Ok((vault.open(Arc::clone(&store), keys).await?, store))
+        Ok(Opened { vault: vault.open(Arc::clone(&store), keys).await?, store, application })
     }
 
     fn database(&self) -> PathBuf {

@@ -181,14 +181,18 @@ impl Run {
             return;
         }
         self.told = Instant::now();
-        let Figures { done, used, failed, made, not_made } = self.figures;
+        let Figures { done, used, failed, made, not_made, in_the_applications } = self.figures;
+        let shared = match &self.server {
+            Some(_) => format!(" ({in_the_applications} with a row of the application's)"),
+            None => String::new(),
+        };
         let servers = match self.server_kills {
             0 => String::new(),
             kills => format!(" ({kills} of the server)"),
         };
         println!(
-            "{:>5} of {of} kills{servers}, {:>4} s: {done} changes and {used} uses acknowledged, {made} of {} under way were \
-             made, {} disconnects finished, {failed} errors that passed",
+            "{:>5} of {of} kills{servers}, {:>4} s: {done} changes{shared} and {used} uses acknowledged, {made} of {} under way \
+             were made, {} disconnects finished, {failed} errors that passed",
             self.kills,
             begin.elapsed().as_secs(),
             made + not_made,
@@ -198,8 +202,8 @@ impl Run {
 
     /// Kills that met nothing would prove nothing.
     fn was_worth_it(&self) -> Result<(), String> {
-        let Figures { done, made, not_made, .. } = self.figures;
-        let met = done > 0 && made + not_made > 0;
+        let Figures { done, made, not_made, in_the_applications, .. } = self.figures;
+        let met = done > 0 && made + not_made > 0 && (self.server.is_none() || in_the_applications > 0);
         let all = made > 0 && not_made > 0 && self.finished.disconnects > 0;
         if met && (all || self.kills < 100) { Ok(()) } else { Err("the kills met nothing".into()) }
     }

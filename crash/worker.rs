@@ -7,9 +7,10 @@ use std::time::Duration;
 use tokenkeep::{ApiToken, Error, ErrorKind, FinishedDisconnect, Provider as _, Use, Vault};
 use tokenkeep_testkit::fake_token;
 
+use crate::application::{Application, is_its};
 use crate::line::{Act, Line};
 use crate::parts::AcceptsAll;
-use crate::place::{Place, SLOTS, names};
+use crate::place::{Opened, Place, SLOTS, names};
 use crate::random::Random;
 
 /// Tasks that change connections, each its own.
@@ -27,16 +28,16 @@ pub(crate) async fn work(place: Place) -> Result<(), String> {
         let _ = std::io::stdin().read(&mut [0]);
         std::process::exit(1);
     });
-    let vault = loop {
+    let Opened { vault, application, .. } = loop {
         match place.open(false).await {
-            Ok((vault, _)) => break vault,
+            Ok(opened) => break opened,
             Err(error) if error.is_retryable() => told("opening", &error),
             Err(error) => return Err(format!("opening: {}", error.report())),
         }
         tokio::time::sleep(PAUSE).await;
     };
     Line::Ready.say();
-    let worker = Arc::new(Worker { vault, provider: AcceptsAll::new()? });
+    let worker = Arc::new(Worker { vault, application, provider: AcceptsAll::new()? });
     for owner in 0..OWNERS {
         let random = Random::new(place.seed ^ (owner as u64 + 1));
         tokio::spawn(Arc::clone(&worker).own(owner, random));
@@ -57,6 +58,7 @@ fn broken(what: &str, error: &Error) {
 
 struct Worker {
     vault: Vault,
+    application: Option<Application>,
     provider: AcceptsAll,
 }
 
@@ -127,10 +129,23 @@ impl Worker {
         let (tenant, name) = names(slot);
         let connection = self.vault.connection(tenant, name)?;
         let new = || ApiToken::new(token.to_owned());
-        let done = match act {
-            Act::Connect => connection.connect(&self.provider, new()?).await.map(drop),
-            Act::Replace => connection.replace(&self.provider, new()?).await.map(drop),
-            Act::Disconnect => connection.disconnect().await.map(drop),
+        let application = self.application.as_ref().filter(|_| is_its(slot));
+        let done = match (act, application) {
+            (Act::Connect, Some(application)) => {
+                match connection.prepare_connect(&self.provider, new()?).await {
+                    Ok(prepared) => application.commit(&prepared).await,
+                    Err(error) => Err(error),
+                }
+            }
+            (Act::Replace, Some(application)) => {
+                match connection.prepare_replace(&self.provider, new()?).await {
+                    Ok(prepared) => application.commit(&prepared).await,
+                    Err(error) => Err(error),
+                }
+            }
+            (Act::Connect, None) => connection.connect(&self.provider, new()?).await.map(drop),
+            (Act::Replace, None) => connection.replace(&self.provider, new()?).await.map(drop),
+            (Act::Disconnect, _) => connection.disconnect().await.map(drop),
         };
         match done {
             // The try before was made after all, and its answer was lost.

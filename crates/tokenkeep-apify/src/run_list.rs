@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use tokenkeep_core::{Credential, Error, ErrorKind, ListedRun, RunList, RunPage};
+use tokenkeep_core::{Credential, Error, ListedRun, RunList, RunPage};
 
 use crate::{Apify, Run};
 
@@ -28,10 +28,12 @@ impl RunList for Apify {
 }
 
 fn listed(run: &Run) -> Result<ListedRun, Error> {
-    let started_at = run.started_at.as_deref().and_then(millis).ok_or_else(|| {
-        Error::new(ErrorKind::ProviderMisbehaved).because("a run in the list has no time of its start")
-    })?;
-    let mut listed = ListedRun::new(&run.id, started_at)?;
+    // Apify's description promises the time. A run that has none all the same is for the operator to see, and not a reason to
+    // show none.
+    let mut listed = match run.started_at.as_deref().and_then(millis) {
+        Some(started_at) => ListedRun::new(&run.id, started_at)?,
+        None => ListedRun::without_time(&run.id)?,
+    };
     if let Some(origin) = &run.meta.origin {
         listed = listed.with_origin(origin);
         if WITHOUT_TOKEN.contains(&origin.as_str()) {
@@ -54,4 +56,25 @@ fn time(millis: i64) -> SystemTime {
 fn millis(text: &str) -> Option<i64> {
     let time = humantime::parse_rfc3339(text).ok()?;
     i64::try_from(time.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_millis()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_without_a_time_is_listed_like_any_other() {
+        for (time, expected) in [
+            (r#""2026-11-22T09:00:00.017Z""#, Some(1_795_338_000_017)),
+            ("null", None),
+            (r#""""#, None),
+            (r#""yesterday""#, None),
+        ] {
+            let text = format!(
+                r#"{{"id": "r1", "actId": "a1", "status": "READY", "startedAt": {time}, "meta": {{"origin": "API"}}}}"#
+            );
+            let run = listed(&serde_json::from_str(&text).unwrap()).unwrap();
+            assert_eq!((run.id(), run.started_at(), run.origin()), ("r1", expected, Some("API")), "{time}");
+        }
+    }
 }

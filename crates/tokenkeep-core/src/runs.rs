@@ -15,7 +15,7 @@ use crate::{Credential, Error, ErrorKind, Provider, names};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedRun {
     id: String,
-    started_at: i64,
+    started_at: Option<i64>,
     by_token: bool,
     origin: Option<String>,
     address: Option<String>,
@@ -33,12 +33,21 @@ impl ListedRun {
     /// # Errors
     /// `ProviderMisbehaved` for an identifier that is not 1 to 255 bytes of printable text.
     pub fn new(id: impl AsRef<str>, started_at: i64) -> Result<Self, Error> {
+        Ok(Self { started_at: Some(started_at), ..Self::without_time(id)? })
+    }
+
+    /// The run of this identifier, of which the provider tells no time that can be read. It is listed like any other: it must
+    /// neither hide others nor be hidden.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn without_time(id: impl AsRef<str>) -> Result<Self, Error> {
         let id = id.as_ref();
         names::check_printable("run", id, Self::MAX_LEN)
             .map_err(|bad| Error::new(ErrorKind::ProviderMisbehaved).with_source(bad))?;
         Ok(Self {
             id: id.to_owned(),
-            started_at,
+            started_at: None,
             by_token: true,
             origin: None,
             address: None,
@@ -80,9 +89,9 @@ impl ListedRun {
         &self.id
     }
 
-    /// When it was started, by the provider's clock: milliseconds since 1970-01-01 UTC.
+    /// When it was started, by the provider's clock: milliseconds since 1970-01-01 UTC. `None` where it tells no time.
     #[must_use]
-    pub fn started_at(&self) -> i64 {
+    pub fn started_at(&self) -> Option<i64> {
         self.started_at
     }
 
@@ -114,7 +123,8 @@ impl ListedRun {
 /// A part of a provider's list of runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunPage {
-    /// The earliest of the runs that were asked for, in the order in which they were started.
+    /// The earliest of the runs that were asked for, in the order in which they were started; those without a time anywhere
+    /// among them.
     pub runs: Vec<ListedRun>,
     /// Whether there may be more behind them.
     pub more: bool,

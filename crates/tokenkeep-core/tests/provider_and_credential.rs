@@ -91,8 +91,9 @@ fn a_spec_keeps_what_it_is_told() {
 
 #[test]
 fn a_listed_run_can_be_shown_whatever_its_starter_says() {
+    assert_eq!(ListedRun::without_time("run-1").unwrap().started_at(), None);
     let run = ListedRun::new("run-1", 17).unwrap();
-    assert_eq!((run.id(), run.started_at(), run.may_be_by_token()), ("run-1", 17, true));
+    assert_eq!((run.id(), run.started_at(), run.may_be_by_token()), ("run-1", Some(17), true));
     assert_eq!((run.origin(), run.address(), run.user_agent()), (None, None, None));
     let run = run.with_origin("A\u{1b}PI").with_address("203.0.113.7\n").without_token();
     let run = run.with_user_agent(format!("a\u{202e}{}", "ä".repeat(200)));

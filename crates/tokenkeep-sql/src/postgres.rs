@@ -1,8 +1,8 @@
 //! The store in a PostgreSQL database.
 
+mod borrowed;
 mod commit;
 mod failure;
-mod lease;
 mod purge;
 mod queries;
 mod schema;
@@ -22,7 +22,7 @@ use tokenkeep_store::{
     TokenSet, TokenStore, VaultRecord,
 };
 
-use lease::{Lease, in_time};
+use borrowed::{Borrowed, in_time};
 use queries::{AUDIT_ENTRIES, AUDIT_HEADS, CHECKPOINT, VAULT, from_primary};
 
 pub use schema::PostgresMigration;
@@ -125,8 +125,8 @@ impl PostgresStore {
     /// Makes all the changes inside the application's own transaction, at any isolation level: they are there once that is
     /// committed, and have never been if it is not. Nothing in the process has changed before that.
     ///
-    /// The changes must be of the vault that is in this database: nothing here can tell, and another vault's would break the
-    /// audit trail for good. Once the transaction is committed, call `PreparedChange::committed` of the vault.
+    /// The changes must be of the vault that is in this database; another vault's are refused, as they would break the audit
+    /// trail for good. Once the transaction is committed, call `PreparedChange::committed` of the vault.
     ///
     /// It locks records, the heads of the audit trail's shards (all commits of a tenant, and of one tenant in sixteen, wait for the
     /// same head) and, where a token is sealed, the way for closing a KEK. So call it late, once, with all changes, and end the
@@ -135,10 +135,11 @@ impl PostgresStore {
     /// `synchronous_commit` is turned on for the transaction where it was `off` or `local`.
     ///
     /// # Errors
-    /// `Conflict`, with nothing written, when an expectation is not met or a KEK is closed; `StoreUnavailable`, after which
-    /// the transaction must be rolled back and may be repeated whole; the same after a `Conflict` of two that make the same
-    /// connection at the same time, as PostgreSQL fails the later one's transaction; `Misuse` when sqlx runs no transaction on this
-    /// connection, or a failed one; otherwise as said at [`TokenStore`].
+    /// `Conflict`, with nothing written, when an expectation is not met or a KEK is closed; `StoreUnusable`, with nothing written,
+    /// when the changes are of another vault; `StoreUnavailable`, after which the transaction must be rolled back and may be
+    /// repeated whole; the same after a `Conflict` of two that make the same connection at the same time, as PostgreSQL fails
+    /// the later one's transaction; `Misuse` when sqlx runs no transaction on this connection, or a failed one; otherwise as
+    /// said at [`TokenStore`].
     ///
     /// # Cancellation
     /// Safe: the transaction holds all of it or nothing.
@@ -159,9 +160,9 @@ impl PostgresStore {
 
     async fn rows(&self, query: Query<'_, Postgres, PgArguments>) -> Result<Vec<PgRow>, Error> {
         in_time(async {
-            let mut lease = Lease::of(&self.pool).await?;
-            let rows = from_primary(&mut lease, query).await?;
-            lease.done();
+            let mut db = Borrowed::of(&self.pool).await?;
+            let rows = from_primary(&mut db, query).await?;
+            db.done();
             Ok(rows)
         })
         .await
@@ -223,19 +224,19 @@ impl TokenStore for PostgresStore {
         limit: u32,
     ) -> Result<(Option<Record>, Vec<Record>), Error> {
         in_time(async {
-            let mut lease = Lease::of(&self.pool).await?;
+            let mut db = Borrowed::of(&self.pool).await?;
             let (record, page) = match scan {
                 Scan::Fingerprint { of, tenant: None } => {
                     let query = queries::record_and_holders(id, of, limit);
-                    queries::split(&from_primary(&mut lease, query).await?)?
+                    queries::split(&from_primary(&mut db, query).await?)?
                 }
                 _ => {
-                    let rows = from_primary(&mut lease, queries::of(id)).await?;
+                    let rows = from_primary(&mut db, queries::of(id)).await?;
                     let record = rows.first().map(queries::record).transpose()?;
-                    (record, first_page(&mut lease, scan, limit).await?)
+                    (record, first_page(&mut db, scan, limit).await?)
                 }
             };
-            lease.done();
+            db.done();
             Ok((record, page))
         })
         .await
@@ -243,18 +244,18 @@ impl TokenStore for PostgresStore {
 
     async fn scan_each(&self, scans: &[Scan], limit: u32) -> Result<Vec<Vec<Record>>, Error> {
         in_time(async {
-            let mut lease = Lease::of(&self.pool).await?;
+            let mut db = Borrowed::of(&self.pool).await?;
             let pages = match queries::holders_of_each(scans, limit) {
-                Some(query) => queries::pages(scans, &from_primary(&mut lease, query).await?)?,
+                Some(query) => queries::pages(scans, &from_primary(&mut db, query).await?)?,
                 None => {
                     let mut pages = Vec::with_capacity(scans.len());
                     for scan in scans {
-                        pages.push(first_page(&mut lease, scan, limit).await?);
+                        pages.push(first_page(&mut db, scan, limit).await?);
                     }
                     pages
                 }
             };
-            lease.done();
+            db.done();
             Ok(pages)
         })
         .await
@@ -262,9 +263,9 @@ impl TokenStore for PostgresStore {
 
     async fn commit(&self, changes: &[Change], chain: &AuditChain) -> Result<(), Error> {
         in_time(async {
-            let mut lease = Lease::of(&self.pool).await?;
-            let made = commit::on(&mut lease, changes, chain).await?;
-            lease.done();
+            let mut db = Borrowed::of(&self.pool).await?;
+            let made = commit::on(&mut db, changes, chain).await?;
+            db.done();
             made
         })
         .await
@@ -278,14 +279,14 @@ impl TokenStore for PostgresStore {
         limit: u32,
     ) -> Result<Result<Vec<Record>, Error>, Error> {
         in_time(async {
-            let mut lease = Lease::of(&self.pool).await?;
-            let page = match commit::on(&mut lease, changes, chain).await? {
-                Ok(()) => Ok(first_page(&mut lease, scan, limit).await),
+            let mut db = Borrowed::of(&self.pool).await?;
+            let page = match commit::on(&mut db, changes, chain).await? {
+                Ok(()) => Ok(first_page(&mut db, scan, limit).await),
                 Err(refused) => Err(refused),
             };
             // A scan that failed leaves a connection that may be of no use any more.
             if !matches!(page, Ok(Err(_))) {
-                lease.done();
+                db.done();
             }
             page
         })

@@ -143,10 +143,18 @@ pub(crate) fn checkpoint(row: &impl Columns, note: String) -> Result<StoredCheck
     Ok(StoredCheckpoint { number: counter(row, "number")?, note })
 }
 
+/// A vault's id, where a row has one.
+pub(crate) fn vault_id(row: &impl Columns, column: &'static str) -> Result<Option<VaultId>, Error> {
+    let id = row.optional_bytes(column)?;
+    id.map(|id| array(id, BAD_VAULT).map(VaultId::from_bytes)).transpose()
+}
+
+const BAD_VAULT: &str = "the vault's id has no right length";
+
 /// The vault, from one row for each of its keys.
 pub(crate) fn vault(rows: &[impl Columns]) -> Result<Option<VaultRecord>, Error> {
     let Some(first) = rows.first() else { return Ok(None) };
-    let id = VaultId::from_bytes(array(first.bytes("id")?, "the vault's id has no right length")?);
+    let id = vault_id(first, "id")?.ok_or_else(|| tampered(BAD_VAULT))?;
     let mut keys = Vec::with_capacity(rows.len());
     for row in rows {
         // A vault without keys is one row without a key.

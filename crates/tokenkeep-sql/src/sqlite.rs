@@ -207,7 +207,7 @@ impl TokenStore for SqliteStore {
     }
 
     async fn scrub(&self) -> Result<Scrub, Error> {
-        open::checkpoint(&self.scrubbing).await
+        open::empty_wal(&self.scrubbing).await
     }
 
     fn database_file(&self) -> Option<&Path> {

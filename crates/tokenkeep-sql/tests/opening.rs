@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokenkeep_core::{Error, ErrorKind, KekId, VaultId, VaultKeyPurpose};
 use tokenkeep_sql::SqliteStore;
 use tokenkeep_store::conformance::{
-    sample_chain, sample_change, sample_id, sample_record, sample_tombstone, sample_use,
+    sample_chain, sample_chain_of, sample_change, sample_id, sample_record, sample_tombstone, sample_use,
 };
 use tokenkeep_store::{Scan, StoredCheckpoint, TokenStore, VaultRecord};
 
@@ -36,6 +36,7 @@ async fn reopening_keeps_everything() {
     let store = open(&folder).await;
     let keys = vec![(VaultKeyPurpose::AuditMac, vec![1; 300]), (VaultKeyPurpose::Fingerprint, vec![2])];
     let vault = VaultRecord { id: VaultId::from_bytes([3; 16]), keys };
+    let own = vault.id;
     store.init_vault(&vault).await.unwrap();
     let live = sample_record(&sample_id("tenant", "live"), 1);
     let gone = sample_record(&sample_id("tenant", "gone"), 1);
@@ -45,7 +46,7 @@ async fn reopening_keeps_everything() {
         sample_change(&sample_tombstone(&gone), Some(1)),
         sample_use(&live.id),
     ];
-    store.commit(&changes, &sample_chain()).await.unwrap();
+    store.commit(&changes, &sample_chain_of(own)).await.unwrap();
     let kek = KekId::from_slice(b"closed").unwrap();
     store.close_kek(&kek).await.unwrap();
     let heads = store.audit_heads().await.unwrap();
@@ -63,7 +64,7 @@ async fn reopening_keeps_everything() {
     assert_eq!(store.audit_entries(shard, 0, 10).await.unwrap(), entries);
     let mut under_closed = sample_record(&sample_id("tenant", "new"), 1);
     under_closed.sealed.as_mut().unwrap().kek = kek;
-    let refused = store.commit(&[sample_change(&under_closed, None)], &sample_chain()).await;
+    let refused = store.commit(&[sample_change(&under_closed, None)], &sample_chain_of(own)).await;
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::Conflict);
 }
 
@@ -78,12 +79,13 @@ async fn no_vault_is_made_over_what_another_left() {
     ];
     let keys = vec![(VaultKeyPurpose::AuditMac, vec![1; 300])];
     let vault = VaultRecord { id: VaultId::from_bytes([3; 16]), keys };
+    let own = vault.id;
     for left in tables.into_iter().map(Some).chain([None]) {
         let folder = TempDir::new().unwrap();
         let store = open(&folder).await;
         store.init_vault(&vault).await.unwrap();
         let record = sample_record(&sample_id("tenant", "name"), 1);
-        store.commit(&[sample_change(&record, None)], &sample_chain()).await.unwrap();
+        store.commit(&[sample_change(&record, None)], &sample_chain_of(own)).await.unwrap();
         store.put_checkpoint(&StoredCheckpoint { number: 1, note: "note".to_owned() }).await.unwrap();
         let mut stranger = stranger(&path(&folder)).await;
         for table in tables.into_iter().filter(|table| Some(*table) != left).chain(["tokenkeep_vault"]) {

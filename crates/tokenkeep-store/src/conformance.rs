@@ -5,6 +5,16 @@
 //! do at the same time they do in one task, so a backend's own tests should race its stores over threads and processes
 //! too. Whether a commit outlives the process only a backend's own tests can say.
 //!
+//! | what goes wrong in databases | the rules about it |
+//! | --- | --- |
+//! | lost updates | [`stale_revisions_are_refused`], [`absent_means_no_record`], [`changes_see_those_before_them`] |
+//! | two writers | [`one_winner_per_revision`], [`one_vault_wins`], [`purge_leases_have_one_holder`] |
+//! | resurrected rows | [`removed_records_stay_removed`], [`closed_keks_are_refused`] |
+//! | cursors under concurrent change | [`scans_miss_nothing_that_stays`], [`ages_miss_nothing_that_stays`] |
+//! | huge and odd ids and numbers | [`records_come_back_as_written`], [`scans_are_in_order`], [`large_numbers_are_kept`] |
+//! | clocks that disagree | [`clocks_order_nothing`], [`fast_clocks_lease_nothing_for_ever`], [`ages_bear_any_clock`] |
+//! | a commit whose answer was lost | [`lost_answers_leave_no_half`] |
+//!
 //! ```
 //! use tokenkeep_store::{MemoryStore, TokenStore, conformance};
 //!
@@ -15,7 +25,9 @@
 //! ```
 
 mod ages;
+mod answers;
 mod checkpoints;
+mod clocks;
 mod commits;
 mod fingerprints;
 mod leases;
@@ -23,17 +35,20 @@ mod records;
 mod samples;
 mod scans;
 mod trail;
+mod vaults;
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
 
-use tokenkeep_core::{ConnectionId, Error, ErrorKind, VaultId, VaultKeyPurpose};
+use tokenkeep_core::{ConnectionId, Error, ErrorKind};
 
-use crate::{Change, Record, Scrub, TokenStore, VaultRecord};
+use crate::{AuditChain, Change, Record, Scrub, TokenStore};
 
 pub use ages::{ages_are_in_order, ages_miss_nothing_that_stays};
+pub use answers::lost_answers_leave_no_half;
 pub use checkpoints::{checkpoints_have_one_winner, checkpoints_replace_the_one_before};
+pub use clocks::{ages_bear_any_clock, clocks_order_nothing, fast_clocks_lease_nothing_for_ever};
 pub use commits::{
     changes_see_those_before_them, closed_keks_are_refused, closed_keks_keep_what_is_in_place,
     commits_are_whole, one_winner_per_revision,
@@ -42,15 +57,17 @@ pub use fingerprints::fingerprints_are_found;
 pub use leases::purge_leases_have_one_holder;
 pub use records::{
     absent_means_no_record, large_numbers_are_kept, records_come_back_as_written,
-    stale_revisions_are_refused, tombstones_give_way,
+    removed_records_stay_removed, stale_revisions_are_refused, tombstones_give_way,
 };
 pub use samples::{
-    sample_chain, sample_change, sample_entry, sample_id, sample_record, sample_tombstone, sample_use,
+    sample_chain, sample_chain_of, sample_change, sample_entry, sample_id, sample_record, sample_tombstone,
+    sample_use,
 };
 pub use scans::{
     scans_are_in_order, scans_filter, scans_miss_nothing_that_stays, what_is_asked_together_is_the_same,
 };
 pub use trail::{entries_are_chained, entries_are_paged, uses_need_no_record};
+pub use vaults::{lost_vaults_are_not_replaced, one_vault_wins, other_vaults_are_refused};
 
 /// Fails the rule of this name unless the condition holds.
 macro_rules! rule {
@@ -71,68 +88,13 @@ pub async fn run_all(fresh: impl AsyncFn() -> Box<dyn TokenStore>) {
     run! {
         one_vault_wins, records_come_back_as_written, large_numbers_are_kept, absent_means_no_record,
         stale_revisions_are_refused, tombstones_give_way, commits_are_whole, changes_see_those_before_them,
-        one_winner_per_revision, closed_keks_are_refused, closed_keks_keep_what_is_in_place, uses_need_no_record,
+        one_winner_per_revision, removed_records_stay_removed, lost_answers_leave_no_half, closed_keks_are_refused, closed_keks_keep_what_is_in_place, uses_need_no_record,
         entries_are_chained, entries_are_paged, scans_are_in_order, scans_filter, scans_miss_nothing_that_stays,
         what_is_asked_together_is_the_same, purge_leases_have_one_holder,
         fingerprints_are_found, ages_are_in_order, ages_miss_nothing_that_stays,
-        lost_vaults_are_not_replaced, checkpoints_replace_the_one_before, checkpoints_have_one_winner, scrub_answers,
+        clocks_order_nothing, fast_clocks_lease_nothing_for_ever, ages_bear_any_clock,
+        lost_vaults_are_not_replaced, other_vaults_are_refused, checkpoints_replace_the_one_before, checkpoints_have_one_winner, scrub_answers,
     }
-}
-
-/// Of several that make the vault at once, one wins, and all are given that one; it comes back as it was written.
-///
-/// # Panics
-/// When the store breaks the rule.
-pub async fn one_vault_wins(store: &dyn TokenStore) {
-    const RULE: &str = "one_vault_wins";
-    let absent = store.vault().await;
-    rule!(RULE, matches!(absent, Ok(None)), "an empty store has a vault: {absent:?}");
-    let offered: Vec<VaultRecord> = (1..=5).map(sample_vault).collect();
-    let got = at_once(offered.iter().map(|vault| store.init_vault(vault))).await;
-    let winner = store.vault().await;
-    let Ok(Some(winner)) = winner else { panic!("{RULE}: no vault was made: {winner:?}") };
-    rule!(RULE, offered.contains(&winner), "the vault is none of those that were offered");
-    for vault in got {
-        rule!(RULE, vault.as_ref().ok() == Some(&winner), "one was given another vault: {vault:?}");
-    }
-    for change in [
-        sample_use(&sample_id("tenant", "name")),
-        sample_change(&sample_record(&sample_id("tenant", "name"), 1), None),
-    ] {
-        let late = store.init_vault(&sample_vault(6)).await;
-        rule!(RULE, late.as_ref().ok() == Some(&winner), "a vault took another one's place: {late:?}");
-        commit(RULE, store, &[change]).await;
-    }
-    let late = store.init_vault(&sample_vault(6)).await;
-    rule!(RULE, late.as_ref().ok() == Some(&winner), "with records in it the vault is another: {late:?}");
-}
-
-/// Where there are records or audit entries and no vault, none is made.
-///
-/// # Panics
-/// When the store breaks the rule.
-pub async fn lost_vaults_are_not_replaced(store: &dyn TokenStore) {
-    const RULE: &str = "lost_vaults_are_not_replaced";
-    let id = sample_id("tenant", "name");
-    for (what, change) in
-        [("an entry", sample_use(&id)), ("a record", sample_change(&sample_record(&id, 1), None))]
-    {
-        commit(RULE, store, &[change]).await;
-        let before = snapshot(RULE, store).await;
-        let made = store.init_vault(&sample_vault(1)).await;
-        let unusable = matches!(&made, Err(error) if error.kind() == ErrorKind::StoreUnusable);
-        rule!(RULE, unusable, "a vault over {what} was not refused with StoreUnusable: {made:?}");
-        let vault = store.vault().await;
-        rule!(RULE, matches!(vault, Ok(None)), "a refused vault was made: {vault:?}");
-        rule!(RULE, snapshot(RULE, store).await == before, "a refused vault changed what was there");
-    }
-}
-
-fn sample_vault(seed: u8) -> VaultRecord {
-    // Not in the order of their names: the order is kept as well.
-    let purposes = [VaultKeyPurpose::RecordMac, VaultKeyPurpose::Fingerprint, VaultKeyPurpose::AuditMac];
-    let keys = purposes.into_iter().zip(1..).map(|(purpose, n)| (purpose, vec![seed; usize::from(seed) * n]));
-    VaultRecord { id: VaultId::from_bytes([seed; 16]), keys: keys.collect() }
 }
 
 /// A scrub of a store that nobody reads from works or is impossible, and changes no record.
@@ -152,7 +114,12 @@ pub async fn scrub_answers(store: &dyn TokenStore) {
 
 /// Commits what must be accepted.
 async fn commit(rule: &str, store: &dyn TokenStore, changes: &[Change]) {
-    let done = store.commit(changes, &sample_chain()).await;
+    commit_of(rule, store, changes, &sample_chain()).await;
+}
+
+/// The same where there is a vault.
+async fn commit_of(rule: &str, store: &dyn TokenStore, changes: &[Change], chain: &AuditChain) {
+    let done = store.commit(changes, chain).await;
     rule!(rule, done.is_ok(), "a commit failed: {done:?}");
 }
 

@@ -7,6 +7,7 @@
 mod audit;
 mod checkpoint;
 pub mod conformance;
+mod forward;
 mod mac;
 mod memory;
 mod record;

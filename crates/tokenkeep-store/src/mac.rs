@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use tokenkeep_core::{Error, ErrorKind};
+use tokenkeep_core::{Error, ErrorKind, VaultId};
 use zeroize::Zeroizing;
 
 use crate::{AuditDraft, AuditEntry, AuditHead, Record, SHARDS};
@@ -175,22 +175,42 @@ pub struct AuditChain {
 }
 
 struct Shared {
+    vault: VaultId,
     key: Zeroizing<[u8; 32]>,
     marks: Mutex<Vec<AuditHead>>,
 }
 
 impl AuditChain {
-    /// With this key.
+    /// Of this vault, with its key.
     #[must_use]
-    pub fn new(key: Zeroizing<[u8; 32]>) -> Self {
+    pub fn new(vault: VaultId, key: Zeroizing<[u8; 32]>) -> Self {
         let marks = Mutex::new((0..SHARDS).map(AuditHead::empty).collect());
-        Self { shared: Arc::new(Shared { key, marks }), appended: Mutex::default() }
+        Self { shared: Arc::new(Shared { vault, key, marks }), appended: Mutex::default() }
     }
 
     /// The same chain for one commit: once that was acknowledged, [`committed`](Self::committed) remembers its heads.
     #[must_use]
     pub fn for_commit(&self) -> Self {
         Self { shared: Arc::clone(&self.shared), appended: Mutex::default() }
+    }
+
+    /// Whose chain it is. It is not under an entry's MAC: that is made with a key that no other vault has.
+    #[must_use]
+    pub fn vault(&self) -> VaultId {
+        self.shared.vault
+    }
+
+    /// Refuses a database whose vault is another one: what is appended there would break its trail for good. One that holds
+    /// no vault yet is anybody's. A store asks this in each commit, before anything else is refused.
+    ///
+    /// # Errors
+    /// `StoreUnusable` when the database holds another vault.
+    pub fn belongs_to(&self, present: Option<VaultId>) -> Result<(), Error> {
+        if present.is_none_or(|present| present == self.shared.vault) {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::StoreUnusable)
+            .because("the change is of another vault than the one in this database"))
     }
 
     /// The entry that follows `head`, which must be read under its lock.

@@ -137,6 +137,7 @@ impl TokenStore for MemoryStore {
 
     async fn commit(&self, changes: &[Change], chain: &AuditChain) -> Result<(), Error> {
         let mut state = self.state();
+        chain.belongs_to(state.vault.as_ref().map(|vault| vault.id))?;
         // A second change of one record must see the first, so all are made on a side and taken over at the end.
         let mut records = BTreeMap::new();
         let mut entries: Vec<AuditEntry> = Vec::with_capacity(changes.len());

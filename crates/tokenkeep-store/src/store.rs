@@ -3,7 +3,6 @@
 use std::fmt;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -124,6 +123,8 @@ pub enum Scrub {
 /// - A change whose expectation is not met makes the whole commit fail with `Conflict`.
 /// - A seal under a closed KEK ([`close_kek`](Self::close_kek)) makes the whole commit fail with `Conflict`: a record whose
 ///   envelope is not the one in place, and names that KEK. A change that leaves the envelope as it is goes through.
+/// - A commit whose chain is another vault's ([`AuditChain::belongs_to`]) is `StoreUnusable`, whatever else is wrong with it: it would
+///   break the audit trail for good. A database that holds no vault yet takes it.
 /// - Reads see every commit that was acknowledged before they began, from any instance.
 /// - A store keeps what it is given as it is: it neither makes nor checks MACs of records.
 /// - What it can't make sense of (a row edited by hand) is `Tampered`; a schema of another version is `StoreUnusable`; what
@@ -202,7 +203,7 @@ pub trait TokenStore: Send + Sync + fmt::Debug {
     /// Makes all the changes in one transaction, and chains their entries with `chain`.
     ///
     /// # Errors
-    /// `Conflict`, and as said at the trait.
+    /// `Conflict`, `StoreUnusable` for another vault's chain, and as said at the trait.
     async fn commit(&self, changes: &[Change], chain: &AuditChain) -> Result<(), Error>;
 
     /// What [`commit`](Self::commit) does, and then what [`scan`](Self::scan) gives from the start: it sees every commit that was
@@ -274,109 +275,3 @@ pub trait TokenStore: Send + Sync + fmt::Debug {
         None
     }
 }
-
-/// Forwards every method; a default that is forgotten here would hide the store's own.
-macro_rules! forward_to_inner {
-    ($pointer:ident) => {
-        #[async_trait]
-        #[deny(clippy::missing_trait_methods)]
-        impl<T: TokenStore + ?Sized> TokenStore for $pointer<T> {
-            async fn vault(&self) -> Result<Option<VaultRecord>, Error> {
-                (**self).vault().await
-            }
-
-            async fn init_vault(&self, vault: &VaultRecord) -> Result<VaultRecord, Error> {
-                (**self).init_vault(vault).await
-            }
-
-            async fn record(&self, id: &ConnectionId) -> Result<Option<Record>, Error> {
-                (**self).record(id).await
-            }
-
-            async fn scan(
-                &self,
-                scan: &Scan,
-                after: Option<&ConnectionId>,
-                limit: u32,
-            ) -> Result<Vec<Record>, Error> {
-                (**self).scan(scan, after, limit).await
-            }
-
-            async fn tokens_set(
-                &self,
-                during: Range<Timestamp>,
-                after: Option<&TokenSet>,
-                limit: u32,
-            ) -> Result<Vec<Record>, Error> {
-                (**self).tokens_set(during, after, limit).await
-            }
-
-            async fn commit(&self, changes: &[Change], chain: &AuditChain) -> Result<(), Error> {
-                (**self).commit(changes, chain).await
-            }
-
-            async fn record_and_scan(
-                &self,
-                id: &ConnectionId,
-                scan: &Scan,
-                limit: u32,
-            ) -> Result<(Option<Record>, Vec<Record>), Error> {
-                (**self).record_and_scan(id, scan, limit).await
-            }
-
-            async fn scan_each(&self, scans: &[Scan], limit: u32) -> Result<Vec<Vec<Record>>, Error> {
-                (**self).scan_each(scans, limit).await
-            }
-
-            async fn commit_and_scan(
-                &self,
-                changes: &[Change],
-                chain: &AuditChain,
-                scan: &Scan,
-                limit: u32,
-            ) -> Result<Result<Vec<Record>, Error>, Error> {
-                (**self).commit_and_scan(changes, chain, scan, limit).await
-            }
-
-            async fn lease_purge(&self, id: &ConnectionId, lease: &PurgeLease) -> Result<bool, Error> {
-                (**self).lease_purge(id, lease).await
-            }
-
-            async fn close_kek(&self, kek: &KekId) -> Result<(), Error> {
-                (**self).close_kek(kek).await
-            }
-
-            async fn audit_heads(&self) -> Result<Vec<AuditHead>, Error> {
-                (**self).audit_heads().await
-            }
-
-            async fn audit_entries(
-                &self,
-                shard: u16,
-                after: u64,
-                limit: u32,
-            ) -> Result<Vec<AuditEntry>, Error> {
-                (**self).audit_entries(shard, after, limit).await
-            }
-
-            async fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, Error> {
-                (**self).checkpoint().await
-            }
-
-            async fn put_checkpoint(&self, checkpoint: &StoredCheckpoint) -> Result<(), Error> {
-                (**self).put_checkpoint(checkpoint).await
-            }
-
-            async fn scrub(&self) -> Result<Scrub, Error> {
-                (**self).scrub().await
-            }
-
-            fn database_file(&self) -> Option<&Path> {
-                (**self).database_file()
-            }
-        }
-    };
-}
-
-forward_to_inner!(Arc);
-forward_to_inner!(Box);

@@ -77,7 +77,7 @@ fn the_macs_of_records_stay_what_they_are() {
 
 #[test]
 fn the_macs_of_entries_stay_what_they_are() {
-    let chain = AuditChain::new(key());
+    let chain = AuditChain::new(tokenkeep_core::VaultId::from_bytes([1; 16]), key());
     let disconnected = AuditDraft {
         at: Timestamp::from_millis(1_700_000_000_003),
         action: Action::Disconnected,

@@ -1,6 +1,6 @@
 //! Every field of a record and of an audit entry is under its MAC.
 
-use tokenkeep_core::{Account, ErrorKind, Incarnation, KekId, Revision, SecretVersion};
+use tokenkeep_core::{Account, ErrorKind, Incarnation, KekId, Revision, SecretVersion, VaultId};
 use tokenkeep_store::conformance::{sample_entry, sample_id, sample_record, sample_tombstone};
 use tokenkeep_store::{
     Action, AuditChain, AuditDraft, AuditEntry, AuditHead, Purge, Record, RecordMac, Sealed, Status,
@@ -101,6 +101,10 @@ fn fields_of_a_record_do_not_run_together() {
     assert!(!interchangeable(&sample_tombstone(&record()), &Record { sealed: None, ..record() }));
 }
 
+fn chain_of(key: Zeroizing<[u8; 32]>) -> AuditChain {
+    AuditChain::new(VaultId::from_bytes([1; 16]), key)
+}
+
 fn draft() -> AuditDraft {
     let mut draft = sample_entry(&record(), Action::Connected);
     draft.subject = Some("run".to_owned());
@@ -109,12 +113,12 @@ fn draft() -> AuditDraft {
 
 #[test]
 fn every_field_of_an_entry_matters() {
-    let chain = AuditChain::new(key(1));
+    let chain = chain_of(key(1));
     let before = AuditHead { shard: 3, sequence: 7, mac: [9; 32] };
     let entry = chain.append(&before, draft()).unwrap();
     assert_eq!((entry.shard, entry.sequence, &entry.draft), (3, 8, &draft()));
     assert!(chain.follows(&before, &entry));
-    assert!(!AuditChain::new(key(2)).follows(&before, &entry), "another key's MAC fits");
+    assert!(!chain_of(key(2)).follows(&before, &entry), "another key's MAC fits");
 
     type Edit = fn(&mut AuditEntry);
     let edits: [(&str, Edit); 16] = [
@@ -161,15 +165,15 @@ fn a_record_is_no_entry() {
     // One key for both would be a mistake elsewhere; the labels keep the two apart even then.
     let mut record = record();
     RecordMac::new(key(1)).set(&mut record);
-    let entry = AuditChain::new(key(1)).append(&AuditHead::empty(0), draft()).unwrap();
+    let entry = chain_of(key(1)).append(&AuditHead::empty(0), draft()).unwrap();
     assert_ne!(record.mac, entry.mac);
     assert_eq!(format!("{:?}", RecordMac::new(key(1))), "RecordMac([hidden])");
-    assert_eq!(format!("{:?}", AuditChain::new(key(1))), "AuditChain([hidden])");
+    assert_eq!(format!("{:?}", chain_of(key(1))), "AuditChain([hidden])");
 }
 
 #[test]
 fn nothing_is_appended_behind_a_head_that_went_back() {
-    let chain = AuditChain::new(key(1));
+    let chain = chain_of(key(1));
     let start = AuditHead::empty(3);
     let commit = chain.for_commit();
     let first = commit.append(&start, draft()).unwrap();

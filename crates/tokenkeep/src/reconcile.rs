@@ -20,16 +20,22 @@ use ours::Ours;
 pub struct UnknownRun {
     /// The run, as the provider lists it.
     pub run: ListedRun,
-    /// When it was started, by the provider's clock.
-    pub started_at: Timestamp,
-    /// The connection's token was in use, by our record, in the minute of the start or in one beside it. So the run may be
-    /// our own, its identifier lost in a crash or not reported; or it may not.
+    /// When it was started, by the provider's clock. `None` where it tells none: then all that is known is that it was listed
+    /// among the runs of this time.
+    pub started_at: Option<Timestamp>,
+    /// The connection's token was in use, by our record, in the minute of the start or in one beside it; of a run without a
+    /// time, at all since the start of the time that was asked for. So the run may be our own, its identifier lost in a crash
+    /// or not reported; or it may not.
     pub while_in_use: bool,
 }
 
 impl fmt::Display for UnknownRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: run {}", self.started_at, self.run.id())?;
+        match self.started_at {
+            Some(started_at) => write!(f, "{started_at}")?,
+            None => write!(f, "at an unknown time")?,
+        }
+        write!(f, ": run {}", self.run.id())?;
         write!(f, ", by {}", self.run.origin().unwrap_or("unknown means"))?;
         if !self.run.may_be_by_token() {
             write!(f, " (no token)")?;
@@ -88,6 +94,8 @@ pub struct Reconciliation<'p> {
     started: Range<i64>,
     /// The runs that were listed and started in the first of those milliseconds.
     at_start: HashSet<String>,
+    /// The runs without a time that were listed: they may be on each page.
+    untimed: HashSet<String>,
     trail: Ours,
     found: VecDeque<UnknownRun>,
     listed: u64,
@@ -110,6 +118,7 @@ impl<'p> Reconciliation<'p> {
             credential,
             started: started.start.as_millis()..started.end.as_millis(),
             at_start: HashSet::new(),
+            untimed: HashSet::new(),
             found: VecDeque::new(),
             listed: 0,
             ours: 0,
@@ -166,21 +175,26 @@ impl<'p> Reconciliation<'p> {
     }
 
     fn join(&mut self, RunPage { mut runs, more }: RunPage) -> Result<(), Error> {
-        runs.retain(|run| self.started.contains(&run.started_at()) && !self.at_start.contains(run.id()));
+        let untimed = self.untimed.len();
+        runs.retain(|run| match run.started_at() {
+            Some(at) => self.started.contains(&at) && !self.at_start.contains(run.id()),
+            None => self.untimed.insert(run.id().to_owned()),
+        });
+        let untimed = self.untimed.len() > untimed;
+        // Those without a time come first.
         runs.sort_by_key(ListedRun::started_at);
-        match runs.last() {
+        match runs.last().and_then(ListedRun::started_at) {
             Some(last) => {
-                let last = last.started_at();
                 if last > self.started.start {
                     self.at_start.clear();
                     self.started.start = last;
                 }
                 self.at_start.extend(
-                    runs.iter().filter(|run| run.started_at() == last).map(|run| run.id().to_owned()),
+                    runs.iter().filter(|run| run.started_at() == Some(last)).map(|run| run.id().to_owned()),
                 );
             }
             // It says that there is more, and gives what was asked for before, or what nobody asked for.
-            None if more => {
+            None if more && !untimed => {
                 return Err(Error::new(ErrorKind::ProviderMisbehaved)
                     .because("the list of runs does not go on, although it says that there is more"));
             }
@@ -195,7 +209,7 @@ impl<'p> Reconciliation<'p> {
                 self.ours += 1;
                 continue;
             }
-            let started_at = Timestamp::from_millis(run.started_at());
+            let started_at = run.started_at().map(Timestamp::from_millis);
             self.found.push_back(UnknownRun {
                 while_in_use: self.trail.was_used_about(started_at),
                 run,

@@ -51,7 +51,7 @@ pub(crate) async fn open(record: &VaultRecord, keys: &dyn KeyProvider) -> Result
         tenants,
         fingerprints: FingerprintKey(open_one(record, VaultKeyPurpose::Fingerprint, keys).await?),
         records: RecordMac::new(open_one(record, VaultKeyPurpose::RecordMac, keys).await?),
-        chain: AuditChain::new(open_one(record, VaultKeyPurpose::AuditMac, keys).await?),
+        chain: AuditChain::new(record.id, open_one(record, VaultKeyPurpose::AuditMac, keys).await?),
         checkpoints: CheckpointSigner::new(
             record.id,
             &open_one(record, VaultKeyPurpose::CheckpointSigning, keys).await?,

@@ -126,7 +126,7 @@ async fn a_chain_with_another_end_is_named() {
     let mut draft = w.vault.audit().of_tenant("t", 0, 1).await.unwrap()[0].draft.clone();
     (draft.action, draft.record_mac) = (Action::Used, None);
     let forged = Change { record: None, entry: draft };
-    w.f.store.commit(&[forged], &conformance::sample_chain()).await.unwrap();
+    w.f.store.commit(&[forged], &conformance::sample_chain_of(w.vault.id())).await.unwrap();
     let readiness = w.vault.check().await;
     assert!(matches!(readiness.trail, TrailCheck::Broken { shard: found } if found == shard), "{readiness}");
     assert!(!readiness.is_ready() && readiness.to_string().contains("run verify"));

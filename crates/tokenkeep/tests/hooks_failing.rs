@@ -105,7 +105,7 @@ async fn an_altered_tombstone_spares_no_other() {
     record.token_set_at = Timestamp::from_millis(1);
     let entry = scene.vault.audit().of_tenant("t", 0, 1).await.unwrap()[0].draft.clone();
     let change = Change { record: Some(RecordChange { record, expected }), entry };
-    scene.f.store.commit(&[change], &conformance::sample_chain()).await.unwrap();
+    scene.f.store.commit(&[change], &conformance::sample_chain_of(scene.vault.id())).await.unwrap();
 
     scene.failing.well.store(true, Ordering::SeqCst);
     let finished = scene.vault.finish_disconnects().await.unwrap();

@@ -183,7 +183,7 @@ async fn an_altered_record_is_listed_and_spares_no_other() {
     let entry = f.vault.audit().of_tenant("b", 0, 1).await.unwrap()[0].draft.clone();
     (record.sealed, record.account) = (None, None);
     let change = Change { record: Some(RecordChange { record, expected }), entry };
-    f.store.commit(&[change], &tokenkeep_store::conformance::sample_chain()).await.unwrap();
+    f.store.commit(&[change], &tokenkeep_store::conformance::sample_chain_of(f.vault.id())).await.unwrap();
 
     let other = f.second_instance().await;
     let all = other.suspect_all_leaked().finish().await.unwrap();

@@ -208,7 +208,7 @@ async fn what_another_instance_did_meanwhile_counts_too() {
     let entry = f.vault.audit().of_tenant(&tenants[5], 0, 1).await.unwrap()[0].draft.clone();
     let step = RecordChange { record: older, expected: Expected::Revision(newer.revision) };
     let change = Change { record: Some(step), entry };
-    f.store.commit(&[change], &conformance::sample_chain()).await.unwrap();
+    f.store.commit(&[change], &conformance::sample_chain_of(f.vault.id())).await.unwrap();
     tokio::time::sleep(Duration::from_millis(25)).await;
     let left = all(overdue).await;
     let states: Vec<_> = left.iter().map(|status| (status.id.tenant().as_str(), status.state)).collect();

@@ -138,7 +138,7 @@ async fn an_altered_record_is_named_to_nobody() {
         let entry = vault.audit().of_tenant(tenant, 0, 1).await.unwrap().remove(0).draft;
         let change = Change { record: Some(RecordChange { record, expected }), entry };
         // As someone who can write to the database does it: past the vault.
-        let chain = tokenkeep::AuditChain::new(zeroize::Zeroizing::new([7; 32]));
+        let chain = tokenkeep::AuditChain::new(vault.id(), zeroize::Zeroizing::new([7; 32]));
         f.store.commit(&[change], &chain).await.unwrap();
     }
     incidents.told();

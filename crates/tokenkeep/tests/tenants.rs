@@ -80,7 +80,7 @@ async fn what_comes_in_behind_is_found_and_what_was_altered_spares_no_other() {
     record.account = None;
     let entry = f.vault.audit().of_tenant("t", 0, 1).await.unwrap()[0].draft.clone();
     let change = Change { record: Some(RecordChange { record, expected }), entry };
-    f.store.commit(&[change], &conformance::sample_chain()).await.unwrap();
+    f.store.commit(&[change], &conformance::sample_chain_of(f.vault.id())).await.unwrap();
 
     let other = f.second_instance().await;
     let (mut erasure, mut kinds) = (other.erase_tenant("t").unwrap(), Vec::new());

@@ -11,8 +11,8 @@ use sqlx::{Connection, PgConnection, Row};
 use tokenkeep_core::{ConnectionId, Error, ErrorKind};
 use tokenkeep_store::{AuditChain, AuditEntry, AuditHead, Change, Expected, RecordChange, shard_of};
 
+use super::borrowed::{Borrowed, begin};
 use super::failure::failure;
-use super::lease::{Lease, begin};
 use super::queries::NO_HEAD;
 use super::write;
 use crate::columns::{tampered, to_signed};
@@ -31,6 +31,13 @@ macro_rules! lax {
     };
 }
 
+/// The vault that is in this database, if there is one.
+macro_rules! vault {
+    () => {
+        "(SELECT id FROM tokenkeep.vault) AS vault"
+    };
+}
+
 /// A commit in a transaction of our own. The outer error says that the connection is of no use any more.
 pub(crate) async fn on(
     db: &mut PgConnection,
@@ -40,7 +47,7 @@ pub(crate) async fn on(
     let begin = if seals(changes) { BEGIN_SEALING } else { BEGIN };
     let mut transaction = db.begin_with(begin).await.map_err(failure)?;
     let made = apply(&mut transaction, changes, chain).await;
-    Lease::end(transaction, made).await
+    Borrowed::end(transaction, made).await
 }
 
 /// All changes of one record, in the order in which they are to be made.
@@ -93,8 +100,8 @@ pub(crate) async fn apply(
         steps.entry(&step.record.id).or_default().push(step);
     }
     let mut heads = match changes {
-        [Change { record: Some(only), .. }] => lock_one(db, only, &steps).await?,
-        _ => lock_all(db, changes, &steps).await?,
+        [Change { record: Some(only), .. }] => lock_one(db, only, &steps, chain).await?,
+        _ => lock_all(db, changes, &steps, chain).await?,
     };
 
     let mut entries: Vec<AuditEntry> = Vec::with_capacity(changes.len());
@@ -115,12 +122,19 @@ type Heads = BTreeMap<u16, AuditHead>;
 
 /// For a change of one record, as nearly all are, in one statement what [`lock_all`] does in three. The record is locked
 /// before the head is looked for.
-async fn lock_one(db: &mut PgConnection, change: &RecordChange, steps: &Steps<'_>) -> Result<Heads, Error> {
+async fn lock_one(
+    db: &mut PgConnection,
+    change: &RecordChange,
+    steps: &Steps<'_>,
+    chain: &AuditChain,
+) -> Result<Heads, Error> {
     const LOCK: &str = concat!(
         "WITH present AS MATERIALIZED \
             (SELECT revision FROM tokenkeep.connection WHERE tenant = $2 AND name = $3 FOR UPDATE) \
          SELECT shard, sequence, mac, ",
         lax!(),
+        ", ",
+        vault!(),
         ", (SELECT revision FROM present) AS revision, \
             EXISTS (SELECT FROM tokenkeep.closed_kek WHERE kek = $4) AS closed \
          FROM tokenkeep.audit_head WHERE shard = $1 AND (SELECT pg_catalog.count(*) FROM present) >= 0 FOR UPDATE"
@@ -135,6 +149,7 @@ async fn lock_one(db: &mut PgConnection, change: &RecordChange, steps: &Steps<'_
         .await
         .map_err(failure)?
         .ok_or_else(|| tampered(NO_HEAD))?;
+    of_this_vault(&row, chain)?;
     compare(row.try_get("revision").map_err(failure)?, &[change])?;
     let head = head(db, &row).await?;
     if row.try_get("closed").map_err(failure)? {
@@ -144,27 +159,46 @@ async fn lock_one(db: &mut PgConnection, change: &RecordChange, steps: &Steps<'_
 }
 
 /// Locks the records in ascending order, then the heads, and compares what the changes expect.
-async fn lock_all(db: &mut PgConnection, changes: &[Change], steps: &Steps<'_>) -> Result<Heads, Error> {
+async fn lock_all(
+    db: &mut PgConnection,
+    changes: &[Change],
+    steps: &Steps<'_>,
+    chain: &AuditChain,
+) -> Result<Heads, Error> {
     const LOCK_RECORD: &str =
         "SELECT revision FROM tokenkeep.connection WHERE tenant = $1 AND name = $2 FOR UPDATE";
     const LOCK_HEAD: &str = concat!(
         "SELECT shard, sequence, mac, ",
         lax!(),
+        ", ",
+        vault!(),
         " FROM tokenkeep.audit_head WHERE shard = $1 FOR UPDATE"
     );
+    const WHOSE: &str = concat!("SELECT ", vault!());
     for (id, steps) in steps {
         let query = sqlx::query_scalar(LOCK_RECORD).bind(id.tenant().as_str()).bind(id.name().as_str());
-        compare(query.fetch_optional(&mut *db).await.map_err(failure)?, steps)?;
+        let met = compare(query.fetch_optional(&mut *db).await.map_err(failure)?, steps);
+        if met.is_err() {
+            // Another vault's change is not to be made again, as one that only lost is.
+            of_this_vault(&sqlx::query(WHOSE).fetch_one(&mut *db).await.map_err(failure)?, chain)?;
+        }
+        met?;
     }
     let shards: BTreeSet<u16> = changes.iter().map(|change| shard_of(change.entry.id.tenant())).collect();
     let mut heads = Heads::new();
     for shard in shards {
         let query = sqlx::query(LOCK_HEAD).bind(i64::from(shard));
         let row = query.fetch_optional(&mut *db).await.map_err(failure)?;
-        heads.extend([head(db, &row.ok_or_else(|| tampered(NO_HEAD))?).await?]);
+        let row = row.ok_or_else(|| tampered(NO_HEAD))?;
+        of_this_vault(&row, chain)?;
+        heads.extend([head(db, &row).await?]);
     }
     refuse_closed(db, steps).await?;
     Ok(heads)
+}
+
+fn of_this_vault(row: &PgRow, chain: &AuditChain) -> Result<(), Error> {
+    chain.belongs_to(rows::vault_id(row, "vault")?)
 }
 
 /// A locked head. What is acknowledged is to be on the disk (and on the replicas that the server waits for), whatever the

@@ -4,16 +4,16 @@ use sqlx::{Connection, PgConnection, PgPool};
 use tokenkeep_core::{ConnectionId, Error};
 use tokenkeep_store::PurgeLease;
 
+use super::borrowed::{BEGIN, Borrowed};
 use super::failure::failure;
-use super::lease::{BEGIN, Lease};
 use crate::rows;
 
 pub(crate) async fn lease(pool: &PgPool, id: &ConnectionId, asked: &PurgeLease) -> Result<bool, Error> {
-    let mut lease = Lease::of(pool).await?;
-    let mut transaction = lease.begin_with(BEGIN).await.map_err(failure)?;
+    let mut connection = Borrowed::of(pool).await?;
+    let mut transaction = connection.begin_with(BEGIN).await.map_err(failure)?;
     let made = take(&mut transaction, id, asked).await;
-    let made = Lease::end(transaction, made).await?;
-    lease.done();
+    let made = Borrowed::end(transaction, made).await?;
+    connection.done();
     made
 }
 

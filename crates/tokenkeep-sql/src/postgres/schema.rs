@@ -5,8 +5,8 @@ use std::time::Duration;
 use sqlx::{Connection, PgConnection, PgPool, Row};
 use tokenkeep_core::Error;
 
+use super::borrowed::{Borrowed, in_time, within};
 use super::failure::{OTHER_TABLES, failure, unavailable, unusable};
-use super::lease::{Lease, in_time, within};
 use crate::columns::Columns;
 
 /// One step of the schema, as SQL for whoever runs it under another role.
@@ -55,8 +55,8 @@ pub(crate) async fn check(pool: &PgPool) -> Result<(), Error> {
 }
 
 async fn apply(pool: &PgPool, known: &[PostgresMigration], next: &PostgresMigration) -> Result<(), Error> {
-    let mut lease = Lease::of(pool).await?;
-    let mut transaction = lease.begin_with(BEGIN).await.map_err(failure)?;
+    let mut connection = Borrowed::of(pool).await?;
+    let mut transaction = connection.begin_with(BEGIN).await.map_err(failure)?;
     let db = &mut *transaction;
     let made = async {
         sqlx::query(LOCK).execute(&mut *db).await.map_err(failure)?;
@@ -69,8 +69,8 @@ async fn apply(pool: &PgPool, known: &[PostgresMigration], next: &PostgresMigrat
         Ok(())
     };
     let made = made.await;
-    let made = Lease::end(transaction, made).await?;
-    lease.done();
+    let made = Borrowed::end(transaction, made).await?;
+    connection.done();
     made
 }
 
@@ -79,19 +79,19 @@ async fn missing<'k>(
     pool: &PgPool,
     known: &'k [PostgresMigration],
 ) -> Result<&'k [PostgresMigration], Error> {
-    let mut lease = Lease::of(pool).await?;
+    let mut connection = Borrowed::of(pool).await?;
     let server = sqlx::query(
         "SELECT pg_catalog.current_setting('server_encoding') AS encoding, pg_catalog.pg_is_in_recovery() AS standby",
     );
-    let server = server.fetch_one(&mut *lease).await.map_err(failure)?;
+    let server = server.fetch_one(&mut *connection).await.map_err(failure)?;
     if server.text("encoding")? != "UTF8" {
         return Err(unusable("its encoding is not UTF-8: it could not keep every name"));
     }
     if server.try_get("standby").map_err(failure)? {
         return Err(unavailable(STANDBY));
     }
-    let applied = applied(&mut lease).await?;
-    lease.done();
+    let applied = applied(&mut connection).await?;
+    connection.done();
     still_missing(&applied, known)
 }
 

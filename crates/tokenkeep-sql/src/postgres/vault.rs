@@ -6,8 +6,8 @@ use sqlx::{Connection, PgConnection, PgPool};
 use tokenkeep_core::{Error, ErrorKind, KekId};
 use tokenkeep_store::{StoredCheckpoint, VaultRecord};
 
+use super::borrowed::{BEGIN, Borrowed, begin, durable};
 use super::failure::{LOCK_TIMEOUT, code_of, failure};
-use super::lease::{BEGIN, Lease, begin, durable};
 use super::queries::VAULT;
 use crate::columns::to_signed;
 use crate::rows;
@@ -19,11 +19,11 @@ const IN_USE: &str = "SELECT (SELECT TRUE FROM tokenkeep.connection ORDER BY ten
     OR EXISTS (SELECT FROM tokenkeep.vault_key) OR EXISTS (SELECT FROM tokenkeep.checkpoint)";
 
 pub(crate) async fn init(pool: &PgPool, vault: &VaultRecord) -> Result<VaultRecord, Error> {
-    let mut lease = Lease::of(pool).await?;
-    let mut transaction = lease.begin_with(BEGIN).await.map_err(failure)?;
+    let mut connection = Borrowed::of(pool).await?;
+    let mut transaction = connection.begin_with(BEGIN).await.map_err(failure)?;
     let made = put_vault(&mut transaction, vault).await;
-    let vault = Lease::end(transaction, made).await?;
-    lease.done();
+    let vault = Borrowed::end(transaction, made).await?;
+    connection.done();
     vault
 }
 
@@ -74,11 +74,11 @@ pub(crate) async fn close_kek(pool: &PgPool, kek: &KekId) -> Result<(), Error> {
 }
 
 async fn try_close(pool: &PgPool, kek: &KekId) -> Result<(), Error> {
-    let mut lease = Lease::of(pool).await?;
-    let mut transaction = lease.begin_with(BEGIN_CLOSING).await.map_err(failure)?;
+    let mut connection = Borrowed::of(pool).await?;
+    let mut transaction = connection.begin_with(BEGIN_CLOSING).await.map_err(failure)?;
     let made = put_closed(&mut transaction, kek).await;
-    let made = Lease::end(transaction, made).await?;
-    lease.done();
+    let made = Borrowed::end(transaction, made).await?;
+    connection.done();
     made
 }
 
@@ -108,15 +108,15 @@ pub(crate) async fn put_checkpoint(pool: &PgPool, checkpoint: &StoredCheckpoint)
         }
         _ => "UPDATE tokenkeep.checkpoint SET number = $1, note = $2 WHERE number = $1 - 1",
     };
-    let mut lease = Lease::of(pool).await?;
-    let mut transaction = lease.begin_with(BEGIN).await.map_err(failure)?;
+    let mut connection = Borrowed::of(pool).await?;
+    let mut transaction = connection.begin_with(BEGIN).await.map_err(failure)?;
     let query = sqlx::query(statement).bind(number).bind(checkpoint.note.as_bytes());
     let made = match query.execute(&mut *transaction).await.map_err(failure) {
         Ok(done) if done.rows_affected() == 1 => Ok(()),
         Ok(_) => Err(ErrorKind::Conflict.into()),
         Err(error) => Err(error),
     };
-    let made = Lease::end(transaction, made).await?;
-    lease.done();
+    let made = Borrowed::end(transaction, made).await?;
+    connection.done();
     made
 }

@@ -3,7 +3,7 @@
 use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Sqlite, SqliteConnection};
-use tokenkeep_core::{ConnectionId, Error, ErrorKind};
+use tokenkeep_core::{ConnectionId, Error, ErrorKind, VaultId};
 use tokenkeep_store::{
     AuditChain, AuditEntry, AuditHead, Change, Expected, PurgeLease, Record, RecordChange, StoredCheckpoint,
     VaultRecord, shard_of,
@@ -23,6 +23,7 @@ pub(crate) async fn apply(
 ) -> Result<(), Error> {
     for Change { record, entry } in changes {
         let found = look(db, record.as_ref(), &entry.id).await?;
+        chain.belongs_to(found.vault)?;
         let slot = match record {
             Some(change) => put_sealed(db, change, &found).await?,
             None => None,
@@ -35,6 +36,8 @@ pub(crate) async fn apply(
 
 /// What is there before a change.
 struct Found {
+    /// Whose database it is.
+    vault: Option<VaultId>,
     head: AuditHead,
     revision: Option<i64>,
     slot: Option<Slot>,
@@ -48,7 +51,7 @@ async fn look(
     entry: &ConnectionId,
 ) -> Result<Found, Error> {
     const LOOK: &str = "SELECT h.shard, h.sequence, h.mac, c.revision, c.slot, length(s.bytes) AS capacity, \
-        EXISTS (SELECT 1 FROM tokenkeep_closed_kek WHERE kek = $4) AS closed \
+        EXISTS (SELECT 1 FROM tokenkeep_closed_kek WHERE kek = $4) AS closed, (SELECT id FROM tokenkeep_vault) AS vault \
         FROM (SELECT 1) LEFT JOIN tokenkeep_audit_head h ON h.shard = $3 \
         LEFT JOIN tokenkeep_connection c ON c.tenant = $1 AND c.name = $2 \
         LEFT JOIN tokenkeep_sealed s ON s.slot = c.slot";
@@ -68,7 +71,8 @@ async fn look(
         None => AuditHead::empty(shard),
     };
     let revision = row.optional_integer("revision")?;
-    Ok(Found { head, revision, slot: rows::slot(&row)?, closed: row.integer("closed")? != 0 })
+    let vault = crate::rows::vault_id(&row, "vault")?;
+    Ok(Found { vault, head, revision, slot: rows::slot(&row)?, closed: row.integer("closed")? != 0 })
 }
 
 /// Puts sealed bytes and account into the record's slot, if what is there is what the change expects. Gives the slot that the

@@ -148,7 +148,7 @@ fn migrations() -> Vec<Migration> {
 }
 
 /// Writes the log back into the database and empties it. On a connection of its own, which is less patient.
-pub(crate) async fn checkpoint(options: &SqliteConnectOptions) -> Result<Scrub, Error> {
+pub(crate) async fn empty_wal(options: &SqliteConnectOptions) -> Result<Scrub, Error> {
     let mut connection = options.connect().await.map_err(failure)?;
     let busy: Result<i64, _> =
         sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut connection).await;

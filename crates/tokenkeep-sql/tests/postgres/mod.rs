@@ -1,6 +1,7 @@
 mod cancellation;
 mod closing;
 mod conformance;
+mod errors;
 mod failures;
 mod plans;
 mod schema;

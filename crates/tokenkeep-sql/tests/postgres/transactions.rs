@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use sqlx::{Connection, PgConnection, Postgres, Transaction};
-use tokenkeep_core::{Error, ErrorKind};
+use tokenkeep_core::{Error, ErrorKind, VaultId};
 use tokenkeep_sql::PostgresStore;
-use tokenkeep_store::conformance::{sample_chain, sample_change, sample_id, sample_record, sample_use};
-use tokenkeep_store::{Change, TokenStore, shard_of};
+use tokenkeep_store::conformance::{
+    sample_chain, sample_chain_of, sample_change, sample_id, sample_record, sample_use,
+};
+use tokenkeep_store::{Change, TokenStore, VaultRecord, shard_of};
 
 use super::{Database, run};
 
@@ -59,6 +61,36 @@ async fn a_customer_and_its_connection_appear_together_or_not_at_all() {
     }
     let heads = store.audit_heads().await.unwrap();
     assert_eq!(heads.iter().map(|head| head.sequence).sum::<u64>(), 3, "a rolled back commit left an entry");
+}
+
+/// The application has two vaults and hands one's change to the other's store.
+#[tokio::test]
+async fn another_vaults_change_is_refused_and_spares_the_transaction() {
+    let database = Database::fresh();
+    let store = database.store().await;
+    let vault = |byte| VaultRecord { id: VaultId::from_bytes([byte; 16]), keys: Vec::new() };
+    store.init_vault(&vault(1)).await.unwrap();
+    let mut application = database.stranger().await;
+    run(&mut application, "CREATE TABLE customer (name text)").await;
+    let heads = store.audit_heads().await.unwrap();
+    let record = |name: &str| sample_change(&sample_record(&sample_id("tenant", name), 1), None);
+    for (n, level) in (1..).zip(LEVELS) {
+        for changes in [vec![record("one")], vec![record("one"), record("two")]] {
+            let mut transaction = begin(&mut application, level).await;
+            run(&mut transaction, "INSERT INTO customer VALUES ('somebody')").await;
+            let error = store.commit_in(&mut transaction, &changes, &sample_chain_of(vault(2).id)).await;
+            assert_eq!(error.unwrap_err().kind(), ErrorKind::StoreUnusable, "{level}");
+            // Nothing of it is in the transaction, whatever the application does with that.
+            transaction.commit().await.unwrap();
+        }
+        assert_eq!(customers(&database).await, 2 * n);
+        assert_eq!(store.audit_heads().await.unwrap(), heads, "{level}");
+        assert_eq!(store.record(&sample_id("tenant", "one")).await.unwrap(), None);
+    }
+    let mut transaction = begin(&mut application, LEVELS[0]).await;
+    store.commit_in(&mut transaction, &[record("one")], &sample_chain_of(vault(1).id)).await.unwrap();
+    transaction.commit().await.unwrap();
+    assert!(store.record(&sample_id("tenant", "one")).await.unwrap().is_some());
 }
 
 #[tokio::test]

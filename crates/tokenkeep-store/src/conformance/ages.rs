@@ -8,11 +8,11 @@ use tokenkeep_core::ConnectionId;
 use super::{commit, rule, sample_change, sample_id, sample_record, sample_tombstone};
 use crate::{Record, Timestamp, TokenSet, TokenStore};
 
-fn between(from: i64, before: i64) -> Range<Timestamp> {
+pub(super) fn between(from: i64, before: i64) -> Range<Timestamp> {
     Timestamp::from_millis(from)..Timestamp::from_millis(before)
 }
 
-async fn page(
+pub(super) async fn page(
     rule: &str,
     store: &dyn TokenStore,
     during: Range<Timestamp>,

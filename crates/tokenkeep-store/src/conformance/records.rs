@@ -177,3 +177,39 @@ pub async fn tombstones_give_way(store: &dyn TokenStore) {
     commit(RULE, store, &[sample_change(&again, Some(2))]).await;
     reads_back(RULE, store, &again).await;
 }
+
+/// Over a tombstone nobody brings back what was there, be it with the revision that it had, with none or with the next
+/// one's: whoever did not see the removal is refused, alone and among others, once and again.
+///
+/// # Panics
+/// When the store breaks the rule.
+pub async fn removed_records_stay_removed(store: &dyn TokenStore) {
+    const RULE: &str = "removed_records_stay_removed";
+    let (id, other) = (sample_id("tenant", "name"), sample_id("other", "name"));
+    let live = sample_record(&id, 1);
+    commit(RULE, store, &[sample_change(&live, None)]).await;
+    let mut tombstone = sample_tombstone(&live);
+    let removal = sample_change(&tombstone, Some(1));
+    // The removal and whoever overlooks it in one commit: then neither is made.
+    let both = [removal.clone(), sample_change(&sample_record(&id, 2), Some(1))];
+    refused(RULE, store, &both, "a change of what the same commit removed").await;
+    commit(RULE, store, &[removal]).await;
+    for purge in [Purge::Pending, Purge::Done] {
+        if purge == Purge::Done {
+            let revision = tombstone.revision;
+            tombstone = sample_tombstone(&tombstone);
+            tombstone.purge = purge;
+            commit(RULE, store, &[sample_change(&tombstone, Some(revision.get()))]).await;
+        }
+        for stale in [None, Some(0), Some(1), Some(tombstone.revision.get() + 1)] {
+            for revision in [1, 2, 9] {
+                let back = sample_change(&sample_record(&id, revision), stale);
+                let beside = sample_change(&sample_record(&other, 1), None);
+                refused(RULE, store, std::slice::from_ref(&back), "a record over a tombstone").await;
+                refused(RULE, store, &[beside, back], "a record over a tombstone, among others,").await;
+            }
+        }
+        reads_back(RULE, store, &tombstone).await;
+    }
+    rule!(RULE, read(RULE, store, &other).await.is_none(), "what came with a refused change is there");
+}

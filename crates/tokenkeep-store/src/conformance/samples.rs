@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 use tokenkeep_core::{
     Account, ConnectionId, Incarnation, KekId, Origin, PayloadKind, ProviderName, Revision, SecretVersion,
+    VaultId,
 };
 use zeroize::Zeroizing;
 
@@ -10,10 +11,16 @@ use crate::{
     Action, AuditChain, AuditDraft, Change, Expected, Purge, Record, RecordChange, Sealed, Status, Timestamp,
 };
 
-/// The chain that the suite's entries are made with: always the same key.
+/// The chain that the suite's entries are made with: always the same key and, where a database holds none, the same vault.
 #[must_use]
 pub fn sample_chain() -> AuditChain {
-    AuditChain::new(Zeroizing::new([7; 32]))
+    sample_chain_of(VaultId::from_bytes([7; 16]))
+}
+
+/// The same of this vault.
+#[must_use]
+pub fn sample_chain_of(vault: VaultId) -> AuditChain {
+    AuditChain::new(vault, Zeroizing::new([7; 32]))
 }
 
 /// An id.

@@ -34,8 +34,9 @@ impl Ours {
         self.started.contains(run)
     }
 
-    /// Whether the connection's token was used in this minute or in one beside it.
-    pub(super) fn was_used_about(&self, at: Timestamp) -> bool {
+    /// Whether the connection's token was used in this minute or in one beside it; for no minute, whether it was used at all.
+    pub(super) fn was_used_about(&self, at: Option<Timestamp>) -> bool {
+        let Some(at) = at else { return !self.minutes.is_empty() };
         let minute = minute(at);
         self.minutes.range(minute - 1..=minute + 1).next().is_some()
     }

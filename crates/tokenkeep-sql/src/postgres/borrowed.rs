@@ -41,9 +41,9 @@ pub(crate) const BEGIN: &str = begin!("5s", durable!());
 /// A connection that goes back to the pool only once the call says that it is done with it. Otherwise (the call failed, was
 /// dropped, took too long) it is closed: it may hang, hold a lock, or be in a transaction that sqlx doesn't know of, as a
 /// `begin` that was dropped half-way leaves it.
-pub(crate) struct Lease(PoolConnection<Postgres>, bool);
+pub(crate) struct Borrowed(PoolConnection<Postgres>, bool);
 
-impl Lease {
+impl Borrowed {
     pub(crate) async fn of(pool: &PgPool) -> Result<Self, Error> {
         pool.acquire().await.map(|connection| Self(connection, false)).map_err(failure)
     }
@@ -66,7 +66,7 @@ impl Lease {
     }
 }
 
-impl Deref for Lease {
+impl Deref for Borrowed {
     type Target = PgConnection;
 
     fn deref(&self) -> &PgConnection {
@@ -74,13 +74,13 @@ impl Deref for Lease {
     }
 }
 
-impl DerefMut for Lease {
+impl DerefMut for Borrowed {
     fn deref_mut(&mut self) -> &mut PgConnection {
         &mut self.0
     }
 }
 
-impl Drop for Lease {
+impl Drop for Borrowed {
     fn drop(&mut self) {
         if !self.1 {
             self.0.close_on_drop();

@@ -1,146 +1,17 @@
 //! What was started in an account's name, but not by us, is listed; what we started is not.
 
+#[path = "../common/mod.rs"]
 mod common;
+mod listing;
 
-use std::ops::Range;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
-use async_trait::async_trait;
-use common::{Fixture, Scripted, Unsteady, token};
-use tokenkeep::{
-    Account, Connection, Credential, Error, ErrorKind, ListedRun, Outcome, Provider, ProviderSpec,
-    Reconciliation, RunList, RunPage, TenantId, Timestamp, UnknownRun, Use, Vault,
-};
+use common::{Unsteady, token};
+use listing::{World, all, connected, ids, start};
+use tokenkeep::{ErrorKind, ListedRun, TenantId, Timestamp, Vault};
 use tokenkeep_store::shard_of;
 use tokenkeep_testkit::fake_token;
-
-/// A provider with a list of runs, three on a page.
-#[derive(Debug)]
-struct Listing {
-    provider: Scripted,
-    runs: Mutex<Vec<ListedRun>>,
-    /// The next page fails.
-    fails: AtomicBool,
-    /// It says of every page that there is more.
-    endless: AtomicBool,
-    /// It gives what it has, whatever was asked for.
-    careless: AtomicBool,
-    /// Our own connection starts this run while a page is asked for.
-    meanwhile: Mutex<Option<(Connection, &'static str)>>,
-    /// How many pages it gave.
-    pages: AtomicUsize,
-}
-
-impl Listing {
-    fn new() -> Self {
-        Self {
-            provider: Scripted::new(),
-            runs: Mutex::default(),
-            fails: AtomicBool::new(false),
-            endless: AtomicBool::new(false),
-            careless: AtomicBool::new(false),
-            meanwhile: Mutex::default(),
-            pages: AtomicUsize::new(0),
-        }
-    }
-
-    fn add(&self, id: &str, started_at: i64) {
-        self.runs.lock().unwrap().push(ListedRun::new(id, started_at).unwrap());
-    }
-}
-
-#[async_trait]
-impl Provider for Listing {
-    fn spec(&self) -> &ProviderSpec {
-        self.provider.spec()
-    }
-
-    async fn check(&self, credential: &Credential) -> Result<Account, Error> {
-        self.provider.check(credential).await
-    }
-}
-
-#[async_trait]
-impl RunList for Listing {
-    async fn runs(&self, credential: &Credential, started: Range<i64>) -> Result<RunPage, Error> {
-        let _ = credential.issue(Use::at(self.spec())).await?;
-        tokio::task::yield_now().await;
-        if self.fails.swap(false, Ordering::SeqCst) {
-            return Err(ErrorKind::ProviderUnavailable.into());
-        }
-        self.pages.fetch_add(1, Ordering::SeqCst);
-        let meanwhile = self.meanwhile.lock().unwrap().take();
-        if let Some((connection, run)) = meanwhile {
-            self.add(run, started.start + 1);
-            start(&connection, self, run).await;
-        }
-        let mut runs = self.runs.lock().unwrap().clone();
-        if self.careless.load(Ordering::SeqCst) {
-            return Ok(RunPage { runs, more: false });
-        }
-        runs.retain(|run| started.contains(&run.started_at()));
-        runs.sort_by_key(ListedRun::started_at);
-        let more = runs.len() > 3 || self.endless.load(Ordering::SeqCst);
-        runs.truncate(3);
-        Ok(RunPage { runs, more })
-    }
-}
-
-struct World {
-    f: Fixture,
-    listing: Listing,
-    connection: Connection,
-}
-
-impl World {
-    async fn new() -> Self {
-        let (f, listing) = (Fixture::new().await, Listing::new());
-        let connection = connected(&f.vault, "t", "apify", &listing).await;
-        Self { f, listing, connection }
-    }
-
-    fn now(&self) -> i64 {
-        use tokenkeep::Clock as _;
-        self.f.clock.now().as_millis()
-    }
-
-    /// From an hour ago until in an hour.
-    fn around(&self) -> Range<Timestamp> {
-        let hour = 3_600_000;
-        Timestamp::from_millis(self.now() - hour)..Timestamp::from_millis(self.now() + hour)
-    }
-
-    fn reconcile(&self) -> Reconciliation<'_> {
-        self.connection.reconcile(&self.listing, self.around())
-    }
-}
-
-async fn connected(vault: &Vault, tenant: &str, name: &str, listing: &Listing) -> Connection {
-    let connection = vault.connection(tenant, name).unwrap();
-    connection.connect(listing, token(&fake_token())).await.unwrap();
-    connection
-}
-
-/// A use of the token that starts a run, as a client of ours makes it.
-async fn start(connection: &Connection, listing: &Listing, run: &str) {
-    let credential = connection.credential();
-    let issued = credential.issue(Use::at(listing.spec())).await.unwrap();
-    credential.report(issued.incarnation, issued.secret_version, Outcome::Created(run)).await.unwrap();
-}
-
-async fn all(runs: &mut Reconciliation<'_>) -> Vec<UnknownRun> {
-    let mut found = Vec::new();
-    while let Some(run) = runs.next().await.unwrap() {
-        found.push(run);
-    }
-    found
-}
-
-fn ids(found: &[UnknownRun]) -> Vec<&str> {
-    found.iter().map(|unknown| unknown.run.id()).collect()
-}
 
 #[tokio::test]
 async fn runs_that_we_did_not_start_are_listed() {
@@ -180,7 +51,7 @@ async fn runs_that_we_did_not_start_are_listed() {
     assert_eq!((runs.listed(), runs.ours()), (5, 2));
     assert_eq!(runs.done_until(), w.around().end);
     let theirs = &found[1];
-    assert_eq!(theirs.started_at.as_millis(), theirs.run.started_at());
+    assert_eq!(theirs.started_at.map(Timestamp::as_millis), theirs.run.started_at());
     assert!(theirs.run.may_be_by_token() && theirs.while_in_use);
     let shown = theirs.to_string();
     assert!(shown.contains("203.0.113.7") && shown.contains("curl/8.7[2J\""), "{shown}");
@@ -188,6 +59,33 @@ async fn runs_that_we_did_not_start_are_listed() {
     let web = &found[2];
     assert!(!web.run.may_be_by_token() && !web.while_in_use, "half an hour after the last use of this one");
     assert_eq!(runs.next().await.unwrap(), None, "the end is the end");
+}
+
+#[tokio::test]
+async fn a_run_without_a_time_is_listed_and_hides_no_other() {
+    let w = World::new().await;
+    let untimed = |id: &str| ListedRun::without_time(id).unwrap();
+    // It is on every page.
+    w.listing.runs.lock().unwrap().push(untimed("untimed"));
+    for number in 0..5 {
+        w.listing.add(&format!("theirs-{number}"), w.now() + number);
+    }
+    let mut runs = w.reconcile();
+    let found = all(&mut runs).await;
+    assert_eq!(ids(&found), ["untimed", "theirs-0", "theirs-1", "theirs-2", "theirs-3", "theirs-4"]);
+    assert_eq!((runs.listed(), found[0].started_at, found[0].while_in_use), (6, None, true));
+    assert!(found[0].to_string().starts_with("at an unknown time: run untimed"), "{}", found[0]);
+    // One of our own is known by its identifier.
+    start(&w.connection, &w.listing, "untimed").await;
+    let mut runs = w.reconcile();
+    assert_eq!((all(&mut runs).await.len(), runs.ours()), (5, 1));
+    // Pages of nothing else do not go on: they are given, and then it is an error, not an end.
+    w.listing.runs.lock().unwrap().extend(["a", "b", "c", "d"].map(untimed));
+    let mut runs = w.reconcile();
+    for _ in 0..2 {
+        assert!(runs.next().await.unwrap().is_some());
+    }
+    assert_eq!(runs.next().await.unwrap_err().kind(), ErrorKind::ProviderMisbehaved);
 }
 
 #[tokio::test]

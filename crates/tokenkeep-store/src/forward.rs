@@ -1,0 +1,119 @@
+//! A pointer to a store is a store.
+
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokenkeep_core::{ConnectionId, Error, KekId};
+
+use crate::{
+    AuditChain, AuditEntry, AuditHead, Change, PurgeLease, Record, Scan, Scrub, StoredCheckpoint, Timestamp,
+    TokenSet, TokenStore, VaultRecord,
+};
+
+/// Forwards every method; a default that is forgotten here would hide the store's own.
+macro_rules! forward_to_inner {
+    ($pointer:ident) => {
+        #[async_trait]
+        #[deny(clippy::missing_trait_methods)]
+        impl<T: TokenStore + ?Sized> TokenStore for $pointer<T> {
+            async fn vault(&self) -> Result<Option<VaultRecord>, Error> {
+                (**self).vault().await
+            }
+
+            async fn init_vault(&self, vault: &VaultRecord) -> Result<VaultRecord, Error> {
+                (**self).init_vault(vault).await
+            }
+
+            async fn record(&self, id: &ConnectionId) -> Result<Option<Record>, Error> {
+                (**self).record(id).await
+            }
+
+            async fn scan(
+                &self,
+                scan: &Scan,
+                after: Option<&ConnectionId>,
+                limit: u32,
+            ) -> Result<Vec<Record>, Error> {
+                (**self).scan(scan, after, limit).await
+            }
+
+            async fn tokens_set(
+                &self,
+                during: Range<Timestamp>,
+                after: Option<&TokenSet>,
+                limit: u32,
+            ) -> Result<Vec<Record>, Error> {
+                (**self).tokens_set(during, after, limit).await
+            }
+
+            async fn commit(&self, changes: &[Change], chain: &AuditChain) -> Result<(), Error> {
+                (**self).commit(changes, chain).await
+            }
+
+            async fn record_and_scan(
+                &self,
+                id: &ConnectionId,
+                scan: &Scan,
+                limit: u32,
+            ) -> Result<(Option<Record>, Vec<Record>), Error> {
+                (**self).record_and_scan(id, scan, limit).await
+            }
+
+            async fn scan_each(&self, scans: &[Scan], limit: u32) -> Result<Vec<Vec<Record>>, Error> {
+                (**self).scan_each(scans, limit).await
+            }
+
+            async fn commit_and_scan(
+                &self,
+                changes: &[Change],
+                chain: &AuditChain,
+                scan: &Scan,
+                limit: u32,
+            ) -> Result<Result<Vec<Record>, Error>, Error> {
+                (**self).commit_and_scan(changes, chain, scan, limit).await
+            }
+
+            async fn lease_purge(&self, id: &ConnectionId, lease: &PurgeLease) -> Result<bool, Error> {
+                (**self).lease_purge(id, lease).await
+            }
+
+            async fn close_kek(&self, kek: &KekId) -> Result<(), Error> {
+                (**self).close_kek(kek).await
+            }
+
+            async fn audit_heads(&self) -> Result<Vec<AuditHead>, Error> {
+                (**self).audit_heads().await
+            }
+
+            async fn audit_entries(
+                &self,
+                shard: u16,
+                after: u64,
+                limit: u32,
+            ) -> Result<Vec<AuditEntry>, Error> {
+                (**self).audit_entries(shard, after, limit).await
+            }
+
+            async fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, Error> {
+                (**self).checkpoint().await
+            }
+
+            async fn put_checkpoint(&self, checkpoint: &StoredCheckpoint) -> Result<(), Error> {
+                (**self).put_checkpoint(checkpoint).await
+            }
+
+            async fn scrub(&self) -> Result<Scrub, Error> {
+                (**self).scrub().await
+            }
+
+            fn database_file(&self) -> Option<&Path> {
+                (**self).database_file()
+            }
+        }
+    };
+}
+
+forward_to_inner!(Arc);
+forward_to_inner!(Box);

@@ -1,0 +1,231 @@
+//! How they do all else.
+
+use std::ops::Range;
+
+use async_trait::async_trait;
+use tokenkeep_core::{ConnectionId, Error, ErrorKind, KekId};
+use tokenkeep_store::{
+    AuditChain, AuditEntry, AuditHead, Change, PurgeLease, Record, Scan, Scrub, StoredCheckpoint, Timestamp,
+    TokenSet, TokenStore, VaultRecord,
+};
+
+use super::{Flaw, Flawed};
+
+#[async_trait]
+impl TokenStore for Flawed {
+    async fn vault(&self) -> Result<Option<VaultRecord>, Error> {
+        match self.flaw {
+            Flaw::BuriesLostVaults => Ok(self.vault.lock().unwrap().clone()),
+            _ => self.inner.vault().await,
+        }
+    }
+
+    async fn init_vault(&self, vault: &VaultRecord) -> Result<VaultRecord, Error> {
+        if matches!(self.flaw, Flaw::BuriesLostVaults) {
+            return Ok(self.vault.lock().unwrap().get_or_insert_with(|| vault.clone()).clone());
+        }
+        let made = self.inner.init_vault(vault).await?;
+        Ok(if matches!(self.flaw, Flaw::TakesEachVault) { vault.clone() } else { made })
+    }
+
+    async fn record(&self, id: &ConnectionId) -> Result<Option<Record>, Error> {
+        let mut found = self.inner.record(id).await?;
+        match self.flaw {
+            Flaw::DropsTheExpiry => found.iter_mut().for_each(|record| record.expires_at = None),
+            Flaw::IgnoresCase if found.is_none() => {
+                let all = self.inner.scan(&Scan::All, None, u32::MAX).await?;
+                let same = |other: &Record| other.id.to_string().eq_ignore_ascii_case(&id.to_string());
+                found = all.into_iter().find(same);
+            }
+            _ => {}
+        }
+        Ok(found)
+    }
+
+    async fn scan(
+        &self,
+        scan: &Scan,
+        after: Option<&ConnectionId>,
+        limit: u32,
+    ) -> Result<Vec<Record>, Error> {
+        match self.flaw {
+            Flaw::ScansByLengthOfName => {
+                let mut all = self.inner.scan(scan, None, u32::MAX).await?;
+                all.sort_by_key(|record| (record.id.to_string().len(), record.id.clone()));
+                let from = after.and_then(|after| all.iter().position(|record| record.id == *after));
+                Ok(all.into_iter().skip(from.map_or(0, |at| at + 1)).take(limit as usize).collect())
+            }
+            Flaw::BeginsAtAndNotBehind => {
+                let mut all = self.inner.scan(scan, None, u32::MAX).await?;
+                all.retain(|record| after.is_none_or(|after| record.id >= *after));
+                all.truncate(limit as usize);
+                Ok(all)
+            }
+            Flaw::FindsWhatBeginsAlike => {
+                let Scan::Fingerprint { of, tenant } = scan else {
+                    return self.inner.scan(scan, after, limit).await;
+                };
+                let mut all = self.inner.scan(&Scan::All, after, u32::MAX).await?;
+                all.retain(|record| {
+                    tenant.as_ref().is_none_or(|tenant| record.id.tenant() == tenant)
+                        && record.sealed.as_ref().is_some_and(|sealed| sealed.fingerprint[..8] == of[..8])
+                });
+                all.truncate(limit as usize);
+                Ok(all)
+            }
+            Flaw::IgnoresTheLimit => self.inner.scan(scan, after, u32::MAX).await,
+            _ => self.inner.scan(scan, after, limit).await,
+        }
+    }
+
+    async fn tokens_set(
+        &self,
+        during: Range<Timestamp>,
+        after: Option<&TokenSet>,
+        limit: u32,
+    ) -> Result<Vec<Record>, Error> {
+        match self.flaw {
+            // The cursor that a plain `token_set_at > ?` would be.
+            Flaw::AgesByTimeAlone => {
+                let mut found = self.inner.tokens_set(during, None, u32::MAX).await?;
+                found.retain(|record| after.is_none_or(|after| record.token_set_at > after.at));
+                found.truncate(limit as usize);
+                Ok(found)
+            }
+            Flaw::AgesTombstones => {
+                let mut found = self.inner.scan(&Scan::All, None, u32::MAX).await?;
+                found.retain(|record| during.contains(&record.token_set_at));
+                found.retain(|record| after.is_none_or(|after| TokenSet::of(record) > *after));
+                found.sort_by_key(TokenSet::of);
+                found.truncate(limit as usize);
+                Ok(found)
+            }
+            Flaw::AgesByTheLastChange => {
+                let mut found = self.inner.tokens_set(during, None, u32::MAX).await?;
+                let place = |record: &Record| TokenSet { at: record.updated_at, id: record.id.clone() };
+                found.sort_by_key(place);
+                let from = after.and_then(|after| found.iter().position(|record| record.id == after.id));
+                Ok(found.into_iter().skip(from.map_or(0, |at| at + 1)).take(limit as usize).collect())
+            }
+            _ => self.inner.tokens_set(during, after, limit).await,
+        }
+    }
+
+    async fn commit(&self, changes: &[Change], chain: &AuditChain) -> Result<(), Error> {
+        self.commit_wrongly(changes, chain).await
+    }
+
+    async fn lease_purge(&self, id: &ConnectionId, lease: &PurgeLease) -> Result<bool, Error> {
+        let mut lease = *lease;
+        match self.flaw {
+            Flaw::LeasesToAll => lease.holder = [0; 16],
+            Flaw::LeasesForEver => {
+                let held = self.lease.lock().unwrap().clone();
+                let another = held
+                    .filter(|(of, held)| of == id && held.holder != lease.holder && held.until > lease.now);
+                if another.is_some() {
+                    return Ok(false);
+                }
+            }
+            _ => {}
+        }
+        let leased = self.inner.lease_purge(id, &lease).await?;
+        if leased {
+            *self.lease.lock().unwrap() = Some((id.clone(), lease));
+        }
+        Ok(leased)
+    }
+
+    async fn record_and_scan(
+        &self,
+        id: &ConnectionId,
+        scan: &Scan,
+        limit: u32,
+    ) -> Result<(Option<Record>, Vec<Record>), Error> {
+        let page = self.scan(scan, None, limit).await?;
+        if matches!(self.flaw, Flaw::ReadsAnotherTogether) && !page.is_empty() {
+            return Ok((page.first().cloned(), page));
+        }
+        Ok((self.record(id).await?, page))
+    }
+
+    async fn commit_and_scan(
+        &self,
+        changes: &[Change],
+        chain: &AuditChain,
+        scan: &Scan,
+        limit: u32,
+    ) -> Result<Result<Vec<Record>, Error>, Error> {
+        let before = self.scan(scan, None, limit).await;
+        self.commit(changes, chain).await?;
+        if matches!(self.flaw, Flaw::ScansBeforeItCommits) {
+            return Ok(before);
+        }
+        Ok(self.scan(scan, None, limit).await)
+    }
+
+    async fn close_kek(&self, kek: &KekId) -> Result<(), Error> {
+        match self.flaw {
+            Flaw::ClosesNothing => Ok(()),
+            Flaw::ClosesWhatStays | Flaw::ComparesKeksAlone => {
+                self.closed.lock().unwrap().push(*kek);
+                Ok(())
+            }
+            _ => self.inner.close_kek(kek).await,
+        }
+    }
+
+    async fn audit_heads(&self) -> Result<Vec<AuditHead>, Error> {
+        let heads = self.inner.audit_heads().await?;
+        let forget = matches!(self.flaw, Flaw::ForgetsTheHeads);
+        Ok(heads.into_iter().map(|head| if forget { AuditHead::empty(head.shard) } else { head }).collect())
+    }
+
+    async fn audit_entries(&self, shard: u16, after: u64, limit: u32) -> Result<Vec<AuditEntry>, Error> {
+        if matches!(self.flaw, Flaw::SortsTheTrailByTime) {
+            let mut all = self.inner.audit_entries(shard, 0, u32::MAX).await?;
+            all.sort_by_key(|entry| entry.draft.at);
+            for (sequence, entry) in (1..).zip(&mut all) {
+                entry.sequence = sequence;
+            }
+            all.retain(|entry| entry.sequence > after);
+            all.truncate(limit as usize);
+            return Ok(all);
+        }
+        self.inner.audit_entries(shard, after, limit).await
+    }
+
+    async fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, Error> {
+        match self.flaw {
+            Flaw::TakesEachCheckpoint | Flaw::LooksAndThenPuts | Flaw::KeepsTheFirstCheckpoint => {
+                Ok(self.checkpoint.lock().unwrap().clone())
+            }
+            _ => self.inner.checkpoint().await,
+        }
+    }
+
+    async fn put_checkpoint(&self, checkpoint: &StoredCheckpoint) -> Result<(), Error> {
+        let last = self.checkpoint.lock().unwrap().as_ref().map_or(0, |last| last.number);
+        let next = last.checked_add(1) == Some(checkpoint.number);
+        match self.flaw {
+            Flaw::TakesEachCheckpoint => {}
+            Flaw::LooksAndThenPuts => {
+                tokio::task::yield_now().await;
+                if !next {
+                    return Err(ErrorKind::Conflict.into());
+                }
+            }
+            Flaw::KeepsTheFirstCheckpoint => {
+                self.checkpoint.lock().unwrap().get_or_insert_with(|| checkpoint.clone());
+                return if next { Ok(()) } else { Err(ErrorKind::Conflict.into()) };
+            }
+            _ => return self.inner.put_checkpoint(checkpoint).await,
+        }
+        *self.checkpoint.lock().unwrap() = Some(checkpoint.clone());
+        Ok(())
+    }
+
+    async fn scrub(&self) -> Result<Scrub, Error> {
+        self.inner.scrub().await
+    }
+}
