@@ -111,3 +111,11 @@ pub struct Record {
     /// HMAC-SHA-256 over all of the above; the vault makes and checks it, a store keeps it as it is.
     pub mac: [u8; 32],
 }
+
+impl Record {
+    /// Whether it is no tombstone: the connection holds a token, be it used or not.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.status != Status::Disconnected
+    }
+}

@@ -147,8 +147,7 @@ impl Connection {
     }
 
     async fn recheck_unwatched(&self, provider: &dyn Provider) -> Result<ConnectionStatus, Error> {
-        let before = self.vault.load(&self.id).await?.filter(|record| record.status != Status::Disconnected);
-        let before = before.ok_or(ErrorKind::NotConnected)?;
+        let before = self.vault.live(&self.id).await?;
         same_provider(&before, provider)?;
         if before.status == Status::Suspected {
             return Err(ErrorKind::Suspected.into());

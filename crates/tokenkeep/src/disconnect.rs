@@ -13,9 +13,6 @@ use crate::receipt::{Backups, Receipt};
 /// How many interrupted disconnects are read at a time.
 const PAGE: u32 = 64;
 
-/// How often the removal is tried anew when the record changes under it.
-const TRIES: usize = 16;
-
 pub(crate) async fn disconnect(vault: &Inner, id: &ConnectionId) -> Result<Receipt, Error> {
     // The count of uses belongs before the end. If it can't be written, the token goes all the same.
     if let Err(error) = vault.uses.flush_one(vault, id).await {
@@ -111,35 +108,21 @@ async fn finish(vault: &Inner, tombstone: &Record) -> Receipt {
 
 /// Puts a tombstone in the record's place, or finds the one that is there.
 async fn remove(vault: &Inner, id: &ConnectionId) -> Result<Record, Error> {
-    for _ in 0..TRIES {
-        let before = vault.load(id).await?.ok_or(ErrorKind::NotConnected)?;
-        if before.status == Status::Disconnected {
-            return Ok(before);
-        }
-        let purge = vault.hooks.due();
-        let now = vault.now();
-        let after = Record {
+    let tombstone = |before: &Record| {
+        before.is_live().then(|| Record {
             status: Status::Disconnected,
             sealed: None,
             account: None,
-            token_set_at: now,
-            purge,
+            token_set_at: vault.now(),
+            purge: vault.hooks.due(),
             ..before.clone()
-        };
-        let change = vault.change(Some(&before), after, Action::Disconnected);
-        match vault.commit(std::slice::from_ref(&change)).await {
-            Ok(()) => {
-                // `change` was made with its record two lines above.
-                return change.record.map(|step| step.record).ok_or_else(|| ErrorKind::Internal.into());
-            }
-            Err(error) if error.kind() == ErrorKind::Conflict => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Err(ErrorKind::Conflict.into())
+        })
+    };
+    let removed = vault.update(id, Action::Disconnected, tombstone).await?;
+    Ok(removed.ok_or(ErrorKind::NotConnected)?.record)
 }
 
 /// When a tombstone's token was removed. It is kept as the last time that the token was set: to nothing.
 pub(crate) fn removed_at(record: &Record) -> Option<Timestamp> {
-    (record.status == Status::Disconnected).then_some(record.token_set_at)
+    (!record.is_live()).then_some(record.token_set_at)
 }
