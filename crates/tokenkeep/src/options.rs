@@ -82,9 +82,8 @@ impl VaultOptions {
     /// audit entries and encryption contexts alike. Whoever has the database can't tell whose connections it holds, nor try
     /// out names. The names of connections and of the provider's accounts stay as they are.
     ///
-    /// It is decided when the vault is made. Say it at every opening: then a vault that keeps real names is refused with
-    /// `Misuse`, and so is one whose key for pseudonyms somebody removed from the database, which without this would go on with
-    /// real names.
+    /// It is decided when the vault is made, and sealed with its keys: nobody who writes to the database changes it. Said at a
+    /// later opening, it only asks for it: a vault that keeps real names is then refused with `Misuse`.
     ///
     /// Wherever a method takes a tenant, it takes the real name. Every [`ConnectionId`](crate::ConnectionId) that the vault gives (in a status, a
     /// receipt, a list, a hook, an audit entry) has the pseudonym, since the vault knows no more:
@@ -117,7 +116,8 @@ impl VaultOptions {
     /// Opens the vault in this database with these keys; makes it if the database holds none yet.
     ///
     /// # Errors
-    /// `KeysWrong` when the keys are not this vault's; `KeysInsecure` when they lie beside the database; `StoreUnusable`
+    /// `KeysWrong` when the keys are not this vault's; `Tampered` when the vault's own row or one of its keys was altered or
+    /// removed in the database; `KeysInsecure` when they lie beside the database; `StoreUnusable`
     /// for a database of a newer schema; `Misuse` for options that can't be; `StoreUnavailable` and `KeysUnavailable` when one of them does not answer.
     ///
     /// # Cancellation

@@ -113,3 +113,43 @@ async fn a_database_that_lost_its_vault_keys_does_not_open() {
     let error = Vault::open(SqliteStore::open(f.database()).await.unwrap(), keys).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Tampered, "one purpose's key does not pass for another's");
 }
+
+/// Least of all as a vault of the other kind, which would go on with tenants' names in the clear.
+#[tokio::test]
+async fn a_vault_whose_key_was_removed_or_exchanged_does_not_open() {
+    let donors = [Files::new(), Files::new()];
+    let keys = LocalKeyring::open_or_create(donors[0].folder.path().join("keys/keyring")).unwrap();
+    let open = async |f: &Files, pseudonymous: bool| {
+        let options = Vault::options();
+        let options = if pseudonymous { options.pseudonymous_tenants() } else { options };
+        options.open(SqliteStore::open(f.database()).await.unwrap(), keys.clone()).await
+    };
+    // Of either kind, under the same keyring: envelopes to exchange.
+    for (donor, pseudonymous) in donors.iter().zip([false, true]) {
+        open(donor, pseudonymous).await.unwrap();
+        let mut sql = donor.sql().await;
+        sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut sql).await.unwrap();
+    }
+    for purpose in ["fingerprint", "record-mac", "audit-mac", "checkpoint-signing", "tenant-pseudonym"] {
+        for pseudonymous in [false, true] {
+            let f = Files::new();
+            open(&f, pseudonymous).await.unwrap();
+            f.edit(&format!("DELETE FROM tokenkeep_vault_key WHERE purpose = '{purpose}'")).await;
+            let kind = open(&f, false).await.unwrap_err().kind();
+            assert_eq!(kind, ErrorKind::Tampered, "without {purpose}");
+        }
+    }
+    for pseudonymous in [false, true] {
+        let f = Files::new();
+        open(&f, pseudonymous).await.unwrap();
+        let other = donors[usize::from(!pseudonymous)].database();
+        f.edit(&format!(
+            "ATTACH '{}' AS other; UPDATE tokenkeep_vault_key SET envelope =
+             (SELECT envelope FROM other.tokenkeep_vault_key WHERE purpose = 'tenant-pseudonym')
+             WHERE purpose = 'tenant-pseudonym'",
+            other.display()
+        ))
+        .await;
+        assert_eq!(open(&f, false).await.unwrap_err().kind(), ErrorKind::Tampered, "of another vault");
+    }
+}

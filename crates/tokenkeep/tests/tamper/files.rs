@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions, Connection as _};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _};
 use tempfile::TempDir;
 use tokenkeep::{ConnectionId, Finding, LocalKeyring, SqliteStore, Vault};
 use tokenkeep_testkit::fake_token;
@@ -35,9 +35,9 @@ impl Files {
     }
 
     /// Runs SQL behind the vault's back; it must do something.
-    pub(crate) async fn edit(&self, sql: &'static str) {
+    pub(crate) async fn edit(&self, sql: &str) {
         let mut connection = self.sql().await;
-        let done = sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+        let done = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
         assert!(done.rows_affected() > 0, "{sql} changed nothing");
         connection.close().await.unwrap();
     }
