@@ -24,7 +24,7 @@ use tokenkeep_store::{
 
 use failure::failure;
 use lease::{Lease, in_time};
-use queries::{AUDIT_ENTRIES, AUDIT_HEADS, CHECKPOINT, VAULT};
+use queries::{AUDIT_ENTRIES, AUDIT_HEADS, CHECKPOINT, VAULT, WRITABLE};
 
 pub use schema::PostgresMigration;
 
@@ -277,6 +277,11 @@ impl TokenStore for PostgresStore {
         let after = i64::try_from(after).unwrap_or(i64::MAX);
         let query = sqlx::query(AUDIT_ENTRIES).bind(i64::from(shard)).bind(after).bind(i64::from(limit));
         self.rows(query).await?.iter().map(queries::audit_entry).collect()
+    }
+
+    async fn writable(&self) -> Result<(), Error> {
+        let rows = self.rows(sqlx::query(WRITABLE)).await?;
+        rows.first().map_or_else(|| Err(ErrorKind::Internal.into()), queries::writable)
     }
 
     async fn scrub(&self) -> Result<Scrub, Error> {

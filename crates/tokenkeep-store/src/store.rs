@@ -250,6 +250,13 @@ pub trait TokenStore: Send + Sync + fmt::Debug {
     /// wins. Otherwise as said at the trait.
     async fn put_checkpoint(&self, checkpoint: &StoredCheckpoint) -> Result<(), Error>;
 
+    /// Whether the database takes writes, as far as it says so without one: a readiness probe asks often. `Ok` promises nothing
+    /// of the next commit, which may find the disk full.
+    ///
+    /// # Errors
+    /// What a commit would fail with, where it is known that it would. Otherwise as said at the trait.
+    async fn writable(&self) -> Result<(), Error>;
+
     /// Removes what is left of deleted bytes from the database's files.
     ///
     /// # Errors
@@ -348,6 +355,10 @@ macro_rules! forward_to_inner {
 
             async fn put_checkpoint(&self, checkpoint: &StoredCheckpoint) -> Result<(), Error> {
                 (**self).put_checkpoint(checkpoint).await
+            }
+
+            async fn writable(&self) -> Result<(), Error> {
+                (**self).writable().await
             }
 
             async fn scrub(&self) -> Result<Scrub, Error> {

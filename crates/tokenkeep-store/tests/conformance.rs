@@ -418,6 +418,10 @@ impl TokenStore for Flawed {
         Ok(())
     }
 
+    async fn writable(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     async fn scrub(&self) -> Result<Scrub, Error> {
         self.inner.scrub().await
     }

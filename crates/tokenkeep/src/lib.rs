@@ -125,7 +125,7 @@ mod vault_keys;
 mod verify;
 
 pub use audit::AuditTrail;
-pub use check::{DatabaseCheck, KeysCheck, Readiness, TrailCheck};
+pub use check::{DatabaseCheck, KeysCheck, Readiness, SinkCheck, TrailCheck};
 pub use checkpoint::{BadCheckpoint, Checkpoint, CheckpointFile, CheckpointKey, CheckpointSink};
 pub use clock::{Clock, SystemClock};
 pub use connect::PreparedChange;

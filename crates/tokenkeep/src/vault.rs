@@ -246,9 +246,9 @@ impl Vault {
         VerifyRun::new(Arc::clone(&self.inner))
     }
 
-    /// Whether this instance can do its work: its keys open, its database answers, and the audit trail is whole as far as
-    /// a quick look can tell. For a readiness probe; it answers within two seconds. It writes nothing, so it does not see a
-    /// database that takes no writes: calls then fail with `StoreUnavailable` or `StoreUnusable`.
+    /// Whether this instance can do its work: its keys open, its database answers and takes writes, and the audit trail is whole
+    /// as far as a quick look can tell; and whether the sink of checkpoints answers. For a readiness probe; it answers within two
+    /// seconds. It writes nothing: that a disk is full is seen by the next commit alone.
     ///
     /// ```
     /// # async fn example(vault: tokenkeep::Vault) {
@@ -262,7 +262,7 @@ impl Vault {
         self.check_within(Duration::from_secs(2)).await
     }
 
-    /// The same with another time-out, which counts for each of the three: they are looked at side by side.
+    /// The same with another time-out, which counts for each of the four: they are looked at side by side.
     pub async fn check_within(&self, limit: Duration) -> Readiness {
         let watch = &self.inner.watch;
         watch.over_any(Operation::Check, None, check(&self.inner, limit), Readiness::ended).await

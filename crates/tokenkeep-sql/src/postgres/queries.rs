@@ -9,7 +9,7 @@ use sqlx::query::Query;
 use tokenkeep_core::{ConnectionId, Error};
 use tokenkeep_store::{AuditEntry, AuditHead, Record, SHARDS, Scan, StoredCheckpoint, Timestamp, TokenSet};
 
-use super::failure::{failure, unavailable};
+use super::failure::{READ_ONLY, failure, unavailable};
 use super::schema::STANDBY;
 use crate::columns::{Columns, array, tampered};
 use crate::rows::{self, first_token_set};
@@ -20,6 +20,10 @@ pub(crate) const VAULT: &str = "SELECT v.id, k.purpose, k.envelope \
 pub(crate) const AUDIT_HEADS: &str = "SELECT shard, sequence, mac FROM tokenkeep.audit_head ORDER BY shard";
 
 pub(crate) const CHECKPOINT: &str = "SELECT number, note FROM tokenkeep.checkpoint";
+
+/// Of a transaction as a commit of ours begins it; on a standby it is read-only too.
+pub(crate) const WRITABLE: &str = "SELECT pg_catalog.current_setting('transaction_read_only') AS read_only, \
+    pg_catalog.pg_is_in_recovery() AS standby";
 
 pub(crate) const AUDIT_ENTRIES: &str = "SELECT shard, sequence, at, action, tenant, name, incarnation, \
     secret_version, revision, record_mac, times, subject, mac \
@@ -124,6 +128,17 @@ fn belongs(scan: &Scan, row: &PgRow) -> bool {
             row.text("tenant").map_or(true, |tenant| tenant == only.as_str())
         }
         _ => true,
+    }
+}
+
+/// Whether the row of [`WRITABLE`] says so.
+pub(crate) fn writable(row: &PgRow) -> Result<(), Error> {
+    if row.try_get("standby").map_err(failure)? {
+        return Err(unavailable(STANDBY));
+    }
+    match row.text("read_only")? {
+        "off" => Ok(()),
+        _ => Err(unavailable(READ_ONLY)),
     }
 }
 

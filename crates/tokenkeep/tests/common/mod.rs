@@ -137,6 +137,8 @@ pub(crate) struct Unsteady {
     pub(crate) lags: AtomicBool,
     /// What the vault's own row does: 0 is as usual, 1 fails, 2 hangs, 3 is another vault's.
     pub(crate) vault_row: AtomicU8,
+    /// It says that it takes no writes.
+    pub(crate) takes_no_writes: AtomicBool,
     /// What it says of the trail's heads in place of the truth.
     pub(crate) heads: Mutex<Option<Vec<AuditHead>>>,
     pub(crate) reads: AtomicUsize,
@@ -156,6 +158,7 @@ impl Unsteady {
             loses_answer: AtomicBool::new(false),
             lags,
             vault_row: AtomicU8::new(0),
+            takes_no_writes: AtomicBool::new(false),
             heads: Mutex::default(),
             forge: Mutex::default(),
             reads,
@@ -267,6 +270,13 @@ impl TokenStore for Unsteady {
         self.steady.put_checkpoint(checkpoint).await
     }
 
+    async fn writable(&self) -> Result<(), Error> {
+        if self.takes_no_writes.load(Ordering::SeqCst) {
+            return Err(ErrorKind::StoreUnavailable.into());
+        }
+        self.steady.writable().await
+    }
+
     async fn scrub(&self) -> Result<Scrub, Error> {
         self.steady.scrub().await
     }
@@ -278,6 +288,8 @@ pub(crate) struct Sink {
     kept: Mutex<BTreeMap<u64, String>>,
     /// The next delivery fails.
     pub(crate) fails: AtomicBool,
+    /// It does not say what it keeps: 1 fails, 2 hangs.
+    pub(crate) silent: AtomicU8,
 }
 
 impl Sink {
@@ -313,6 +325,11 @@ impl CheckpointSink for Sink {
 
     async fn last(&self) -> Result<Option<String>, Error> {
         tokio::task::yield_now().await;
+        match self.silent.load(Ordering::SeqCst) {
+            1 => return Err(ErrorKind::SinkUnavailable.into()),
+            2 => std::future::pending().await,
+            _ => {}
+        }
         Ok(self.kept.lock().unwrap().values().next_back().cloned())
     }
 }
