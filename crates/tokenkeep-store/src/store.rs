@@ -124,6 +124,8 @@ pub enum Scrub {
 /// - A change whose expectation is not met makes the whole commit fail with `Conflict`.
 /// - A seal under a closed KEK ([`close_kek`](Self::close_kek)) makes the whole commit fail with `Conflict`: a record whose
 ///   envelope is not the one in place, and names that KEK. A change that leaves the envelope as it is goes through.
+/// - A [`Discarded`](crate::Action::Discarded) record's row was tampered with: nothing of it is relied on but its revision, so that
+///   it may be one that can't be read, and what other rows need too stays.
 /// - Reads see every commit that was acknowledged before they began, from any instance.
 /// - A store keeps what it is given as it is: it neither makes nor checks MACs of records.
 /// - What it can't make sense of (a row edited by hand) is `Tampered`; a schema of another version is `StoreUnusable`; what

@@ -14,12 +14,16 @@ use crate::receipt::{Backups, Receipt};
 const PAGE: u32 = 64;
 
 pub(crate) async fn disconnect(vault: &Inner, id: &ConnectionId) -> Result<Receipt, Error> {
-    // The count of uses belongs before the end. If it can't be written, the token goes all the same.
+    write_uses(vault, id).await;
+    let tombstone = remove(vault, id).await?;
+    Ok(finish(vault, &tombstone).await)
+}
+
+/// The count of uses belongs before the end. If it can't be written, the token goes all the same.
+pub(crate) async fn write_uses(vault: &Inner, id: &ConnectionId) {
     if let Err(error) = vault.uses.flush_one(vault, id).await {
         tracing::warn!(error = %error.report(), "uses not written before a disconnect; they stay counted");
     }
-    let tombstone = remove(vault, id).await?;
-    Ok(finish(vault, &tombstone).await)
 }
 
 /// What came of one disconnect that was not finished. `Display` prints it for a person to read.
@@ -29,7 +33,7 @@ pub struct FinishedDisconnect {
     /// Which connection.
     pub id: ConnectionId,
     /// What its disconnect did; hooks that failed again are pending in it. `Tampered` when its record was altered: its token
-    /// is not used any more, but an operator must see to it. The others are finished all the same.
+    /// is not used any more, but an operator must see to it ([`Connection::discard_tampered`](crate::Connection::discard_tampered)). The others are finished all the same.
     pub receipt: Result<Receipt, Error>,
 }
 
@@ -88,7 +92,7 @@ pub(crate) fn ended(finished: &Result<Vec<FinishedDisconnect>, Error>) -> Ended 
 }
 
 /// What comes after the removal: nothing of it can bring the token back.
-async fn finish(vault: &Inner, tombstone: &Record) -> Receipt {
+pub(crate) async fn finish(vault: &Inner, tombstone: &Record) -> Receipt {
     let scrub = vault.store.scrub().await.unwrap_or_else(|error| {
         tracing::warn!(error = %error.report(), "scrub failed; it is pending");
         Scrub::Pending

@@ -22,7 +22,7 @@ pub struct Erased {
     /// Which connection.
     pub id: ConnectionId,
     /// What its disconnect did. `Tampered` when its record was altered: its token is not used any more, but an operator
-    /// must remove it. The others are disconnected all the same.
+    /// must end it ([`Connection::discard_tampered`](crate::Connection::discard_tampered)). The others are disconnected all the same.
     pub receipt: Result<Receipt, Error>,
 }
 

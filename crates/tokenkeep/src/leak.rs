@@ -64,7 +64,7 @@ impl fmt::Display for SuspectedToken {
         let (Some(provider), Some(origin)) = (&self.provider, &self.origin) else {
             return write!(
                 f,
-                "{}: its record was altered, run verify; delete its token at the provider, disconnect, connect a new one",
+                "{}: its record was altered, run verify; delete its token at the provider, discard the record, connect a new one",
                 self.id
             );
         };

@@ -76,7 +76,7 @@
 //! | paused | try again in a few minutes | [`recheck`](Connection::recheck), [`replace`](Connection::replace) |
 //! | revoked | make a new token and enter it | [`replace`](Connection::replace), [`recheck`](Connection::recheck) |
 //! | suspected | delete the token at the provider now, make a new one, enter it | [`replace`](Connection::replace), [`clear_suspicion`](Connection::clear_suspicion) |
-//! | tampered | contact support | the operator runs [`Vault::verify`] and restores the record |
+//! | tampered | contact support | the operator runs [`Vault::verify`], then [`discard_tampered`](Connection::discard_tampered); the customer connects anew |
 //! | disconnected, not connected | connect | [`connect`](Connection::connect) |
 //!
 //! # Running it
@@ -103,6 +103,7 @@ mod clock;
 mod connect;
 mod connection;
 mod credential;
+mod discard;
 mod disconnect;
 mod due;
 mod erase;

@@ -28,7 +28,8 @@ pub enum ConnectionState {
     Suspected,
     /// It was disconnected; its token is gone.
     Disconnected,
-    /// Its record was altered in the database; its token is not used. The operator must look into it.
+    /// Its record was altered in the database; its token is not used. The operator must look into it, and ends it with
+    /// [`Connection::discard_tampered`](crate::Connection::discard_tampered).
     Tampered,
 }
 

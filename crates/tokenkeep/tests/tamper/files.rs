@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _};
 use tempfile::TempDir;
-use tokenkeep::{ConnectionId, Finding, LocalKeyring, SqliteStore, Vault};
+use tokenkeep::{ConnectionId, Finding, LocalKeyring, SqliteStore, Vault, VaultOptions};
 use tokenkeep_testkit::fake_token;
 
 use crate::common::{Scripted, token};
@@ -24,10 +24,15 @@ impl Files {
         self.folder.path().join("db/tokenkeep.sqlite")
     }
 
+    /// As [`fresh`](Self::fresh), otherwise opened.
+    pub(crate) async fn fresh_with(&self, options: VaultOptions) -> Vault {
+        let keys = LocalKeyring::open_or_create(self.folder.path().join("keys/keyring")).unwrap();
+        options.open(SqliteStore::open(self.database()).await.unwrap(), keys).await.unwrap()
+    }
+
     /// A vault as a process that was just started sees it.
     pub(crate) async fn fresh(&self) -> Vault {
-        let keys = LocalKeyring::open_or_create(self.folder.path().join("keys/keyring")).unwrap();
-        Vault::open(SqliteStore::open(self.database()).await.unwrap(), keys).await.unwrap()
+        self.fresh_with(Vault::options()).await
     }
 
     pub(crate) async fn sql(&self) -> SqliteConnection {

@@ -4,6 +4,7 @@
 mod altered;
 #[path = "../common/mod.rs"]
 mod common;
+mod discarded;
 mod files;
 mod put_back;
 mod trail;
