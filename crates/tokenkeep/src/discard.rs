@@ -36,7 +36,7 @@ async fn replace(vault: &Inner, id: &ConnectionId, spec: &ProviderSpec) -> Resul
         let (sequence, present) = (trail.sequence(), Present::read(vault, id).await?);
         trail.read_on(vault, id).await?;
         if trail.sequence() != sequence {
-            // It was changed between the two looks: what was read belongs to neither.
+            // It was changed between the two looks. Of a row that can't be read, only the trail tells that.
             continue;
         }
         let found = Found { mark, pinned: trail.pinned.as_ref(), present };

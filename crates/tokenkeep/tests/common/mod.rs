@@ -135,6 +135,10 @@ pub(crate) struct Unsteady {
     /// The next commit is made, and its answer lost.
     pub(crate) loses_answer: AtomicBool,
     pub(crate) lags: AtomicBool,
+    /// The next read of a record takes a moment to begin.
+    pub(crate) hesitates: AtomicBool,
+    /// The next read of a record finds one that can't be read.
+    pub(crate) unreadable: AtomicBool,
     /// What the vault's own row does: 0 is as usual, 1 fails, 2 hangs, 3 is another vault's.
     pub(crate) vault_row: AtomicU8,
     /// It says that it takes no writes.
@@ -157,6 +161,8 @@ impl Unsteady {
             fails,
             loses_answer: AtomicBool::new(false),
             lags,
+            hesitates: AtomicBool::new(false),
+            unreadable: AtomicBool::new(false),
             vault_row: AtomicU8::new(0),
             takes_no_writes: AtomicBool::new(false),
             heads: Mutex::default(),
@@ -191,6 +197,12 @@ impl TokenStore for Unsteady {
     }
 
     async fn record(&self, id: &ConnectionId) -> Result<Option<Record>, Error> {
+        if self.hesitates.swap(false, Ordering::SeqCst) {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        if self.unreadable.swap(false, Ordering::SeqCst) {
+            return Err(ErrorKind::Tampered.into());
+        }
         let record = self.steady.record(id).await;
         if self.lags.swap(false, Ordering::SeqCst) {
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;

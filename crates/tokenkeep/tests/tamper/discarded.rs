@@ -1,6 +1,8 @@
 //! The way back: an operator ends what was tampered with, and the customer connects anew.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokenkeep::{
@@ -9,7 +11,7 @@ use tokenkeep::{
 };
 use tokenkeep_testkit::fake_token;
 
-use crate::common::{give, token};
+use crate::common::{Fixture, Unsteady, give, token};
 use crate::files::{Files, KEEP, PUT_BACK, findings, id};
 
 /// Remembers which lives of a connection it was told of.
@@ -176,27 +178,57 @@ async fn what_was_not_tampered_with_is_not_discarded() {
     assert_eq!(connection.discard_tampered(&f.provider).await.unwrap_err().kind(), ErrorKind::Misuse);
     connection.connect(&f.provider, token(&fake_token())).await.unwrap();
     assert_eq!(connection.discard_tampered(&f.provider).await.unwrap_err().kind(), ErrorKind::Misuse);
+}
 
-    // Nor is what changes while it is looked at, by another process.
-    let elsewhere = tokio::spawn({
-        let (connection, provider) = (connection.clone(), crate::common::Scripted::new());
-        async move {
-            for _ in 0..40 {
-                connection.replace(&provider, token(&fake_token())).await.unwrap();
-            }
-        }
-    });
-    let here = vault.connection("t", "apify").unwrap();
-    let mut looks = 0;
-    while !elsewhere.is_finished() {
-        let kind = here.discard_tampered(&f.provider).await.unwrap_err().kind();
-        assert!(matches!(kind, ErrorKind::Misuse | ErrorKind::Conflict), "{kind:?}");
-        looks += 1;
+/// By another process: what the trail said a moment ago is then not what the record is.
+#[tokio::test]
+async fn what_changes_while_it_is_looked_at_is_not_discarded() {
+    let f = Fixture::new().await;
+    let changing = f.vault.connection("t", "apify").unwrap();
+    changing.connect(&f.provider, token(&fake_token())).await.unwrap();
+    let store = Unsteady::new(&f.store);
+    let vault = Vault::open(Arc::clone(&store), f.keys.clone()).await.unwrap();
+    let looking = vault.connection("t", "apify").unwrap();
+    for unreadable in [false, true] {
+        store.hesitates.store(true, Ordering::SeqCst);
+        store.unreadable.store(unreadable, Ordering::SeqCst);
+        let change = async {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            assert!(!store.hesitates.load(Ordering::SeqCst), "the trail was read");
+            changing.replace(&f.provider, token(&fake_token())).await.unwrap();
+        };
+        let (refused, ()) = tokio::join!(looking.discard_tampered(&f.provider), change);
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::Misuse, "{unreadable}");
+        assert_eq!(changing.status().await.unwrap().state, ConnectionState::Connected);
     }
-    elsewhere.await.unwrap();
-    assert!(looks > 5, "{looks}");
-    assert_eq!(here.status().await.unwrap().state, ConnectionState::Connected);
     assert_eq!(findings(&vault).await, []);
+}
+
+/// The row and its entry, put back together: they fit each other, and only a process that read the later ones knows.
+#[tokio::test]
+async fn what_only_this_process_knows_to_be_put_back_is_ended() {
+    let f = Files::new();
+    let (vault, _) = f.connected("t").await;
+    let read_only = f.fresh().await.connection("t", "apify").unwrap();
+    let mut sql = f.sql().await;
+    sqlx::raw_sql(KEEP).execute(&mut sql).await.unwrap();
+    let connection = vault.connection("t", "apify").unwrap();
+    connection.replace(&f.provider, token(&fake_token())).await.unwrap();
+    assert_eq!(read_only.status().await.unwrap().state, ConnectionState::Connected);
+    f.edit(PUT_BACK).await;
+    f.edit(
+        "DELETE FROM tokenkeep_audit WHERE sequence = 2;
+         UPDATE tokenkeep_audit_head SET sequence = 1,
+             mac = (SELECT mac FROM tokenkeep_audit WHERE sequence = 1) WHERE sequence = 2",
+    )
+    .await;
+    assert_eq!(read_only.status().await.unwrap_err().kind(), ErrorKind::Tampered);
+    let _ = read_only.discard_tampered(&f.provider).await.unwrap();
+    assert_eq!(read_only.status().await.unwrap().state, ConnectionState::Disconnected);
+    let fresh = f.fresh().await;
+    let entry = last_entry(&fresh, "t").await;
+    assert_eq!((entry.subject.as_deref(), entry.revision), (Some("put-back"), Revision::from_u64(3)));
+    assert_eq!(findings(&fresh).await, []);
 }
 
 #[tokio::test]
