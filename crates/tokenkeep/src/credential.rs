@@ -59,7 +59,7 @@ impl ConnectionCredential {
             Status::Revoked => return Err(ErrorKind::Revoked.into()),
             // That the provider still accepts it says nothing about who else has it: there is nothing to probe.
             Status::Suspected => return Err(ErrorKind::Suspected.into()),
-            _ => return Err(ErrorKind::NotConnected.into()),
+            Status::Disconnected => return Err(ErrorKind::NotConnected.into()),
         }
         if record.provider != *usage.provider || record.origin != *usage.origin {
             return Err(

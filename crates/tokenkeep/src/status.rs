@@ -108,8 +108,7 @@ impl ConnectionStatus {
             Status::Paused => ConnectionState::Paused,
             Status::Revoked => ConnectionState::Revoked,
             Status::Suspected => ConnectionState::Suspected,
-            // A status of a later version: its token is not used by this one.
-            Status::Disconnected | _ => ConnectionState::Disconnected,
+            Status::Disconnected => ConnectionState::Disconnected,
         };
         let live = record.sealed.is_some();
         Self {
