@@ -179,6 +179,11 @@ impl Connection {
     /// [`next`](LeakResponse::next); nothing happens before that.
     ///
     /// The way back is [`replace`](Self::replace) by a new token, or [`clear_suspicion`](Self::clear_suspicion).
+    ///
+    /// While it is held, the token is refused here and under the tenant's other names. Once it was disconnected or replaced, nothing
+    /// is kept by which it could be known again: if the customer enters it once more, and has not deleted it at the provider, it
+    /// is accepted and used. Only the deletion there ends it, so let the customer confirm that.
+    ///
     /// [`Vault::suspect_leaks_of`](crate::Vault::suspect_leaks_of) and
     /// [`Vault::suspect_all_leaked`](crate::Vault::suspect_all_leaked) do the same for a tenant and for all.
     pub fn suspect_leak(&self) -> LeakResponse {
