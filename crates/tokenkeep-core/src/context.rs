@@ -64,7 +64,8 @@ pub enum VaultKeyPurpose {
     AuditMac,
     /// The signature under the audit trail's checkpoints.
     CheckpointSigning,
-    /// The pseudonyms that a vault keeps in place of tenants' names, if it was made so.
+    /// The pseudonyms that a vault keeps in place of tenants' names. If it was made to keep the names, nothing is sealed for this
+    /// purpose, in an envelope all the same.
     TenantPseudonym,
 }
 

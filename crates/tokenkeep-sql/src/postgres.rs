@@ -23,7 +23,7 @@ use tokenkeep_store::{
 };
 
 use borrowed::{Borrowed, in_time};
-use queries::{AUDIT_ENTRIES, AUDIT_HEADS, CHECKPOINT, VAULT, from_primary};
+use queries::{AUDIT_ENTRIES, AUDIT_HEADS, CHECKPOINT, VAULT, WRITABLE, from_primary};
 
 pub use schema::PostgresMigration;
 
@@ -305,6 +305,11 @@ impl TokenStore for PostgresStore {
         let after = i64::try_from(after).unwrap_or(i64::MAX);
         let query = sqlx::query(AUDIT_ENTRIES).bind(i64::from(shard)).bind(after).bind(i64::from(limit));
         self.rows(query).await?.iter().map(queries::audit_entry).collect()
+    }
+
+    async fn writable(&self) -> Result<(), Error> {
+        let rows = self.rows(sqlx::query(WRITABLE)).await?;
+        rows.first().map_or_else(|| Err(ErrorKind::Internal.into()), queries::writable)
     }
 
     async fn scrub(&self) -> Result<Scrub, Error> {

@@ -206,6 +206,13 @@ impl TokenStore for SqliteStore {
         transaction.commit().await.map_err(failure)
     }
 
+    async fn writable(&self) -> Result<(), Error> {
+        // It takes the lock that a commit takes, in its turn, and has nothing to write under it. `BEGIN IMMEDIATE` would not do: on a
+        // database that is only read, SQLite makes a plain `BEGIN` of it.
+        let nothing = sqlx::query("DELETE FROM tokenkeep_closed_kek WHERE FALSE");
+        nothing.execute(&self.writer).await.map(drop).map_err(failure)
+    }
+
     async fn scrub(&self) -> Result<Scrub, Error> {
         open::empty_wal(&self.scrubbing).await
     }
@@ -235,7 +242,28 @@ impl fmt::Debug for SqliteStore {
 
 #[cfg(test)]
 mod tests {
+    use tokenkeep_core::ErrorKind;
+
     use super::*;
+
+    /// Whether it takes writes is found out without one: not a byte of its files changes.
+    #[tokio::test]
+    async fn a_database_that_is_only_read_says_so_and_nothing_is_written_to_know() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(folder.path().join("tokens.db")).await.unwrap();
+        let files =
+            || ["tokens.db", "tokens.db-wal"].map(|name| std::fs::read(folder.path().join(name)).ok());
+        let before = files();
+        assert!(before.iter().all(Option::is_some), "its log is there");
+        store.writable().await.unwrap();
+        for (only_read, expected) in [("ON", Some(ErrorKind::StoreUnusable)), ("OFF", None)] {
+            let pragma = sqlx::AssertSqlSafe(format!("PRAGMA query_only = {only_read}"));
+            sqlx::raw_sql(pragma).execute(&store.writer).await.unwrap();
+            let refused = store.writable().await.err().map(|error| error.kind());
+            assert_eq!(refused, expected, "query_only = {only_read}");
+        }
+        assert!(files() == before, "it wrote something");
+    }
 
     #[tokio::test]
     async fn every_connection_has_its_settings() {

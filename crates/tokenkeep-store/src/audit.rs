@@ -45,12 +45,16 @@ pub enum Action {
     Cleared,
     /// The token's DEK was moved to another KEK.
     Rewrapped,
+    /// The record was not the one that the trail has, and an operator put a tombstone in its place. `subject` says what was
+    /// found: `altered`, `put-back`, `missing`, or `unaccounted` (the trail doesn't know it). The tombstone's revision is greater
+    /// than any that was found; it need not follow the one before it by one.
+    Discarded,
 }
 
 stored_as_text! { Action:
     Connected = "connected", Replaced = "replaced", Disconnected = "disconnected", Purged = "purged", Used = "used",
     UsedAgain = "used-again", Created = "created", Paused = "paused", Resumed = "resumed", Revoked = "revoked",
-    Suspected = "suspected", Cleared = "cleared", Rewrapped = "rewrapped",
+    Suspected = "suspected", Cleared = "cleared", Rewrapped = "rewrapped", Discarded = "discarded",
 }
 
 impl Action {
@@ -80,7 +84,8 @@ pub struct AuditDraft {
     pub record_mac: Option<[u8; 32]>,
     /// How often; 1 but for [`Action::UsedAgain`].
     pub count: u64,
-    /// The provider's identifier of what a use made (a run), if it made something.
+    /// The provider's identifier of what a use made (a run), if it made something; what an operator
+    /// [`Discarded`](Action::Discarded).
     pub subject: Option<String>,
 }
 

@@ -104,6 +104,10 @@ macro_rules! forward_to_inner {
                 (**self).put_checkpoint(checkpoint).await
             }
 
+            async fn writable(&self) -> Result<(), Error> {
+                (**self).writable().await
+            }
+
             async fn scrub(&self) -> Result<Scrub, Error> {
                 (**self).scrub().await
             }

@@ -208,6 +208,10 @@ impl TokenStore for MemoryStore {
         Ok(())
     }
 
+    async fn writable(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     async fn scrub(&self) -> Result<Scrub, Error> {
         // Freed memory is not wiped: it holds sealed bytes alone, and this store promises nothing about it.
         Ok(Scrub::Impossible)

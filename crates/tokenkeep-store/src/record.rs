@@ -8,9 +8,9 @@ use tokenkeep_core::{
 
 use crate::Timestamp;
 
-/// What may be done with a connection's token.
+/// What may be done with a connection's token. A row that says anything else was altered, so a version that adds one may write it
+/// only once the version before it reads it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Status {
     /// It is used.
     Active,
@@ -24,9 +24,8 @@ pub enum Status {
     Disconnected,
 }
 
-/// How far the hooks that clear what the application cached have got.
+/// How far the hooks that clear what the application cached have got. As with [`Status`], nothing else is ever read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Purge {
     /// The connection is live.
     NotDue,
@@ -110,4 +109,12 @@ pub struct Record {
     pub purge: Purge,
     /// HMAC-SHA-256 over all of the above; the vault makes and checks it, a store keeps it as it is.
     pub mac: [u8; 32],
+}
+
+impl Record {
+    /// Whether it is no tombstone: the connection holds a token, be it used or not.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.status != Status::Disconnected
+    }
 }

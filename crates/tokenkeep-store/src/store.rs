@@ -125,6 +125,8 @@ pub enum Scrub {
 ///   envelope is not the one in place, and names that KEK. A change that leaves the envelope as it is goes through.
 /// - A commit whose chain is another vault's ([`AuditChain::belongs_to`]) is `StoreUnusable`, whatever else is wrong with it: it would
 ///   break the audit trail for good. A database that holds no vault yet takes it.
+/// - A [`Discarded`](crate::Action::Discarded) record's row was tampered with: nothing of it is relied on but its revision, so that
+///   it may be one that can't be read, and what other rows need too stays.
 /// - Reads see every commit that was acknowledged before they began, from any instance.
 /// - A store keeps what it is given as it is: it neither makes nor checks MACs of records.
 /// - What it can't make sense of (a row edited by hand) is `Tampered`; a schema of another version is `StoreUnusable`; what
@@ -263,6 +265,13 @@ pub trait TokenStore: Send + Sync + fmt::Debug {
     /// `Conflict` unless the last one's number is exactly one less, where 0 stands for none: of several that race, one
     /// wins. Otherwise as said at the trait.
     async fn put_checkpoint(&self, checkpoint: &StoredCheckpoint) -> Result<(), Error>;
+
+    /// Whether the database takes writes, as far as it says so without one: a readiness probe asks often. `Ok` promises nothing
+    /// of the next commit, which may find the disk full.
+    ///
+    /// # Errors
+    /// What a commit would fail with, where it is known that it would. Otherwise as said at the trait.
+    async fn writable(&self) -> Result<(), Error>;
 
     /// Removes what is left of deleted bytes from the database's files.
     ///

@@ -7,6 +7,6 @@ use tokenkeep_core::{VaultId, VaultKeyPurpose};
 pub struct VaultRecord {
     /// Drawn when the vault was made.
     pub id: VaultId,
-    /// One envelope for each [`VaultKeyPurpose`], as bytes.
+    /// One envelope for each [`VaultKeyPurpose`], as bytes; none of them may be missing.
     pub keys: Vec<(VaultKeyPurpose, Vec<u8>)>,
 }

@@ -129,6 +129,7 @@ fn names_stay_what_they_are() {
         (Action::Suspected, "suspected"),
         (Action::Cleared, "cleared"),
         (Action::Rewrapped, "rewrapped"),
+        (Action::Discarded, "discarded"),
     ];
     for (action, name) in actions {
         assert_eq!((action.name(), Action::from_name(name)), (name, Some(action)));

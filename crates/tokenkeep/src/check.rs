@@ -22,10 +22,12 @@ use crate::observe::Ended;
 pub struct Readiness {
     /// Whether the keys open what they seal.
     pub keys: KeysCheck,
-    /// Whether the database answers.
+    /// Whether the database answers and takes writes.
     pub database: DatabaseCheck,
     /// Whether the audit trail is whole.
     pub trail: TrailCheck,
+    /// Whether the sink of checkpoints answers.
+    pub sink: SinkCheck,
 }
 
 /// Whether the keys open what they seal: a key of no use to anybody was wrapped and unwrapped.
@@ -40,7 +42,8 @@ pub enum KeysCheck {
     TimedOut,
 }
 
-/// Whether the database answers.
+/// Whether the database answers and takes writes, as far as it says so without one: that its disk is full is seen by the next
+/// commit alone.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum DatabaseCheck {
@@ -48,7 +51,7 @@ pub enum DatabaseCheck {
     Reachable,
     /// It does, and it holds another vault or none: it was put in the other one's place.
     OtherVault,
-    /// It does not.
+    /// It does not, or takes no writes: it is a standby, was set read-only, or lies where nothing can be written.
     Failed(Error),
     /// Not in time.
     TimedOut,
@@ -75,14 +78,38 @@ pub enum TrailCheck {
     TimedOut,
 }
 
+/// Whether the sink of checkpoints answers. What it keeps is for [`Vault::verify`](crate::Vault::verify) to judge.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SinkCheck {
+    /// It does.
+    Reachable,
+    /// The vault was opened without one.
+    NotSet,
+    /// It does not.
+    Failed(Error),
+    /// Not in time.
+    TimedOut,
+}
+
 impl Readiness {
-    /// Whether all three are well.
+    /// Whether keys, database and trail are well. The sink does not count: without it a vault does all its work, and only the
+    /// checkpoints wait. An operator should hear of it all the same; no load balancer should take every instance away for it.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.ended() == Ended::Done
+        self.unready().is_none()
     }
 
     pub(crate) fn ended(&self) -> Ended {
+        let sink = match &self.sink {
+            SinkCheck::Reachable | SinkCheck::NotSet => None,
+            SinkCheck::Failed(error) => Some(error.kind()),
+            SinkCheck::TimedOut => Some(ErrorKind::SinkUnavailable),
+        };
+        self.unready().or(sink).map_or(Ended::Done, Ended::Failed)
+    }
+
+    fn unready(&self) -> Option<ErrorKind> {
         let keys = match &self.keys {
             KeysCheck::Open => None,
             KeysCheck::Failed(error) => Some(error.kind()),
@@ -100,7 +127,7 @@ impl Readiness {
             TrailCheck::Failed(error) => Some(error.kind()),
             TrailCheck::TimedOut => Some(ErrorKind::StoreUnavailable),
         };
-        keys.or(database).or(trail).map_or(Ended::Done, Ended::Failed)
+        keys.or(database).or(trail)
     }
 }
 
@@ -127,6 +154,12 @@ impl fmt::Display for Readiness {
             }
             TrailCheck::Failed(error) => write!(f, "audit trail: {}", error.report()),
             TrailCheck::TimedOut => write!(f, "audit trail: no answer in time"),
+        }?;
+        match &self.sink {
+            SinkCheck::Reachable => write!(f, "; sink: reachable"),
+            SinkCheck::NotSet => Ok(()),
+            SinkCheck::Failed(error) => write!(f, "; sink: {}", error.report()),
+            SinkCheck::TimedOut => write!(f, "; sink: no answer in time"),
         }
     }
 }
@@ -135,14 +168,16 @@ pub(crate) async fn check(vault: &Inner, limit: Duration) -> Readiness {
     let mut keys = pin!(tokio::time::timeout(limit, keys(vault)));
     let mut database = pin!(tokio::time::timeout(limit, database(vault)));
     let mut trail = pin!(tokio::time::timeout(limit, trail(vault)));
-    let mut found = (None, None, None);
+    let mut sink = pin!(tokio::time::timeout(limit, sink(vault)));
+    let mut found = (None, None, None, None);
     // Side by side: what hangs holds up no other.
     poll_fn(|context| {
         step(&mut found.0, keys.as_mut(), context);
         step(&mut found.1, database.as_mut(), context);
         step(&mut found.2, trail.as_mut(), context);
+        step(&mut found.3, sink.as_mut(), context);
         match &mut found {
-            (Some(_), Some(_), Some(_)) => Poll::Ready(()),
+            (Some(_), Some(_), Some(_), Some(_)) => Poll::Ready(()),
             _ => Poll::Pending,
         }
     })
@@ -162,6 +197,11 @@ pub(crate) async fn check(vault: &Inner, limit: Duration) -> Readiness {
             Some(Ok(Ok(found))) => found,
             Some(Ok(Err(error))) => TrailCheck::Failed(error),
             Some(Err(_)) | None => TrailCheck::TimedOut,
+        },
+        sink: match found.3 {
+            Some(Ok(Ok(found))) => found,
+            Some(Ok(Err(error))) => SinkCheck::Failed(error),
+            Some(Err(_)) | None => SinkCheck::TimedOut,
         },
     }
 }
@@ -191,8 +231,17 @@ async fn keys(vault: &Inner) -> Result<(), Error> {
 
 async fn database(vault: &Inner) -> Result<DatabaseCheck, Error> {
     let found = vault.store.vault().await?;
-    let is_ours = found.is_some_and(|found| found.id == vault.id);
-    Ok(if is_ours { DatabaseCheck::Reachable } else { DatabaseCheck::OtherVault })
+    if found.is_none_or(|found| found.id != vault.id) {
+        return Ok(DatabaseCheck::OtherVault);
+    }
+    vault.store.writable().await?;
+    Ok(DatabaseCheck::Reachable)
+}
+
+async fn sink(vault: &Inner) -> Result<SinkCheck, Error> {
+    let Some(sink) = &vault.sink else { return Ok(SinkCheck::NotSet) };
+    sink.last().await?;
+    Ok(SinkCheck::Reachable)
 }
 
 /// Looks at every chain where the last checkpoint has it, and at its end: two short reads each.

@@ -196,7 +196,7 @@ async fn vacant(
     for _ in 0..TRIES {
         let (before, holders) = vault.load_with_holders(id, fingerprint).await?;
         let Some(tombstone) = before else { return Ok((None, holders)) };
-        if tombstone.status != Status::Disconnected {
+        if tombstone.is_live() {
             return Err(ErrorKind::AlreadyConnected.into());
         }
         if tombstone.purge != Purge::Pending {
@@ -233,8 +233,7 @@ pub(crate) async fn prepare_replace(
 ) -> Result<PreparedChange, Error> {
     let fingerprint = vault.keys.fingerprints.of(&provider.spec().origin, PayloadKind::ApiToken, token);
     let (before, holders) = vault.load_with_holders(id, &fingerprint).await?;
-    let before = before.filter(|record| record.status != Status::Disconnected);
-    let before = before.ok_or(ErrorKind::NotConnected)?;
+    let before = before.filter(Record::is_live).ok_or(ErrorKind::NotConnected)?;
     same_provider(&before, provider)?;
     // Its age would begin anew, and who then deletes "the old one" deletes both.
     if before.sealed.as_ref().is_some_and(|sealed| sealed.fingerprint == fingerprint) {

@@ -8,6 +8,7 @@ use tokenkeep_store::{Action, Record, Status, Timestamp};
 
 use crate::connect::{PreparedChange, prepare_connect, prepare_replace, same_provider};
 use crate::credential::ConnectionCredential;
+use crate::discard::discard;
 use crate::disconnect::disconnect;
 use crate::inner::Inner;
 use crate::kept::KeptToken;
@@ -147,8 +148,7 @@ impl Connection {
     }
 
     async fn recheck_unwatched(&self, provider: &dyn Provider) -> Result<ConnectionStatus, Error> {
-        let before = self.vault.load(&self.id).await?.filter(|record| record.status != Status::Disconnected);
-        let before = before.ok_or(ErrorKind::NotConnected)?;
+        let before = self.vault.live(&self.id).await?;
         same_provider(&before, provider)?;
         if before.status == Status::Suspected {
             return Err(ErrorKind::Suspected.into());
@@ -179,6 +179,11 @@ impl Connection {
     /// [`next`](LeakResponse::next); nothing happens before that.
     ///
     /// The way back is [`replace`](Self::replace) by a new token, or [`clear_suspicion`](Self::clear_suspicion).
+    ///
+    /// While it is held, the token is refused here and under the tenant's other names. Once it was disconnected or replaced, nothing
+    /// is kept by which it could be known again: if the customer enters it once more, and has not deleted it at the provider, it
+    /// is accepted and used. Only the deletion there ends it, so let the customer confirm that.
+    ///
     /// [`Vault::suspect_leaks_of`](crate::Vault::suspect_leaks_of) and
     /// [`Vault::suspect_all_leaked`](crate::Vault::suspect_all_leaked) do the same for a tenant and for all.
     pub fn suspect_leak(&self) -> LeakResponse {
@@ -220,5 +225,38 @@ impl Connection {
     /// Safe: a dropped call removed the token or did not; repeat it to know and to finish.
     pub async fn disconnect(&self) -> Result<Receipt, Error> {
         self.vault.watch.over(Operation::Disconnect, Some(&self.id), disconnect(&self.vault, &self.id)).await
+    }
+
+    /// For an operator: ends a connection whose record somebody altered, put back or removed in the database, which nothing
+    /// else can end. A tombstone takes its place, with an entry in the audit trail
+    /// ([`Action::Discarded`]) that says what was found; then it goes on as at
+    /// [`disconnect`](Self::disconnect), and the customer can connect again. [`Vault::verify`](crate::Vault::verify) finds the
+    /// record whole from then on. Keep a copy of the database first: what was altered is evidence, and is gone after this.
+    ///
+    /// What the record said can't be believed, so the provider is the caller's word. The hooks are told the life of the connection
+    /// that the audit trail has last. Reads the whole chain of the audit trail that the tenant's entries are in.
+    ///
+    /// ```
+    /// # async fn example(vault: tokenkeep::Vault, provider: &dyn tokenkeep::Provider) -> Result<(), tokenkeep::Error> {
+    /// for finding in vault.verify().await?.findings {
+    ///     println!("{finding}"); // the record of customer-17/apify was altered
+    /// }
+    /// let connection = vault.connection("customer-17", "apify")?;
+    /// println!("{}", connection.discard_tampered(provider).await?);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// `Misuse` when the record is the one that the trail has: disconnect it. `NotConnected` where there is neither a record nor an
+    /// entry of one. `Tampered` when its row can't be read and is not of the trail's last revision either: remove the row with
+    /// SQL, and call this again; when the end of the trail was altered or cut: restart the process if it saw it end further on.
+    /// `StoreUnavailable`.
+    ///
+    /// # Cancellation
+    /// Safe: a dropped call put the tombstone there or did not. If it did, a repeated one is `Misuse`, and
+    /// [`disconnect`](Self::disconnect) finishes it and gives the receipt.
+    pub async fn discard_tampered(&self, provider: &dyn Provider) -> Result<Receipt, Error> {
+        let work = discard(&self.vault, &self.id, provider.spec());
+        self.vault.watch.over(Operation::DiscardTampered, Some(&self.id), work).await
     }
 }

@@ -16,7 +16,7 @@ use crate::observe::{IncidentKind, Operation};
 /// The longest identifier of a provider that is put on record.
 const MAX_SUBJECT: usize = 128;
 
-/// How often something is tried anew when the record changed under it.
+/// How often a token is opened anew when the record changed under it.
 const TRIES: usize = 5;
 
 /// How old what was read of a connection may be when its token is given. What took longer (a commit, a slow key
@@ -59,7 +59,7 @@ impl ConnectionCredential {
             Status::Revoked => return Err(ErrorKind::Revoked.into()),
             // That the provider still accepts it says nothing about who else has it: there is nothing to probe.
             Status::Suspected => return Err(ErrorKind::Suspected.into()),
-            _ => return Err(ErrorKind::NotConnected.into()),
+            Status::Disconnected => return Err(ErrorKind::NotConnected.into()),
         }
         if record.provider != *usage.provider || record.origin != *usage.origin {
             return Err(
@@ -71,24 +71,15 @@ impl ConnectionCredential {
 
     /// Pauses the connection if it still holds the token that was refused.
     async fn pause(&self, incarnation: Incarnation, secret_version: SecretVersion) -> Result<(), Error> {
-        for _ in 0..TRIES {
-            let Some(before) = self.vault.load(&self.id).await? else { return Ok(()) };
+        let pause = |before: &Record| {
             let current = before.incarnation == incarnation && before.secret_version == secret_version;
-            if !current || before.status != Status::Active {
-                return Ok(());
-            }
-            let after = Record { status: Status::Paused, ..before.clone() };
-            let change = self.vault.change(Some(&before), after, Action::Paused);
-            match self.vault.commit(std::slice::from_ref(&change)).await {
-                Err(error) if error.kind() == ErrorKind::Conflict => {}
-                Err(error) => return Err(error),
-                Ok(()) => {
-                    self.vault.watch.incident(IncidentKind::Paused, std::slice::from_ref(&self.id));
-                    return Ok(());
-                }
-            }
+            (current && before.status == Status::Active)
+                .then(|| Record { status: Status::Paused, ..before.clone() })
+        };
+        if self.vault.update(&self.id, Action::Paused, pause).await?.is_some_and(|paused| paused.changed) {
+            self.vault.watch.incident(IncidentKind::Paused, std::slice::from_ref(&self.id));
         }
-        Err(ErrorKind::Conflict.into())
+        Ok(())
     }
 
     async fn note_created(

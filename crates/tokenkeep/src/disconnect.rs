@@ -13,16 +13,17 @@ use crate::receipt::{Backups, Receipt};
 /// How many interrupted disconnects are read at a time.
 const PAGE: u32 = 64;
 
-/// How often the removal is tried anew when the record changes under it.
-const TRIES: usize = 16;
-
 pub(crate) async fn disconnect(vault: &Inner, id: &ConnectionId) -> Result<Receipt, Error> {
-    // The count of uses belongs before the end. If it can't be written, the token goes all the same.
+    write_uses(vault, id).await;
+    let tombstone = remove(vault, id).await?;
+    Ok(finish(vault, &tombstone).await)
+}
+
+/// The count of uses belongs before the end. If it can't be written, the token goes all the same.
+pub(crate) async fn write_uses(vault: &Inner, id: &ConnectionId) {
     if let Err(error) = vault.uses.flush_one(vault, id).await {
         tracing::warn!(error = %error.report(), "uses not written before a disconnect; they stay counted");
     }
-    let tombstone = remove(vault, id).await?;
-    Ok(finish(vault, &tombstone).await)
 }
 
 /// What came of one disconnect that was not finished. `Display` prints it for a person to read.
@@ -32,7 +33,7 @@ pub struct FinishedDisconnect {
     /// Which connection.
     pub id: ConnectionId,
     /// What its disconnect did; hooks that failed again are pending in it. `Tampered` when its record was altered: its token
-    /// is not used any more, but an operator must see to it. The others are finished all the same.
+    /// is not used any more, but an operator must see to it ([`Connection::discard_tampered`](crate::Connection::discard_tampered)). The others are finished all the same.
     pub receipt: Result<Receipt, Error>,
 }
 
@@ -91,7 +92,7 @@ pub(crate) fn ended(finished: &Result<Vec<FinishedDisconnect>, Error>) -> Ended 
 }
 
 /// What comes after the removal: nothing of it can bring the token back.
-async fn finish(vault: &Inner, tombstone: &Record) -> Receipt {
+pub(crate) async fn finish(vault: &Inner, tombstone: &Record) -> Receipt {
     let scrub = vault.store.scrub().await.unwrap_or_else(|error| {
         tracing::warn!(error = %error.report(), "scrub failed; it is pending");
         Scrub::Pending
@@ -111,35 +112,21 @@ async fn finish(vault: &Inner, tombstone: &Record) -> Receipt {
 
 /// Puts a tombstone in the record's place, or finds the one that is there.
 async fn remove(vault: &Inner, id: &ConnectionId) -> Result<Record, Error> {
-    for _ in 0..TRIES {
-        let before = vault.load(id).await?.ok_or(ErrorKind::NotConnected)?;
-        if before.status == Status::Disconnected {
-            return Ok(before);
-        }
-        let purge = vault.hooks.due();
-        let now = vault.now();
-        let after = Record {
+    let tombstone = |before: &Record| {
+        before.is_live().then(|| Record {
             status: Status::Disconnected,
             sealed: None,
             account: None,
-            token_set_at: now,
-            purge,
+            token_set_at: vault.now(),
+            purge: vault.hooks.due(),
             ..before.clone()
-        };
-        let change = vault.change(Some(&before), after, Action::Disconnected);
-        match vault.commit(std::slice::from_ref(&change)).await {
-            Ok(()) => {
-                // `change` was made with its record two lines above.
-                return change.record.map(|step| step.record).ok_or_else(|| ErrorKind::Internal.into());
-            }
-            Err(error) if error.kind() == ErrorKind::Conflict => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Err(ErrorKind::Conflict.into())
+        })
+    };
+    let removed = vault.update(id, Action::Disconnected, tombstone).await?;
+    Ok(removed.ok_or(ErrorKind::NotConnected)?.record)
 }
 
 /// When a tombstone's token was removed. It is kept as the last time that the token was set: to nothing.
 pub(crate) fn removed_at(record: &Record) -> Option<Timestamp> {
-    (record.status == Status::Disconnected).then_some(record.token_set_at)
+    (!record.is_live()).then_some(record.token_set_at)
 }

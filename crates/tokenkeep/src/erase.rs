@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use tokenkeep_core::{ConnectionId, Error, TenantId};
-use tokenkeep_store::{Scan, Status};
+use tokenkeep_store::Scan;
 
 use crate::disconnect::disconnect;
 use crate::inner::Inner;
@@ -22,7 +22,7 @@ pub struct Erased {
     /// Which connection.
     pub id: ConnectionId,
     /// What its disconnect did. `Tampered` when its record was altered: its token is not used any more, but an operator
-    /// must remove it. The others are disconnected all the same.
+    /// must end it ([`Connection::discard_tampered`](crate::Connection::discard_tampered)). The others are disconnected all the same.
     pub receipt: Result<Receipt, Error>,
 }
 
@@ -67,7 +67,7 @@ impl TenantErasure {
             if let Some(last) = page.last() {
                 self.after = Some(last.id.clone());
                 let again = self.again;
-                let left = page.into_iter().filter(|record| !again || record.status != Status::Disconnected);
+                let left = page.into_iter().filter(|record| !again || record.is_live());
                 self.page = left.map(|record| record.id).collect();
             } else if self.again {
                 return Ok(None);

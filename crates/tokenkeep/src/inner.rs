@@ -20,6 +20,9 @@ use crate::replacement::ReplacementPolicy;
 use crate::uses::Uses;
 use crate::vault_keys::VaultKeys;
 
+/// How often a change is made anew when the record changes under it.
+const TRIES: usize = 16;
+
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) id: VaultId,
@@ -45,6 +48,12 @@ impl Inner {
         let mark = self.seen.mark(id);
         let record = self.store.record(id).await?;
         self.checked(id, mark, record)
+    }
+
+    /// As [`load`](Self::load), where there must be a token.
+    pub(crate) async fn live(&self, id: &ConnectionId) -> Result<Record, Error> {
+        let record = self.load(id).await?.filter(Record::is_live);
+        record.ok_or_else(|| ErrorKind::NotConnected.into())
     }
 
     /// A record that was read after its mark was.
@@ -114,6 +123,32 @@ impl Inner {
         Change { record: Some(RecordChange { record, expected }), entry }
     }
 
+    /// Puts in a record's place what `step` makes of it, with an entry of this action, and looks anew when it changed under it.
+    /// Where `step` makes nothing of it, it stays. `None` where there is no record.
+    pub(crate) async fn update(
+        &self,
+        id: &ConnectionId,
+        action: Action,
+        step: impl Fn(&Record) -> Option<Record>,
+    ) -> Result<Option<Updated>, Error> {
+        for _ in 0..TRIES {
+            let Some(before) = self.load(id).await? else { return Ok(None) };
+            let Some(after) = step(&before) else {
+                return Ok(Some(Updated { record: before, changed: false }));
+            };
+            let change = self.change(Some(&before), after, action);
+            match self.commit(std::slice::from_ref(&change)).await {
+                Ok(()) => {
+                    let record = change.record.map_or(before, |step| step.record);
+                    return Ok(Some(Updated { record, changed: true }));
+                }
+                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(ErrorKind::Conflict.into())
+    }
+
     /// An entry about a record as it stands.
     pub(crate) fn entry(&self, record: &Record, action: Action) -> AuditDraft {
         AuditDraft {
@@ -144,6 +179,13 @@ impl Inner {
             self.seen.note(&step.record.id, step.record.revision);
         }
     }
+}
+
+/// What [`Inner::update`] left in the database.
+pub(crate) struct Updated {
+    pub(crate) record: Record,
+    /// Whether it was put there now.
+    pub(crate) changed: bool,
 }
 
 /// Where a token belongs, besides its tenant and connection.

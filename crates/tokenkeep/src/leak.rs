@@ -14,9 +14,6 @@ use crate::status::{ConnectionState, ConnectionStatus};
 /// How many connections are marked in one commit.
 const PAGE: u32 = 64;
 
-/// How often one is tried anew when its record changes under it.
-const TRIES: usize = 16;
-
 /// A token that may have leaked and is not used any more, and what is to be done about it. Holds no token. `Display` gives
 /// a line for an operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +64,7 @@ impl fmt::Display for SuspectedToken {
         let (Some(provider), Some(origin)) = (&self.provider, &self.origin) else {
             return write!(
                 f,
-                "{}: its record was altered, run verify; delete its token at the provider, disconnect, connect a new one",
+                "{}: its record was altered, run verify; delete its token at the provider, discard the record, connect a new one",
                 self.id
             );
         };
@@ -190,11 +187,6 @@ impl LeakResponse {
             && self.set_before.is_none_or(|time| record.token_set_at < time)
     }
 
-    fn marking(&self, before: &Record) -> Change {
-        let after = Record { status: Status::Suspected, ..before.clone() };
-        self.vault.change(Some(before), after, Action::Suspected)
-    }
-
     /// In one commit, unless something changes under it.
     async fn mark_page(&self, page: &[Record]) -> Result<VecDeque<SuspectedToken>, Error> {
         let meant: Vec<&Record> = page.iter().filter(|record| self.is_meant(record)).collect();
@@ -204,7 +196,9 @@ impl LeakResponse {
         // Of all: what was altered may say that it holds nothing.
         if page.iter().all(current) {
             let open = meant.iter().filter(|record| record.status != Status::Suspected);
-            let changes: Vec<Change> = open.map(|record| self.marking(record)).collect();
+            let changes: Vec<Change> = open
+                .map(|record| self.vault.change(Some(record), suspected(record), Action::Suspected))
+                .collect();
             let done = if changes.is_empty() { Ok(()) } else { self.vault.commit(&changes).await };
             match done {
                 Ok(()) => {
@@ -263,23 +257,14 @@ impl LeakResponse {
 
     /// One; `None` when it holds no token that is meant.
     pub(crate) async fn mark(&self, id: &ConnectionId) -> Result<Option<SuspectedToken>, Error> {
-        for _ in 0..TRIES {
-            let Some(before) = self.vault.load(id).await?.filter(|record| self.is_meant(record)) else {
-                return Ok(None);
-            };
-            if before.status == Status::Suspected {
-                return Ok(Some(SuspectedToken::of(&before)));
-            }
-            match self.vault.commit(&[self.marking(&before)]).await {
-                Ok(()) => {
-                    self.vault.watch.incident(IncidentKind::Suspected, std::slice::from_ref(id));
-                    return Ok(Some(SuspectedToken::of(&before)));
-                }
-                Err(error) if error.kind() == ErrorKind::Conflict => {}
-                Err(error) => return Err(error),
-            }
+        let suspect = |before: &Record| {
+            (self.is_meant(before) && before.status != Status::Suspected).then(|| suspected(before))
+        };
+        let Some(marked) = self.vault.update(id, Action::Suspected, suspect).await? else { return Ok(None) };
+        if marked.changed {
+            self.vault.watch.incident(IncidentKind::Suspected, std::slice::from_ref(id));
         }
-        Err(ErrorKind::Conflict.into())
+        Ok(self.is_meant(&marked.record).then(|| SuspectedToken::of(&marked.record)))
     }
 }
 
@@ -289,9 +274,12 @@ impl fmt::Debug for LeakResponse {
     }
 }
 
+fn suspected(before: &Record) -> Record {
+    Record { status: Status::Suspected, ..before.clone() }
+}
+
 pub(crate) async fn clear_suspicion(vault: &Inner, id: &ConnectionId) -> Result<ConnectionStatus, Error> {
-    let before = vault.load(id).await?.filter(|record| record.status != Status::Disconnected);
-    let before = before.ok_or(ErrorKind::NotConnected)?;
+    let before = vault.live(id).await?;
     if before.status == Status::Suspected {
         let change =
             vault.change(Some(&before), Record { status: Status::Active, ..before.clone() }, Action::Cleared);

@@ -76,7 +76,7 @@
 //! | paused | try again in a few minutes | [`recheck`](Connection::recheck), [`replace`](Connection::replace) |
 //! | revoked | make a new token and enter it | [`replace`](Connection::replace), [`recheck`](Connection::recheck) |
 //! | suspected | delete the token at the provider now, make a new one, enter it | [`replace`](Connection::replace), [`clear_suspicion`](Connection::clear_suspicion) |
-//! | tampered | contact support | the operator runs [`Vault::verify`] and restores the record |
+//! | tampered | contact support | the operator runs [`Vault::verify`], then [`discard_tampered`](Connection::discard_tampered); the customer connects anew |
 //! | disconnected, not connected | connect | [`connect`](Connection::connect) |
 //!
 //! # Running it
@@ -103,6 +103,7 @@ mod clock;
 mod connect;
 mod connection;
 mod credential;
+mod discard;
 mod disconnect;
 mod due;
 mod erase;
@@ -112,6 +113,7 @@ mod inner;
 mod kept;
 mod leak;
 mod observe;
+mod options;
 mod purge;
 mod receipt;
 mod reconcile;
@@ -124,7 +126,7 @@ mod vault_keys;
 mod verify;
 
 pub use audit::AuditTrail;
-pub use check::{DatabaseCheck, KeysCheck, Readiness, TrailCheck};
+pub use check::{DatabaseCheck, KeysCheck, Readiness, SinkCheck, TrailCheck};
 pub use checkpoint::{BadCheckpoint, Checkpoint, CheckpointFile, CheckpointKey, CheckpointSink};
 pub use clock::{Clock, SystemClock};
 pub use connect::PreparedChange;
@@ -136,12 +138,13 @@ pub use export::{AuditCursor, AuditExport};
 pub use kept::KeptToken;
 pub use leak::{LeakResponse, SuspectedToken};
 pub use observe::{Ended, Incident, IncidentKind, Observed, Observer, Operation};
+pub use options::VaultOptions;
 pub use purge::PurgeHook;
 pub use receipt::{Backups, Receipt};
 pub use reconcile::{Reconciliation, UnknownRun};
 pub use replacement::Replacement;
 pub use status::{ConnectionState, ConnectionStatus};
-pub use vault::{Vault, VaultOptions};
+pub use vault::Vault;
 pub use verify::{CheckpointCopy, Finding, Verification, VerifiedUpTo, VerifyProgress, VerifyRun};
 
 pub use async_trait::async_trait;

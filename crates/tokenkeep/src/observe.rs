@@ -157,6 +157,8 @@ named! {
         /// [`Connection::disconnect`](crate::Connection::disconnect), also as a part of
         /// [`Vault::erase_tenant`](crate::Vault::erase_tenant).
         Disconnect = "disconnect",
+        /// [`Connection::discard_tampered`](crate::Connection::discard_tampered).
+        DiscardTampered = "discard-tampered",
         /// [`Vault::finish_disconnects`](crate::Vault::finish_disconnects): it failed with what one of them failed with.
         FinishDisconnects = "finish-disconnects",
         /// [`Vault::connections`](crate::Vault::connections), or a page of [`DueConnections`](crate::DueConnections) or of

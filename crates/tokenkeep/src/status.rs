@@ -28,7 +28,8 @@ pub enum ConnectionState {
     Suspected,
     /// It was disconnected; its token is gone.
     Disconnected,
-    /// Its record was altered in the database; its token is not used. The operator must look into it.
+    /// Its record was altered in the database; its token is not used. The operator must look into it, and ends it with
+    /// [`Connection::discard_tampered`](crate::Connection::discard_tampered).
     Tampered,
 }
 
@@ -107,8 +108,7 @@ impl ConnectionStatus {
             Status::Paused => ConnectionState::Paused,
             Status::Revoked => ConnectionState::Revoked,
             Status::Suspected => ConnectionState::Suspected,
-            // A status of a later version: its token is not used by this one.
-            Status::Disconnected | _ => ConnectionState::Disconnected,
+            Status::Disconnected => ConnectionState::Disconnected,
         };
         let live = record.sealed.is_some();
         Self {

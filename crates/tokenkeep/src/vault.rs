@@ -1,30 +1,24 @@
-//! Opening a vault, and what is done to it as a whole.
+//! What is done to a vault as a whole.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokenkeep_core::{ConnectionId, ConnectionName, Error, ErrorKind, TenantId, VaultId};
+use tokenkeep_core::{ConnectionId, ConnectionName, Error, TenantId, VaultId};
 use tokenkeep_keys::KeyProvider;
 use tokenkeep_store::{Scan, TokenStore};
 
 use crate::audit::AuditTrail;
 use crate::check::{Readiness, check};
-use crate::checkpoint::{self, Checkpoint, CheckpointKey, CheckpointSink};
-use crate::clock::{Clock, SystemClock};
+use crate::checkpoint::{self, Checkpoint, CheckpointKey};
 use crate::connection::Connection;
 use crate::disconnect::{self, FinishedDisconnect, finish_pending};
 use crate::due::DueConnections;
 use crate::erase::TenantErasure;
-use crate::high_water::HighWater;
 use crate::inner::Inner;
 use crate::leak::LeakResponse;
-use crate::observe::{Observer, Operation, Watch};
-use crate::purge::{Hooks, PurgeHook};
-use crate::replacement::ReplacementPolicy;
+use crate::observe::Operation;
+use crate::options::VaultOptions;
 use crate::status::ConnectionStatus;
-use crate::uses::Uses;
-use crate::vault_keys::{self, TenantNames};
 use crate::verify::{Verification, VerifyRun};
 
 /// Keeps tokens: one for each process, cheap to clone.
@@ -33,175 +27,11 @@ pub struct Vault {
     inner: Arc<Inner>,
 }
 
-/// How a vault is opened. Made by [`Vault::options`].
-#[derive(Debug, Default)]
-#[must_use]
-pub struct VaultOptions {
-    strict_audit: bool,
-    keys_beside_database: bool,
-    clock: Option<Arc<dyn Clock>>,
-    hooks: Hooks,
-    watch: Watch,
-    pseudonymous: bool,
-    replace_every: Option<u32>,
-    replace_warning: Option<u32>,
-    sink: Option<Arc<dyn CheckpointSink>>,
-}
-
-impl VaultOptions {
-    /// Every single use is written to the audit trail before its token is given, not only the first of each minute.
-    /// Costs one commit for each use.
-    pub fn strict_audit(mut self) -> Self {
-        self.strict_audit = true;
-        self
-    }
-
-    /// Clears something that the application cached, whenever a connection is disconnected. The name is shown in the
-    /// receipt. All processes that serve customers must register the same hooks: [`PurgeHook`] says why, and how a new one is
-    /// rolled out.
-    pub fn on_disconnect(mut self, name: &'static str, hook: impl PurgeHook + 'static) -> Self {
-        self.hooks.add(name, Arc::new(hook));
-        self
-    }
-
-    /// Says that other processes register this vault's hooks, and this one, a job, has none: what it disconnects waits for one
-    /// of them, which runs the hooks in [`Vault::finish_disconnects`], and is not connected anew before. Without this, a
-    /// process that has no hooks takes it that nobody has any: the connections that it disconnects count as finished. Hooks
-    /// that another process left pending it leaves alone either way.
-    pub fn hooks_elsewhere(mut self) -> Self {
-        self.hooks.elsewhere = true;
-        self
-    }
-
-    /// Tokens should be replaced once they are this many days old, from 1 to 3650; 90 if nothing is said. An older one is
-    /// reported ([`ConnectionStatus::replacement`], [`Vault::overdue`]) and still used.
-    pub fn replace_every(mut self, days: u32) -> Self {
-        self.replace_every = Some(days);
-        self
-    }
-
-    /// A token is due ([`Vault::due`]) this many days before the date by which it should be replaced; 14 if nothing is said,
-    /// or half of a period that is shorter than 28 days. Must be fewer than the days of [`replace_every`](Self::replace_every).
-    pub fn replace_warning(mut self, days: u32) -> Self {
-        self.replace_warning = Some(days);
-        self
-    }
-
-    /// Is told of everything that the vault does: for metrics.
-    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
-        self.watch = Watch::new(Arc::new(observer));
-        self
-    }
-
-    /// Keeps pseudonyms in place of tenants' names: HMAC-SHA-256 of the name, under a key of the vault's own, in records,
-    /// audit entries and encryption contexts alike. Whoever has the database can't tell whose connections it holds, nor try
-    /// out names. The names of connections and of the provider's accounts stay as they are.
-    ///
-    /// It is decided when the vault is made. Say it at every opening: then a vault that keeps real names is refused with
-    /// `Misuse`, and so is one whose key for pseudonyms somebody removed from the database, which without this would go on with
-    /// real names.
-    ///
-    /// Wherever a method takes a tenant, it takes the real name. Every [`ConnectionId`] that the vault gives (in a status, a
-    /// receipt, a list, a hook, an audit entry) has the pseudonym, since the vault knows no more:
-    /// [`Vault::tenant_id`] tells a name's pseudonym, and [`Vault::connection_of`] takes such an id.
-    pub fn pseudonymous_tenants(mut self) -> Self {
-        self.pseudonymous = true;
-        self
-    }
-
-    /// Where the audit trail's checkpoints go: somewhere that whoever can write to the database can't write to, and the
-    /// same place for all instances. A file in the database's folder is refused when the vault is opened. Make them with [`Vault::checkpoint_every`].
-    pub fn checkpoints(mut self, sink: impl CheckpointSink + 'static) -> Self {
-        self.sink = Some(Arc::new(sink));
-        self
-    }
-
-    /// Another clock, for tests.
-    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
-        self.clock = Some(Arc::new(clock));
-        self
-    }
-
-    /// Opens the vault although its key file lies beside its database. Whoever gets a copy of that folder then has both,
-    /// and the encryption protects nothing. For trying things out.
-    pub fn dangerous_keys_beside_database(mut self) -> Self {
-        self.keys_beside_database = true;
-        self
-    }
-
-    /// Opens the vault in this database with these keys; makes it if the database holds none yet.
-    ///
-    /// # Errors
-    /// `KeysWrong` when the keys are not this vault's; `KeysInsecure` when they lie beside the database; `StoreUnusable`
-    /// for a database of a newer schema; `Misuse` for options that can't be; `StoreUnavailable` and `KeysUnavailable` when one of them does not answer.
-    ///
-    /// # Cancellation
-    /// Safe: a dropped call made the vault or did not, and opening it again finds out.
-    pub async fn open(
-        self,
-        store: impl TokenStore + 'static,
-        keys: impl KeyProvider + 'static,
-    ) -> Result<Vault, Error> {
-        let watch = self.watch.clone();
-        watch.over(Operation::Open, None, self.open_unwatched(store, keys)).await
-    }
-
-    async fn open_unwatched(
-        self,
-        store: impl TokenStore + 'static,
-        keys: impl KeyProvider + 'static,
-    ) -> Result<Vault, Error> {
-        let replacement = ReplacementPolicy::new(self.replace_every, self.replace_warning)?;
-        if self.hooks.contradict() {
-            return Err(Error::new(ErrorKind::Misuse).because(
-                "hooks are registered here, and said to be elsewhere; a process that has hooks runs them",
-            ));
-        }
-        if !self.keys_beside_database && beside(store.database_file(), keys.key_file()) {
-            return Err(Error::new(ErrorKind::KeysInsecure)
-                .because("the key file lies in the database's folder, or the other way round; keep them in separate folders"));
-        }
-        if beside(store.database_file(), self.sink.as_ref().and_then(|sink| sink.file())) {
-            return Err(Error::new(ErrorKind::Misuse)
-                .because("the checkpoints' file lies in the database's folder, or the other way round; they would be put back together"));
-        }
-        let record = match store.vault().await? {
-            Some(record) => record,
-            None => store.init_vault(&vault_keys::make(&keys, self.pseudonymous).await?).await?,
-        };
-        let vault_keys = vault_keys::open(&record, &keys).await?;
-        if self.pseudonymous && matches!(vault_keys.tenants, TenantNames::Clear) {
-            return Err(Error::new(ErrorKind::Misuse).because(
-                "the vault was made with tenants' names in the clear; they can't become pseudonyms",
-            ));
-        }
-        tracing::debug!(vault = %record.id, "vault opened");
-        Ok(Vault {
-            inner: Arc::new(Inner {
-                id: record.id,
-                store: Arc::new(store),
-                key_provider: Arc::new(keys),
-                keys: vault_keys,
-                clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
-                hooks: self.hooks,
-                sink: self.sink,
-                uses: Uses::new(self.strict_audit),
-                seen: HighWater::default(),
-                watch: self.watch,
-                replacement,
-            }),
-        })
-    }
-}
-
-/// Whether a folder that is copied whole holds both. Links are followed as far as the paths exist.
-fn beside(database: Option<&Path>, other: Option<&Path>) -> bool {
-    let folder = |file: &Path| file.canonicalize().ok().and_then(|file| file.parent().map(Path::to_owned));
-    let folders = database.and_then(folder).zip(other.and_then(folder));
-    folders.is_some_and(|(database, other)| other.starts_with(&database) || database.starts_with(&other))
-}
-
 impl Vault {
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self { inner: Arc::new(inner) }
+    }
+
     /// Opens the vault in this database with these keys; makes it if the database holds none yet.
     ///
     /// # Errors
@@ -412,9 +242,9 @@ impl Vault {
         VerifyRun::new(Arc::clone(&self.inner))
     }
 
-    /// Whether this instance can do its work: its keys open, its database answers, and the audit trail is whole as far as
-    /// a quick look can tell. For a readiness probe; it answers within two seconds. It writes nothing, so it does not see a
-    /// database that takes no writes: calls then fail with `StoreUnavailable` or `StoreUnusable`.
+    /// Whether this instance can do its work: its keys open, its database answers and takes writes, and the audit trail is whole
+    /// as far as a quick look can tell; and whether the sink of checkpoints answers. For a readiness probe; it answers within two
+    /// seconds. It writes nothing: that a disk is full is seen by the next commit alone.
     ///
     /// ```
     /// # async fn example(vault: tokenkeep::Vault) {
@@ -428,7 +258,7 @@ impl Vault {
         self.check_within(Duration::from_secs(2)).await
     }
 
-    /// The same with another time-out, which counts for each of the three: they are looked at side by side.
+    /// The same with another time-out, which counts for each of the four: they are looked at side by side.
     pub async fn check_within(&self, limit: Duration) -> Readiness {
         let watch = &self.inner.watch;
         watch.over_any(Operation::Check, None, check(&self.inner, limit), Readiness::ended).await

@@ -22,49 +22,55 @@ pub(crate) struct VaultKeys {
     pub(crate) checkpoints: CheckpointSigner,
 }
 
-/// Draws a new vault's id and keys and seals them.
+/// Draws a new vault's id and keys and seals them: one envelope for every purpose, always. In place of the key for pseudonyms, a
+/// vault that keeps real names has an envelope of nothing. So it is sealed which of the two a vault is, and whoever removes or
+/// exchanges an envelope in the database makes none of the other kind.
 pub(crate) async fn make(keys: &dyn KeyProvider, pseudonymous: bool) -> Result<VaultRecord, Error> {
     let id = VaultId::random()?;
     let mut sealed = Vec::with_capacity(VaultKeyPurpose::ALL.len());
-    // Whether there is a key for pseudonyms says for good whether the vault keeps them in place of names.
-    let wanted = |purpose: &VaultKeyPurpose| pseudonymous || *purpose != VaultKeyPurpose::TenantPseudonym;
-    for purpose in VaultKeyPurpose::ALL.into_iter().filter(wanted) {
+    for purpose in VaultKeyPurpose::ALL {
         let mut key = Zeroizing::new([0; 32]);
         fill_random(&mut *key)?;
         let context = EncryptionContext::for_vault_key(id, purpose);
         let draft = SealDraft::new(&context)?;
         let wrapped = keys.wrap_dek(&draft.wrap_request()).await?;
-        sealed.push((purpose, draft.finish(&*key, &wrapped)?.into_bytes()));
+        let payload = match purpose {
+            VaultKeyPurpose::TenantPseudonym if !pseudonymous => &[],
+            _ => &key[..],
+        };
+        sealed.push((purpose, draft.finish(payload, &wrapped)?.into_bytes()));
     }
     Ok(VaultRecord { id, keys: sealed })
 }
 
 /// Opens a vault's keys: the moment in which wrong keys are noticed.
 pub(crate) async fn open(record: &VaultRecord, keys: &dyn KeyProvider) -> Result<VaultKeys, Error> {
-    let is_pseudonymous = record.keys.iter().any(|(of, _)| *of == VaultKeyPurpose::TenantPseudonym);
-    let tenants = if is_pseudonymous {
-        TenantNames::Pseudonyms(open_one(record, VaultKeyPurpose::TenantPseudonym, keys).await?)
-    } else {
-        TenantNames::Clear
+    let tenants = match open_one(record, VaultKeyPurpose::TenantPseudonym, keys).await? {
+        payload if payload.is_empty() => TenantNames::Clear,
+        payload => TenantNames::Pseudonyms(key(payload)?),
     };
     Ok(VaultKeys {
         tenants,
-        fingerprints: FingerprintKey(open_one(record, VaultKeyPurpose::Fingerprint, keys).await?),
-        records: RecordMac::new(open_one(record, VaultKeyPurpose::RecordMac, keys).await?),
-        chain: AuditChain::new(record.id, open_one(record, VaultKeyPurpose::AuditMac, keys).await?),
+        fingerprints: FingerprintKey(key(open_one(record, VaultKeyPurpose::Fingerprint, keys).await?)?),
+        records: RecordMac::new(key(open_one(record, VaultKeyPurpose::RecordMac, keys).await?)?),
+        chain: AuditChain::new(record.id, key(open_one(record, VaultKeyPurpose::AuditMac, keys).await?)?),
         checkpoints: CheckpointSigner::new(
             record.id,
-            &open_one(record, VaultKeyPurpose::CheckpointSigning, keys).await?,
+            &key(open_one(record, VaultKeyPurpose::CheckpointSigning, keys).await?)?,
         ),
     })
 }
 
+/// What was sealed for a purpose.
 async fn open_one(
     record: &VaultRecord,
     purpose: VaultKeyPurpose,
     keys: &dyn KeyProvider,
-) -> Result<Zeroizing<[u8; 32]>, Error> {
-    let (_, bytes) = record.keys.iter().find(|(of, _)| *of == purpose).ok_or(ErrorKind::Tampered)?;
+) -> Result<Zeroizing<Box<[u8]>>, Error> {
+    let found = record.keys.iter().find(|(of, _)| *of == purpose);
+    let (_, bytes) = found.ok_or_else(|| {
+        Error::new(ErrorKind::Tampered).because("one of the vault's keys is missing in the database")
+    })?;
     let envelope = Envelope::decode(bytes.clone())?;
     let context = EncryptionContext::for_vault_key(record.id, purpose);
     let dek =
@@ -74,7 +80,10 @@ async fn open_one(
                 .with_source(error),
             _ => error,
         })?;
-    let payload = open_payload(&envelope, &dek, &context)?;
+    Ok(open_payload(&envelope, &dek, &context)?)
+}
+
+fn key(payload: Zeroizing<Box<[u8]>>) -> Result<Zeroizing<[u8; 32]>, Error> {
     let mut key = Zeroizing::new([0; 32]);
     if payload.len() != key.len() {
         return Err(ErrorKind::Tampered.into());

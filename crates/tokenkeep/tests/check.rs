@@ -2,15 +2,15 @@
 
 mod common;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use common::{Fixture, Sink, Unsteady, token};
 use tokenkeep::{
-    Action, DatabaseCheck, Error, ErrorKind, KeyProvider, KeysCheck, LocalKeyring, MemoryStore, TokenStore,
-    TrailCheck, Vault,
+    Action, DatabaseCheck, Ended, Error, ErrorKind, KeyProvider, KeysCheck, LocalKeyring, MemoryStore,
+    Observed, Observer, SinkCheck, TokenStore, TrailCheck, Vault,
 };
 use tokenkeep_core::{Dek, UnwrapRequest, WrapRequest, WrappedDek};
 use tokenkeep_keys::KekStatus;
@@ -113,6 +113,45 @@ async fn each_part_fails_for_itself_and_in_time() {
     }
     w.store.vault_row.store(0, Ordering::SeqCst);
     assert!(w.vault.check_within(limit).await.is_ready());
+    w.store.takes_no_writes.store(true, Ordering::SeqCst);
+    let readiness = w.vault.check_within(limit).await;
+    assert!(!readiness.is_ready());
+    assert!(matches!(readiness.database, DatabaseCheck::Failed(_)), "{readiness}");
+}
+
+/// Nobody is turned away for it, but it is told.
+#[tokio::test]
+async fn a_sink_that_does_not_answer_is_told_and_takes_no_instance_away() {
+    let f = Fixture::new().await;
+    assert!(matches!(f.vault.check().await.sink, SinkCheck::NotSet));
+    let (sink, observed) = (Sink::new(), Arc::new(Ends::default()));
+    let options = Vault::options().checkpoints(Arc::clone(&sink)).observer(Arc::clone(&observed));
+    let vault = options.open(Arc::clone(&f.store), f.keys.clone()).await.unwrap();
+    for (does, ended) in [
+        (0, Ended::Done),
+        (1, Ended::Failed(ErrorKind::SinkUnavailable)),
+        (2, Ended::Failed(ErrorKind::SinkUnavailable)),
+    ] {
+        sink.silent.store(does, Ordering::SeqCst);
+        let readiness = vault.check_within(Duration::from_millis(50)).await;
+        let told = readiness.to_string();
+        match (does, &readiness.sink) {
+            (0, SinkCheck::Reachable) | (2, SinkCheck::TimedOut) => {}
+            (1, SinkCheck::Failed(error)) => assert_eq!(error.kind(), ErrorKind::SinkUnavailable),
+            _ => panic!("{does}: {told}"),
+        }
+        assert!(readiness.is_ready() && told.contains("; sink: "), "{told}");
+        assert_eq!(observed.0.lock().unwrap().last(), Some(&ended));
+    }
+}
+
+#[derive(Debug, Default)]
+struct Ends(Mutex<Vec<Ended>>);
+
+impl Observer for Ends {
+    fn operation(&self, done: &Observed<'_>) {
+        self.0.lock().unwrap().push(done.ended);
+    }
 }
 
 #[tokio::test]

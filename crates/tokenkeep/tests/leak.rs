@@ -73,6 +73,23 @@ async fn a_suspected_token_is_used_no_more_until_it_is_replaced() {
     assert!(f.vault.verify().await.unwrap().is_whole());
 }
 
+/// What `suspect_leak` says of itself: no fingerprint outlives the token, so nobody knows it again.
+#[tokio::test]
+async fn once_it_is_gone_the_same_token_is_not_known_again() {
+    let f = Fixture::new().await;
+    let (text, new) = (connect(&f, "t", "apify").await, fake_token());
+    let connection = f.vault.connection("t", "apify").unwrap();
+    connection.suspect_leak().finish().await.unwrap();
+    let again = connection.replace(&f.provider, token(&text)).await.unwrap_err().kind();
+    assert_eq!(again, ErrorKind::SameToken, "while it is held");
+    connection.replace(&f.provider, token(&new)).await.unwrap();
+    connection.replace(&f.provider, token(&text)).await.unwrap();
+    connection.suspect_leak().finish().await.unwrap();
+    let _ = connection.disconnect().await.unwrap();
+    connection.connect(&f.provider, token(&text)).await.unwrap();
+    assert_eq!(give(&connection.credential(), &f.provider).await, Ok(text));
+}
+
 #[tokio::test]
 async fn an_operator_can_clear_it() {
     let f = Fixture::new().await;

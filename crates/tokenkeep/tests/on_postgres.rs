@@ -6,7 +6,7 @@ mod common;
 use common::{Scripted, give, token};
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use tempfile::TempDir;
-use tokenkeep::{ErrorKind, LocalKeyring, PostgresStore, Scrub, Vault};
+use tokenkeep::{Action, ErrorKind, LocalKeyring, PostgresStore, Scrub, Vault};
 use tokenkeep_testkit::{LeakScanner, ThrowawayPostgres, fake_token};
 
 struct OnPostgres {
@@ -85,4 +85,31 @@ async fn postgres_a_disconnect_is_refused_by_another_instance_and_told_honestly(
     .unwrap();
     assert_eq!(left, 0);
     assert!(other.verify().await.unwrap().findings.is_empty());
+}
+
+#[tokio::test]
+async fn postgres_a_record_that_was_tampered_with_is_ended_and_connected_anew() {
+    for sql in [
+        "UPDATE tokenkeep.connection SET status = 'no status', incarnation = '\\x00'",
+        "UPDATE tokenkeep.connection SET envelope = NULL",
+        "UPDATE tokenkeep.connection SET revision = 9223372036854775807",
+        "DELETE FROM tokenkeep.connection",
+    ] {
+        let on = OnPostgres::new().await;
+        let connection = on.vault().await.connection("t", "apify").unwrap();
+        connection.connect(&on.provider, token(&fake_token())).await.unwrap();
+        sqlx::query(sql).execute(&on.pool).await.unwrap();
+        let vault = on.vault().await;
+        let connection = vault.connection("t", "apify").unwrap();
+        assert!(!vault.verify().await.unwrap().is_whole(), "{sql}");
+        let _ = connection.discard_tampered(&on.provider).await.unwrap();
+        assert_eq!(
+            vault.audit().of_tenant("t", 0, 9).await.unwrap().last().unwrap().draft.action,
+            Action::Discarded
+        );
+        let text = fake_token();
+        connection.connect(&on.provider, token(&text)).await.unwrap();
+        assert_eq!(give(&connection.credential(), &on.provider).await, Ok(text));
+        assert!(vault.verify().await.unwrap().is_whole(), "{sql}");
+    }
 }

@@ -10,8 +10,8 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection as _};
 use tempfile::TempDir;
 use tokenkeep::{
-    Checkpoint, CheckpointFile, ConnectionId, ConnectionState, ErrorKind, Finding, LocalKeyring, SqliteStore,
-    Vault,
+    Action, Checkpoint, CheckpointFile, ConnectionId, ConnectionState, Error, ErrorKind, Finding,
+    LocalKeyring, Provider, SqliteStore, Vault,
 };
 use tokenkeep_testkit::fake_token;
 
@@ -52,6 +52,13 @@ impl Site {
     /// Whether the tenant's token would be used.
     async fn given(&self, vault: &Vault, tenant: &str) -> Result<String, ErrorKind> {
         give(&vault.connection(tenant, "apify").unwrap().credential(), &self.provider).await
+    }
+
+    /// Behind the vault's back.
+    async fn sql(&self, sql: &'static str) {
+        let mut database = SqliteConnectOptions::new().filename(self.database()).connect().await.unwrap();
+        sqlx::raw_sql(sql).execute(&mut database).await.unwrap();
+        database.close().await.unwrap();
     }
 
     /// A copy of the live database, as the page says to make one.
@@ -148,7 +155,7 @@ async fn an_old_database_is_restored() {
     for (tenant, connection, action) in &lost {
         let connection = vault.connection_of(&ConnectionId::new(tenant, connection).unwrap());
         let done = match action.as_str() {
-            "disconnected" => connection.disconnect().await.map(drop),
+            "disconnected" | "discarded" => connection.disconnect().await.map(drop),
             "suspected" => connection.suspect_leak().finish().await.map(drop),
             _ => Ok(()),
         };
@@ -174,6 +181,88 @@ async fn an_old_database_is_restored() {
     assert_eq!(site.given(&vault, "leaks").await, Err(ErrorKind::Suspected));
     assert_eq!(site.given(&vault, "comes").await, Err(ErrorKind::NotConnected));
     assert!(site.given(&vault, "stays").await.is_ok());
+    assert!(vault.verify().await.unwrap().is_whole());
+}
+
+/// As the page has it, but for what it prints.
+async fn end_altered(vault: &Vault, provider: &dyn Provider) -> Result<(), Error> {
+    for finding in vault.verify().await?.findings {
+        let (Finding::RecordAltered { id }
+        | Finding::RecordPutBack { id, .. }
+        | Finding::RecordMissing { id }
+        | Finding::RecordUnaccounted { id }) = finding
+        else {
+            continue;
+        };
+        let _ = vault.connection_of(&id).discard_tampered(provider).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn records_were_altered() {
+    let site = Site::new();
+    let (vault, store) = site.start("sink/checkpoints").await;
+    for tenant in ["altered", "missing", "unreadable", "put-back", "stays"] {
+        site.connect(&vault, tenant).await;
+    }
+    site.sql(
+        "CREATE TABLE kept_c AS SELECT * FROM tokenkeep_connection WHERE tenant = 'put-back';
+         CREATE TABLE kept_s AS SELECT * FROM tokenkeep_sealed WHERE slot = (SELECT slot FROM kept_c)",
+    )
+    .await;
+    let _ = vault.connection("put-back", "apify").unwrap().disconnect().await.unwrap();
+    vault.checkpoint().await.unwrap();
+    site.sql(
+        "UPDATE tokenkeep_connection SET origin = 'https://evil.example' WHERE tenant = 'altered';
+         DELETE FROM tokenkeep_connection WHERE tenant IN ('missing', 'put-back');
+         UPDATE tokenkeep_connection SET revision = -1 WHERE tenant = 'unreadable';
+         REPLACE INTO tokenkeep_sealed SELECT * FROM kept_s;
+         INSERT INTO tokenkeep_connection SELECT * FROM kept_c;
+         CREATE TABLE planted AS SELECT * FROM tokenkeep_connection WHERE tenant = 'stays';
+         UPDATE planted SET name = char(7); INSERT INTO tokenkeep_connection SELECT * FROM planted",
+    )
+    .await;
+    drop(vault);
+    store.close().await;
+
+    let (vault, _store) = site.start("sink/checkpoints").await;
+    let ended = ["altered", "missing", "unreadable", "put-back"];
+    assert!(site.given(&vault, "put-back").await.is_ok(), "a process that was just started can't know");
+    let customers_try = vault.connection("altered", "apify").unwrap();
+    assert_eq!(customers_try.disconnect().await.unwrap_err().kind(), ErrorKind::Tampered);
+    // The row without its revision is removed by hand, and the one that is nobody's.
+    let error = loop {
+        match end_altered(&vault, &site.provider).await {
+            Err(error) => break error,
+            Ok(()) => assert!(!vault.verify().await.unwrap().is_whole(), "one was to be removed by hand"),
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::Tampered);
+    let nobodys: Vec<(String, String)> = {
+        let mut database = SqliteConnectOptions::new().filename(site.database()).connect().await.unwrap();
+        let sql =
+            "SELECT tenant, name FROM tokenkeep_connection EXCEPT SELECT tenant, name FROM tokenkeep_audit";
+        sqlx::query_as(sql).fetch_all(&mut database).await.unwrap()
+    };
+    assert_eq!(nobodys, [("stays".to_owned(), "\u{7}".to_owned())]);
+    site.sql("DELETE FROM tokenkeep_connection WHERE tenant = 'unreadable' AND name = 'apify'").await;
+    site.sql("DELETE FROM tokenkeep_connection WHERE tenant = 'stays' AND name = char(7)").await;
+    end_altered(&vault, &site.provider).await.unwrap();
+    let found = vault.verify().await.unwrap();
+    assert!(found.is_whole(), "{:?}", found.findings);
+
+    for tenant in ended {
+        let entries = vault.audit().of_tenant(tenant, 0, 100).await.unwrap();
+        let last = &entries.last().unwrap().draft;
+        assert_eq!(last.action, Action::Discarded, "{tenant}");
+        let expected = if tenant == "unreadable" { "missing" } else { tenant };
+        assert_eq!(last.subject.as_deref(), Some(expected));
+        site.connect(&vault, tenant).await;
+        assert!(site.given(&vault, tenant).await.is_ok());
+    }
+    assert!(site.given(&vault, "stays").await.is_ok());
+    vault.checkpoint().await.unwrap();
     assert!(vault.verify().await.unwrap().is_whole());
 }
 

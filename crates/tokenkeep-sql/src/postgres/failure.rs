@@ -71,6 +71,7 @@ fn is_code(code: &str) -> bool {
 }
 
 pub(crate) const OTHER_TABLES: &str = "its tables are not those that tokenkeep made";
+pub(crate) const READ_ONLY: &str = "it takes no writes: it is a standby, or was set read-only";
 const REPEAT: &str = "other transactions were in the way; roll back and repeat the whole transaction";
 
 /// By PostgreSQL's codes (postgresql.org/docs/current/errcodes-appendix.html): the first two characters are the class.
@@ -78,7 +79,7 @@ fn of_code(code: &str) -> (ErrorKind, Option<&'static str>) {
     use ErrorKind::{Internal, Misuse, StoreUnavailable, StoreUnusable};
     match code {
         "40001" | "40P01" => (StoreUnavailable, Some(REPEAT)),
-        "25006" => (StoreUnavailable, Some("it takes no writes: it is a standby, or was set read-only")),
+        "25006" => (StoreUnavailable, Some(READ_ONLY)),
         LOCK_TIMEOUT => (StoreUnavailable, Some("another transaction holds what this one needs")),
         "57014" => (StoreUnavailable, Some("a statement took too long, or was cancelled")),
         "25P02" => (Misuse, Some("the transaction had failed before; roll it back")),

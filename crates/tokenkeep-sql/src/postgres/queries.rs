@@ -8,7 +8,7 @@ use sqlx::{Postgres, Row};
 use tokenkeep_core::{ConnectionId, Error};
 use tokenkeep_store::{AuditEntry, AuditHead, Record, SHARDS, Scan, StoredCheckpoint, Timestamp, TokenSet};
 
-use super::failure::{failure, unavailable};
+use super::failure::{READ_ONLY, failure, unavailable};
 use super::schema::STANDBY;
 use crate::columns::{Columns, array, tampered};
 use crate::rows::{self, first_token_set};
@@ -31,6 +31,10 @@ pub(crate) const AUDIT_HEADS: &str =
 
 pub(crate) const CHECKPOINT: &str =
     concat!("SELECT number, note, ", standby!(), " FROM tokenkeep.checkpoint");
+
+/// Of a transaction as a commit of ours begins it.
+pub(crate) const WRITABLE: &str =
+    concat!("SELECT pg_catalog.current_setting('transaction_read_only') AS read_only, ", standby!());
 
 pub(crate) const AUDIT_ENTRIES: &str = concat!(
     "SELECT shard, sequence, at, action, tenant, name, incarnation, secret_version, revision, record_mac, times, subject, \
@@ -227,6 +231,14 @@ fn belongs(scan: &Scan, row: &PgRow) -> bool {
             row.text("tenant").map_or(true, |tenant| tenant == only.as_str())
         }
         _ => true,
+    }
+}
+
+/// Whether the row of [`WRITABLE`] says so.
+pub(crate) fn writable(row: &PgRow) -> Result<(), Error> {
+    match row.text("read_only")? {
+        "off" => Ok(()),
+        _ => Err(unavailable(READ_ONLY)),
     }
 }
 

@@ -21,6 +21,10 @@ pub struct PostgresMigration {
     pub sql: &'static str,
 }
 
+/// `needs` in each says the lowest version that a program must know to work with the schema after it. It is asked when a store is
+/// opened, not later: a program that runs already goes on. So a name that is new in a column (a status, an action, a purge's
+/// state, a key's purpose) comes in two releases: one that reads it, with a migration of its own, be it an empty one, and a later one
+/// that writes it, whose migration `needs` the first. To a program that doesn't know the name, the row was altered.
 pub(crate) const MIGRATIONS: &[PostgresMigration] = &[PostgresMigration {
     version: 1,
     name: "tables",

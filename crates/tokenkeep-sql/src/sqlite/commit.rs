@@ -5,8 +5,8 @@ use sqlx::sqlite::SqliteArguments;
 use sqlx::{Sqlite, SqliteConnection};
 use tokenkeep_core::{ConnectionId, Error, ErrorKind, VaultId};
 use tokenkeep_store::{
-    AuditChain, AuditEntry, AuditHead, Change, Expected, PurgeLease, Record, RecordChange, StoredCheckpoint,
-    VaultRecord, shard_of,
+    Action, AuditChain, AuditEntry, AuditHead, Change, Expected, PurgeLease, Record, RecordChange,
+    StoredCheckpoint, VaultRecord, shard_of,
 };
 
 use super::failure::failure;
@@ -24,12 +24,16 @@ pub(crate) async fn apply(
     for Change { record, entry } in changes {
         let found = look(db, record.as_ref(), &entry.id).await?;
         chain.belongs_to(found.vault)?;
+        let discarded = entry.action == Action::Discarded;
         let slot = match record {
-            Some(change) => put_sealed(db, change, &found).await?,
+            Some(change) => put_sealed(db, change, &found, discarded).await?,
             None => None,
         };
         let entry = chain.append(&found.head, entry.clone())?;
         write(db, record.as_ref(), slot, &entry).await?;
+        if discarded {
+            sealed::wipe_unused(db).await?;
+        }
     }
     Ok(())
 }
@@ -81,6 +85,7 @@ async fn put_sealed(
     db: &mut SqliteConnection,
     change: &RecordChange,
     found: &Found,
+    discarded: bool,
 ) -> Result<Option<i64>, Error> {
     let expected = match change.expected {
         Expected::Absent => None,
@@ -95,7 +100,9 @@ async fn put_sealed(
     {
         return Err(ErrorKind::Conflict.into());
     }
-    sealed::put(db, found.slot, record.sealed.as_ref(), record.account.as_ref()).await
+    // Whose slot a row names that somebody wrote is not known: perhaps another record's.
+    let slot = found.slot.filter(|_| !discarded);
+    sealed::put(db, slot, record.sealed.as_ref(), record.account.as_ref()).await
 }
 
 /// How much of a fingerprint is in the index. See `fingerprint_start` in the migrations.

@@ -80,6 +80,7 @@ pub async fn entries_are_chained(store: &dyn TokenStore) {
         Action::Suspected,
         Action::Cleared,
         Action::Rewrapped,
+        Action::Discarded,
     ];
     let mut given: BTreeMap<u16, Vec<AuditDraft>> = BTreeMap::new();
     for (step, action) in (0_u64..).zip(actions) {

@@ -195,6 +195,10 @@ impl TokenStore for Flawed {
         self.inner.audit_entries(shard, after, limit).await
     }
 
+    async fn writable(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     async fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, Error> {
         match self.flaw {
             Flaw::TakesEachCheckpoint | Flaw::LooksAndThenPuts | Flaw::KeepsTheFirstCheckpoint => {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use sha2::{Digest, Sha256};
 use tokenkeep_core::{ConnectionId, Error, ErrorKind, Revision};
-use tokenkeep_store::{AuditEntry, AuditHead, Record, SHARDS};
+use tokenkeep_store::{Action, AuditEntry, AuditHead, Record, SHARDS};
 
 use super::anchors::Anchors;
 use super::{Finding, Findings};
@@ -132,7 +132,12 @@ impl Trail {
         if let Some(mac) = &entry.draft.record_mac {
             let before = self.latest[shard].insert(key(&entry.draft.id), Latest::new(entry, mac));
             let expected = before.map_or(Revision::FIRST, |before| before.revision.next());
-            if entry.draft.revision != expected {
+            let follows = match entry.draft.action {
+                // It says of itself that the record before it was not the trail's.
+                Action::Discarded => entry.draft.revision >= expected,
+                _ => entry.draft.revision == expected,
+            };
+            if !follows {
                 // The entries are genuine, but changes between them are not on record, or were made to an old row.
                 let (shard, sequence, id) = (entry.shard, entry.sequence, entry.draft.id.clone());
                 self.findings.add(Finding::HistoryBroken { shard, sequence, id });

@@ -135,8 +135,14 @@ pub(crate) struct Unsteady {
     /// The next commit is made, and its answer lost.
     pub(crate) loses_answer: AtomicBool,
     pub(crate) lags: AtomicBool,
+    /// The next read of a record takes a moment to begin.
+    pub(crate) hesitates: AtomicBool,
+    /// The next read of a record finds one that can't be read.
+    pub(crate) unreadable: AtomicBool,
     /// What the vault's own row does: 0 is as usual, 1 fails, 2 hangs, 3 is another vault's.
     pub(crate) vault_row: AtomicU8,
+    /// It says that it takes no writes.
+    pub(crate) takes_no_writes: AtomicBool,
     /// What it says of the trail's heads in place of the truth.
     pub(crate) heads: Mutex<Option<Vec<AuditHead>>>,
     pub(crate) reads: AtomicUsize,
@@ -155,7 +161,10 @@ impl Unsteady {
             fails,
             loses_answer: AtomicBool::new(false),
             lags,
+            hesitates: AtomicBool::new(false),
+            unreadable: AtomicBool::new(false),
             vault_row: AtomicU8::new(0),
+            takes_no_writes: AtomicBool::new(false),
             heads: Mutex::default(),
             forge: Mutex::default(),
             reads,
@@ -188,6 +197,12 @@ impl TokenStore for Unsteady {
     }
 
     async fn record(&self, id: &ConnectionId) -> Result<Option<Record>, Error> {
+        if self.hesitates.swap(false, Ordering::SeqCst) {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        if self.unreadable.swap(false, Ordering::SeqCst) {
+            return Err(ErrorKind::Tampered.into());
+        }
         let record = self.steady.record(id).await;
         if self.lags.swap(false, Ordering::SeqCst) {
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
@@ -267,6 +282,13 @@ impl TokenStore for Unsteady {
         self.steady.put_checkpoint(checkpoint).await
     }
 
+    async fn writable(&self) -> Result<(), Error> {
+        if self.takes_no_writes.load(Ordering::SeqCst) {
+            return Err(ErrorKind::StoreUnavailable.into());
+        }
+        self.steady.writable().await
+    }
+
     async fn scrub(&self) -> Result<Scrub, Error> {
         self.steady.scrub().await
     }
@@ -278,6 +300,8 @@ pub(crate) struct Sink {
     kept: Mutex<BTreeMap<u64, String>>,
     /// The next delivery fails.
     pub(crate) fails: AtomicBool,
+    /// It does not say what it keeps: 1 fails, 2 hangs.
+    pub(crate) silent: AtomicU8,
 }
 
 impl Sink {
@@ -313,6 +337,11 @@ impl CheckpointSink for Sink {
 
     async fn last(&self) -> Result<Option<String>, Error> {
         tokio::task::yield_now().await;
+        match self.silent.load(Ordering::SeqCst) {
+            1 => return Err(ErrorKind::SinkUnavailable.into()),
+            2 => std::future::pending().await,
+            _ => {}
+        }
         Ok(self.kept.lock().unwrap().values().next_back().cloned())
     }
 }

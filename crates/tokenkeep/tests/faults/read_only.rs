@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use sqlx::ConnectOptions as _;
-use tokenkeep::{ErrorKind, Provider as _, SqliteStore, Use};
+use tokenkeep::{DatabaseCheck, ErrorKind, Provider as _, SqliteStore, Use, Vault};
 use tokenkeep_testkit::fake_token;
 
 use crate::common::token;
@@ -39,7 +39,9 @@ async fn a_read_only_file_system_under_sqlite_takes_no_writes() {
         assert_eq!(error.kind(), ErrorKind::StoreUnusable, "{}", error.report());
         assert!(!error.is_retryable());
     }
-    is_whole(&there).await;
+    says_that_it_takes_no_writes(&there, ErrorKind::StoreUnusable).await;
+    assert!(vault.check().await.is_ready(), "the process beside it can write");
+    assert!(there.verify().await.unwrap().is_whole());
     drop((there, on, new));
     assert_eq!(home.given(&vault, "held").await, Ok(held.clone()));
     assert_eq!(home.given(&vault, "new").await, Err(ErrorKind::NotConnected));
@@ -53,6 +55,15 @@ async fn a_read_only_file_system_under_sqlite_takes_no_writes() {
     let vault = home.vault().await;
     assert_eq!(home.given(&vault, "held").await, Ok(held));
     is_whole(&vault).await;
+}
+
+async fn says_that_it_takes_no_writes(vault: &Vault, kind: ErrorKind) {
+    let readiness = vault.check().await;
+    assert!(!readiness.is_ready(), "{readiness}");
+    match &readiness.database {
+        DatabaseCheck::Failed(error) => assert_eq!(error.kind(), kind, "{}", error.report()),
+        other => panic!("{other:?}"),
+    }
 }
 
 /// A demoted primary, or an operator who wants silence.
@@ -82,6 +93,7 @@ async fn a_read_only_postgres_gives_what_needs_no_entry_and_then_works() {
         tries += 1;
         assert!(tries < 20);
     }
+    says_that_it_takes_no_writes(&vault, ErrorKind::StoreUnavailable).await;
     let began = Instant::now();
     // On record for this minute already; the other one is not, so it is not given.
     assert_eq!(home.given(&vault, "held").await, Ok(held.clone()));
@@ -90,7 +102,7 @@ async fn a_read_only_postgres_gives_what_needs_no_entry_and_then_works() {
     is_passing("a disconnect", Instant::now(), connection.disconnect().await);
     let new = vault.connection("t", "new").unwrap();
     is_passing("a connect", Instant::now(), new.connect(&home.provider, token(&fake_token())).await);
-    is_whole(&vault).await;
+    assert!(vault.verify().await.unwrap().is_whole());
 
     sqlx::raw_sql(sqlx::AssertSqlSafe(set("off"))).execute(&mut operator).await.unwrap();
     sqlx::raw_sql(CUT_OFF).execute(&mut operator).await.unwrap();
@@ -99,6 +111,7 @@ async fn a_read_only_postgres_gives_what_needs_no_entry_and_then_works() {
         tries += 1;
         assert!(error.is_retryable() && tries < 20, "{}", error.report());
     }
+    assert!(vault.check().await.is_ready());
     assert_eq!(home.given(&vault, "held").await, Err(ErrorKind::NotConnected));
     assert_eq!(home.given(&vault, "other").await, Ok(other));
     is_whole(&vault).await;
