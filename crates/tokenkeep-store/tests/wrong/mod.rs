@@ -40,6 +40,7 @@ pub(crate) enum Flaw {
     LeasesForEver,
     ReadsAnotherTogether,
     ScansBeforeItCommits,
+    GivesPagesInAnotherOrder,
     BringsBackTheRemoved,
     TakesOtherVaults,
     KeepsOtherVaultsUses,
@@ -51,7 +52,7 @@ pub(crate) enum Flaw {
     AgesByTheLastChange,
 }
 
-pub(crate) const FLAWS: [(Flaw, &str); 31] = [
+pub(crate) const FLAWS: [(Flaw, &str); 32] = [
     (Flaw::IgnoresWhatIsExpected, "absent_means_no_record"),
     (Flaw::LooksAndThenWrites, "one_winner_per_revision"),
     (Flaw::ReplacesTombstones, "absent_means_no_record"),
@@ -80,6 +81,7 @@ pub(crate) const FLAWS: [(Flaw, &str); 31] = [
     (Flaw::AgesTombstones, "ages_are_in_order"),
     (Flaw::ReadsAnotherTogether, "another record"),
     (Flaw::ScansBeforeItCommits, "does not see the commit"),
+    (Flaw::GivesPagesInAnotherOrder, "several scans gave"),
     (Flaw::BringsBackTheRemoved, "removed_records_stay_removed"),
     (Flaw::TakesOtherVaults, "other_vaults_are_refused"),
     (Flaw::KeepsOtherVaultsUses, "other_vaults_are_refused"),

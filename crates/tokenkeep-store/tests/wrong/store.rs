@@ -149,6 +149,14 @@ impl TokenStore for Flawed {
         Ok((self.record(id).await?, page))
     }
 
+    async fn scan_each(&self, scans: &[Scan], limit: u32) -> Result<Vec<Vec<Record>>, Error> {
+        let mut pages = self.inner.scan_each(scans, limit).await?;
+        if matches!(self.flaw, Flaw::GivesPagesInAnotherOrder) {
+            pages.reverse();
+        }
+        Ok(pages)
+    }
+
     async fn commit_and_scan(
         &self,
         changes: &[Change],

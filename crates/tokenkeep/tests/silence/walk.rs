@@ -1,6 +1,5 @@
 //! Through every operation, and what comes to be seen of each: outcomes, errors and their causes, Debug texts.
 
-use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -138,7 +137,7 @@ pub(crate) async fn walk(
 }
 
 /// An error, its Debug text and its causes.
-fn told(error: &(impl std::error::Error + Debug)) -> String {
+fn told(error: &impl std::error::Error) -> String {
     let mut text = format!("{error} {error:?} {error:#?}");
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
