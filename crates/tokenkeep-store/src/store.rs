@@ -129,8 +129,9 @@ pub enum Scrub {
 ///   it may be one that can't be read, and what other rows need too stays.
 /// - Reads see every commit that was acknowledged before they began, from any instance.
 /// - A store keeps what it is given as it is: it neither makes nor checks MACs of records.
-/// - What it can't make sense of (a row edited by hand) is `Tampered`; a schema of another version is `StoreUnusable`; what
-///   may work later is `StoreUnavailable`.
+/// - What it can't make sense of (a row edited by hand) is `Tampered`; on a page there is a [`Record::illegible`] in its place, as
+///   long as its place can be read, so that it keeps nobody from the others.
+/// - A schema of another version is `StoreUnusable`; what may work later is `StoreUnavailable`.
 ///
 /// A dropped call happened wholly or not at all; a caller that doesn't know which reads the record again.
 #[async_trait]
