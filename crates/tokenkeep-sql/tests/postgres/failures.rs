@@ -167,7 +167,7 @@ async fn a_standby_gives_no_record() {
     };
     assert_eq!(asked.kind(), ErrorKind::StoreUnavailable);
     // Nor is it believed when it says that there is nothing, or where the trail ends.
-    let refused = |what: &str, error: Option<tokenkeep_core::Error>| {
+    let refused = |what: &str, error: Option<Error>| {
         assert_eq!(error.map(|error| error.kind()), Some(ErrorKind::StoreUnavailable), "{what}");
     };
     let (absent, fingerprint) =
