@@ -4,6 +4,8 @@
 //! where there are a million. So its commit only notes that there may be some. Behind it, a scrub looks for them without a lock,
 //! and wipes them a few at a time.
 
+use std::time::Duration;
+
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
 use tokenkeep_core::Error;
 
@@ -11,6 +13,10 @@ use super::failure::failure;
 
 /// How many slots one transaction wipes: commits wait for it, some milliseconds.
 const PAGE: usize = 128;
+
+/// How long it leaves the lock to others in between: SQLite gives it to whoever asks first, and those that wait look again
+/// after pauses of their own.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// How many slots one scrub wipes.
 const MOST: usize = 64 * PAGE;
@@ -48,6 +54,7 @@ pub(crate) async fn wipe(readers: &SqlitePool, writer: &SqlitePool) -> Result<bo
                 .map_err(failure)?;
         }
         transaction.commit().await.map_err(failure)?;
+        tokio::time::sleep(PAUSE).await;
     }
     if slots.len() == MOST {
         return Ok(false);
