@@ -104,7 +104,7 @@ impl Dropped<'_> {
     async fn repeat(&self) -> bool {
         let (until, mut first) = (Instant::now() + Duration::from_secs(5), None);
         loop {
-            let again = self.call().await.unwrap();
+            let again = Box::pin(self.call()).await.unwrap();
             let repeated = *first.get_or_insert(again);
             let connection = self.vault.connection("t", &self.name).unwrap();
             if !self.ends() || connection.disconnect().await.unwrap().hooks_pending.is_empty() {
@@ -144,7 +144,7 @@ async fn dropped_everywhere(
             home.alter(&drop.name).await;
         }
 
-        let finished = polled(drop.call(), times_polled).await;
+        let finished = polled(Box::pin(drop.call()), times_polled).await;
         settle.wait(home).await;
 
         let made = times(vault, &drop.name, drop.action()).await;
