@@ -6,6 +6,7 @@ mod file;
 mod open;
 mod rows;
 mod sealed;
+mod unused;
 
 use std::fmt;
 use std::ops::Range;
@@ -210,7 +211,9 @@ impl TokenStore for SqliteStore {
     }
 
     async fn scrub(&self) -> Result<Scrub, Error> {
-        open::empty_wal(&self.impatient).await
+        let wiped = unused::wipe(&self.readers, &self.writer).await?;
+        let emptied = open::empty_wal(&self.impatient).await?;
+        Ok(if wiped { emptied } else { Scrub::Pending })
     }
 
     fn database_file(&self) -> Option<&Path> {
