@@ -245,7 +245,9 @@ impl TokenStore for PostgresStore {
     async fn scan_each(&self, scans: &[Scan], limit: u32) -> Result<Vec<Vec<Record>>, Error> {
         in_time(async {
             let mut db = Borrowed::of(&self.pool).await?;
-            let pages = if queries::holders_of_each(scans, limit).is_some() {
+            let pages = if scans.is_empty() {
+                Vec::new()
+            } else if queries::holders_of_each(scans, limit).is_some() {
                 let query = || Ok(queries::holders_of_each(scans, limit));
                 queries::pages(scans, &from_primary(&mut db, query).await?)?
             } else {

@@ -12,6 +12,7 @@ use std::fmt;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
@@ -43,6 +44,8 @@ pub struct SqliteStore {
     readers: SqlitePool,
     impatient: Arc<SqliteConnectOptions>,
     file: Arc<Path>,
+    /// Whether a scrub looks for unused slots.
+    wiping: Arc<AtomicBool>,
 }
 
 impl SqliteStore {
@@ -207,13 +210,17 @@ impl TokenStore for SqliteStore {
     }
 
     async fn writable(&self) -> Result<(), Error> {
+        if self.writer.is_closed() {
+            return Err(failure(sqlx::Error::PoolClosed));
+        }
         open::writable(&self.impatient).await
     }
 
     async fn scrub(&self) -> Result<Scrub, Error> {
-        let wiped = unused::wipe(&self.readers, &self.writer).await?;
+        let wiped = unused::wipe_alone(&self.wiping, &self.readers, &self.writer).await;
+        // Whatever came of that: a disconnect waits for this alone.
         let emptied = open::empty_wal(&self.impatient).await?;
-        Ok(if wiped { emptied } else { Scrub::Pending })
+        Ok(if wiped? { emptied } else { Scrub::Pending })
     }
 
     fn database_file(&self) -> Option<&Path> {

@@ -250,4 +250,5 @@ async fn a_closed_store_says_so() {
     let error = store.vault().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Misuse);
     assert!(!error.is_retryable());
+    assert_eq!(store.writable().await.unwrap_err().kind(), ErrorKind::Misuse);
 }

@@ -279,7 +279,8 @@ pub trait TokenStore: Send + Sync + fmt::Debug {
     /// of the next commit, which may find the disk full.
     ///
     /// # Errors
-    /// What a commit would fail with, where it is known that it would. Otherwise as said at the trait.
+    /// What a commit would fail with, where it is known that it would; a lock that another one holds is no reason, though that one
+    /// may never let it go. Otherwise as said at the trait.
     async fn writable(&self) -> Result<(), Error>;
 
     /// Removes what is left of deleted bytes from the database's files.

@@ -243,7 +243,7 @@ impl Connection {
     /// ([`hooks_nowhere`](crate::VaultOptions::hooks_nowhere)), the customer can't connect.
     ///
     /// On SQLite, the sealed bytes that no row has any more are wiped too, of any connection. To find them, all rows are gone through,
-    /// seconds where there are a million; nobody waits for that but this call. What is not done then (the receipt says `Pending`),
+    /// seconds where there are a million, on one of the four connections that read; others wait for it only when all of these are in use. What is not done then (the receipt says `Pending`),
     /// the next disconnect does.
     ///
     /// ```
@@ -258,7 +258,8 @@ impl Connection {
     ///
     /// # Errors
     /// `Misuse` when the record is the one that the trail has: disconnect it. `NotConnected` where there is neither a record nor an
-    /// entry of one. `Tampered` when the end of the trail was altered or cut: restart the process if it saw it end further on.
+    /// entry of one. `Tampered` when the end of the trail was altered or cut: restart the process if it saw it end further on;
+    /// also when more than a thousand entries of its chain can't be read.
     /// `Conflict` when others change the same chain without a pause: call it again.
     /// `StoreUnavailable`.
     ///

@@ -204,10 +204,10 @@ impl Trail {
             self.end = heads.iter().find(|head| head.shard == self.shard).map_or(0, |head| head.sequence);
             let far = self.end.saturating_sub(self.after) > u64::from(PAGE);
             self.read_to_end(vault, id).await?;
-            if !far {
+            if !far || self.after < self.end {
                 return Ok(());
             }
-            // That took a while.
+            // That took a while; it may go on by now.
         }
     }
 

@@ -67,7 +67,10 @@ impl TenantErasure {
             if let Some(last) = page.last() {
                 self.after = Some(last.id.clone());
                 let again = self.again;
-                let left = page.into_iter().filter(|record| !again || record.is_live());
+                // What was altered may say that it holds nothing.
+                let records = &self.vault.keys.records;
+                let left =
+                    page.into_iter().filter(|record| !again || record.is_live() || !records.fits(record));
                 self.page = left.map(|record| record.id).collect();
             } else if self.again {
                 return Ok(None);

@@ -139,7 +139,7 @@ pub(crate) async fn purge(vault: &Inner, tombstone: &Record) -> Purged {
         Ok(None) => return Purged { pending: names(), elsewhere: true, ..Purged::default() },
         Err(error) => {
             tracing::warn!(error = %error.report(), "no lease of the purge hooks; they are pending");
-            return Purged { pending: names(), ..Purged::default() };
+            return Purged { pending: names(), elsewhere: names().is_empty(), ..Purged::default() };
         }
     };
     let purged = run(vault, tombstone, &lease).await;
@@ -170,6 +170,8 @@ async fn run(vault: &Inner, tombstone: &Record, lease: &Lease) -> Purged {
             Err(error) => {
                 tracing::warn!(error = %error.report(), "purge not noted; the hooks will run again");
                 purged.pending.append(&mut purged.done);
+                // Where nobody has any, a name is not there to say that something is left.
+                purged.elsewhere = purged.pending.is_empty();
                 purged.complete = false;
             }
         }

@@ -24,8 +24,7 @@ CREATE TABLE tokenkeep_sealed (
 -- looked after.
 CREATE TABLE tokenkeep_unused (
     only_one INTEGER NOT NULL PRIMARY KEY CHECK (only_one = 1),
-    noted INTEGER NOT NULL,
-    wiped INTEGER NOT NULL
+    stamp INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE tokenkeep_connection (

@@ -48,6 +48,7 @@ pub(crate) async fn open(path: &Path) -> Result<SqliteStore, Error> {
         readers: pools.1?,
         impatient: Arc::new(options.busy_timeout(IMPATIENT)),
         file: file.into(),
+        wiping: Arc::default(),
     })
 }
 

@@ -4,6 +4,7 @@
 //! where there are a million. So its commit only notes that there may be some. Behind it, a scrub looks for them without a lock,
 //! and wipes them a few at a time.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
@@ -23,8 +24,9 @@ const MOST: usize = 64 * PAGE;
 
 /// In the commit that may leave some.
 pub(crate) async fn note(db: &mut SqliteConnection) -> Result<(), Error> {
-    const NOTE: &str = "INSERT INTO tokenkeep_unused (only_one, noted, wiped) VALUES (1, 1, 0) \
-        ON CONFLICT (only_one) DO UPDATE SET noted = noted + 1";
+    // Another stamp each time, which no one who edited the database can have counted on.
+    const NOTE: &str = "INSERT INTO tokenkeep_unused (only_one, stamp) VALUES (1, random()) \
+        ON CONFLICT (only_one) DO UPDATE SET stamp = excluded.stamp";
     sqlx::query(NOTE).execute(db).await.map_err(failure)?;
     Ok(())
 }
@@ -33,15 +35,37 @@ async fn begin(writer: &SqlitePool) -> Result<Transaction<'static, Sqlite>, Erro
     writer.begin_with("BEGIN IMMEDIATE").await.map_err(failure)
 }
 
-/// Wipes those that were noted; `false` when some are left to the next time.
-pub(crate) async fn wipe(readers: &SqlitePool, writer: &SqlitePool) -> Result<bool, Error> {
-    const NOTED: &str = "SELECT noted FROM tokenkeep_unused WHERE noted > wiped";
+/// Whoever wipes, until it has done so or is dropped.
+struct Alone<'a>(&'a AtomicBool);
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+/// Wipes those that were noted; `false` when some are left to the next time, or to a scrub that is at it: it reads much, and
+/// several at once would keep the connections from others.
+pub(crate) async fn wipe_alone(
+    wiping: &AtomicBool,
+    readers: &SqlitePool,
+    writer: &SqlitePool,
+) -> Result<bool, Error> {
+    const NOTED: &str = "SELECT stamp FROM tokenkeep_unused";
+    let noted: Option<i64> = sqlx::query_scalar(NOTED).fetch_optional(readers).await.map_err(failure)?;
+    let Some(noted) = noted else { return Ok(true) };
+    if wiping.swap(true, Ordering::Acquire) {
+        return Ok(false);
+    }
+    let _alone = Alone(wiping);
+    wipe(noted, readers, writer).await
+}
+
+async fn wipe(noted: i64, readers: &SqlitePool, writer: &SqlitePool) -> Result<bool, Error> {
     // What one look sees without a record never gets one again: a new record appends a slot.
     const UNUSED: &str = "SELECT slot FROM tokenkeep_sealed \
         WHERE slot NOT IN (SELECT slot FROM tokenkeep_connection WHERE slot IS NOT NULL) \
         AND bytes <> zeroblob(length(bytes)) LIMIT $1";
-    let noted: Option<i64> = sqlx::query_scalar(NOTED).fetch_optional(readers).await.map_err(failure)?;
-    let Some(noted) = noted else { return Ok(true) };
     let most = i64::try_from(MOST).unwrap_or(i64::MAX);
     let slots: Vec<i64> = sqlx::query_scalar(UNUSED).bind(most).fetch_all(readers).await.map_err(failure)?;
     for page in slots.chunks(PAGE) {
@@ -60,7 +84,8 @@ pub(crate) async fn wipe(readers: &SqlitePool, writer: &SqlitePool) -> Result<bo
         return Ok(false);
     }
     let mut transaction = begin(writer).await?;
-    sqlx::query("UPDATE tokenkeep_unused SET wiped = max(wiped, $1)")
+    // Unless something was noted meanwhile.
+    sqlx::query("DELETE FROM tokenkeep_unused WHERE stamp = $1")
         .bind(noted)
         .execute(&mut *transaction)
         .await

@@ -1,5 +1,7 @@
 //! A record is ended although the trail that it is judged by was altered too.
 
+use std::time::Duration;
+
 use tokenkeep::ConnectionState;
 use tokenkeep_testkit::fake_token;
 
@@ -67,4 +69,18 @@ async fn what_comes_back_behind_a_discard_is_refused_wherever_the_trail_was_alte
         let _ = fresh.discard_tampered(&f.provider).await.unwrap();
         assert_eq!(connection.status().await.unwrap().state, ConnectionState::Disconnected, "{sql}");
     }
+}
+
+/// A head that is far ahead of the entries, as where many were removed, is no trail to wait for.
+#[tokio::test]
+async fn a_trail_that_ends_far_before_its_head_ends() {
+    let f = Files::new();
+    drop(f.connected("t").await);
+    f.edit("UPDATE tokenkeep_audit_head SET sequence = sequence + 5000").await;
+    f.edit("UPDATE tokenkeep_connection SET mac = zeroblob(32)").await;
+    let vault = f.fresh().await;
+    let connection = vault.connection("t", "apify").unwrap();
+    let discarded = tokio::time::timeout(Duration::from_secs(20), connection.discard_tampered(&f.provider));
+    let _ = discarded.await.expect("it ends").unwrap();
+    assert_eq!(connection.status().await.unwrap().state, ConnectionState::Disconnected);
 }
