@@ -158,7 +158,10 @@ impl PostgresStore {
         commit::apply(transaction, changes, chain).await
     }
 
-    async fn rows(&self, query: Query<'_, Postgres, PgArguments>) -> Result<Vec<PgRow>, Error> {
+    async fn rows<'q>(
+        &self,
+        query: impl Fn() -> Result<Option<Query<'q, Postgres, PgArguments>>, Error>,
+    ) -> Result<Vec<PgRow>, Error> {
         in_time(async {
             let mut db = Borrowed::of(&self.pool).await?;
             let rows = from_primary(&mut db, query).await?;
@@ -172,7 +175,7 @@ impl PostgresStore {
 #[async_trait]
 impl TokenStore for PostgresStore {
     async fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, Error> {
-        self.rows(sqlx::query(CHECKPOINT)).await?.first().map(queries::checkpoint).transpose()
+        self.rows(|| Ok(Some(sqlx::query(CHECKPOINT)))).await?.first().map(queries::checkpoint).transpose()
     }
 
     async fn put_checkpoint(&self, checkpoint: &StoredCheckpoint) -> Result<(), Error> {
@@ -180,7 +183,7 @@ impl TokenStore for PostgresStore {
     }
 
     async fn vault(&self) -> Result<Option<VaultRecord>, Error> {
-        crate::rows::vault(&self.rows(sqlx::query(VAULT)).await?)
+        crate::rows::vault(&self.rows(|| Ok(Some(sqlx::query(VAULT)))).await?)
     }
 
     async fn init_vault(&self, vault: &VaultRecord) -> Result<VaultRecord, Error> {
@@ -188,7 +191,7 @@ impl TokenStore for PostgresStore {
     }
 
     async fn record(&self, id: &ConnectionId) -> Result<Option<Record>, Error> {
-        self.rows(queries::of(id)).await?.first().map(queries::record).transpose()
+        self.rows(|| Ok(Some(queries::of(id)))).await?.first().map(queries::record).transpose()
     }
 
     async fn scan(
@@ -197,10 +200,7 @@ impl TokenStore for PostgresStore {
         after: Option<&ConnectionId>,
         limit: u32,
     ) -> Result<Vec<Record>, Error> {
-        let Some(query) = queries::scan(scan, after, limit)? else {
-            return Ok(Vec::new());
-        };
-        queries::page(scan, &self.rows(query).await?)
+        queries::page(scan, &self.rows(|| queries::scan(scan, after, limit)).await?)
     }
 
     async fn tokens_set(
@@ -209,8 +209,8 @@ impl TokenStore for PostgresStore {
         after: Option<&TokenSet>,
         limit: u32,
     ) -> Result<Vec<Record>, Error> {
-        let rows = self.rows(queries::tokens_set(&during, after, limit)).await?;
-        rows.iter().map(queries::record).collect()
+        let rows = self.rows(|| Ok(Some(queries::tokens_set(&during, after, limit)))).await?;
+        rows.iter().map(queries::on_page).collect()
     }
 
     async fn lease_purge(&self, id: &ConnectionId, lease: &PurgeLease) -> Result<bool, Error> {
@@ -227,11 +227,11 @@ impl TokenStore for PostgresStore {
             let mut db = Borrowed::of(&self.pool).await?;
             let (record, page) = match scan {
                 Scan::Fingerprint { of, tenant: None } => {
-                    let query = queries::record_and_holders(id, of, limit);
+                    let query = || Ok(Some(queries::record_and_holders(id, of, limit)));
                     queries::split(&from_primary(&mut db, query).await?)?
                 }
                 _ => {
-                    let rows = from_primary(&mut db, queries::of(id)).await?;
+                    let rows = from_primary(&mut db, || Ok(Some(queries::of(id)))).await?;
                     let record = rows.first().map(queries::record).transpose()?;
                     (record, first_page(&mut db, scan, limit).await?)
                 }
@@ -245,15 +245,15 @@ impl TokenStore for PostgresStore {
     async fn scan_each(&self, scans: &[Scan], limit: u32) -> Result<Vec<Vec<Record>>, Error> {
         in_time(async {
             let mut db = Borrowed::of(&self.pool).await?;
-            let pages = match queries::holders_of_each(scans, limit) {
-                Some(query) => queries::pages(scans, &from_primary(&mut db, query).await?)?,
-                None => {
-                    let mut pages = Vec::with_capacity(scans.len());
-                    for scan in scans {
-                        pages.push(first_page(&mut db, scan, limit).await?);
-                    }
-                    pages
+            let pages = if queries::holders_of_each(scans, limit).is_some() {
+                let query = || Ok(queries::holders_of_each(scans, limit));
+                queries::pages(scans, &from_primary(&mut db, query).await?)?
+            } else {
+                let mut pages = Vec::with_capacity(scans.len());
+                for scan in scans {
+                    pages.push(first_page(&mut db, scan, limit).await?);
                 }
+                pages
             };
             db.done();
             Ok(pages)
@@ -298,17 +298,17 @@ impl TokenStore for PostgresStore {
     }
 
     async fn audit_heads(&self) -> Result<Vec<AuditHead>, Error> {
-        queries::audit_heads(&self.rows(sqlx::query(AUDIT_HEADS)).await?)
+        queries::audit_heads(&self.rows(|| Ok(Some(sqlx::query(AUDIT_HEADS)))).await?)
     }
 
     async fn audit_entries(&self, shard: u16, after: u64, limit: u32) -> Result<Vec<AuditEntry>, Error> {
         let after = i64::try_from(after).unwrap_or(i64::MAX);
-        let query = sqlx::query(AUDIT_ENTRIES).bind(i64::from(shard)).bind(after).bind(i64::from(limit));
-        self.rows(query).await?.iter().map(queries::audit_entry).collect()
+        let query = || sqlx::query(AUDIT_ENTRIES).bind(i64::from(shard)).bind(after).bind(i64::from(limit));
+        self.rows(|| Ok(Some(query()))).await?.iter().map(queries::audit_entry).collect()
     }
 
     async fn writable(&self) -> Result<(), Error> {
-        let rows = self.rows(sqlx::query(WRITABLE)).await?;
+        let rows = self.rows(|| Ok(Some(sqlx::query(WRITABLE)))).await?;
         rows.first().map_or_else(|| Err(ErrorKind::Internal.into()), queries::writable)
     }
 
@@ -320,10 +320,7 @@ impl TokenStore for PostgresStore {
 
 /// The first page of a scan, on a connection that is at hand.
 async fn first_page(db: &mut PgConnection, scan: &Scan, limit: u32) -> Result<Vec<Record>, Error> {
-    let Some(query) = queries::scan(scan, None, limit)? else {
-        return Ok(Vec::new());
-    };
-    queries::page(scan, &from_primary(db, query).await?)
+    queries::page(scan, &from_primary(db, || queries::scan(scan, None, limit)).await?)
 }
 
 impl fmt::Debug for PostgresStore {

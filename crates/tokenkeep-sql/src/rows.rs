@@ -3,7 +3,9 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
-use tokenkeep_core::{Account, ConnectionId, Error, Incarnation, Revision, SecretVersion, TenantId, VaultId};
+use tokenkeep_core::{
+    Account, ConnectionId, Error, ErrorKind, Incarnation, Revision, SecretVersion, TenantId, VaultId,
+};
 use tokenkeep_store::{
     Action, AuditDraft, AuditEntry, AuditHead, Purge, PurgeLease, Record, SHARDS, Sealed, Status,
     StoredCheckpoint, Timestamp, TokenSet, VaultRecord,
@@ -69,6 +71,17 @@ pub(crate) fn record(
         purge: purge.ok_or_else(|| tampered("a purge's state in the database is unknown"))?,
         mac: mac(row)?,
     })
+}
+
+/// A record on a page: one that can't be made sense of keeps nobody from the others.
+pub(crate) fn on_page(row: &impl Columns, record: Result<Record, Error>) -> Result<Record, Error> {
+    match record {
+        Err(error) if error.kind() == ErrorKind::Tampered => {
+            let place = id(row).and_then(|id| Ok((id, time(row, "token_set_at")?)));
+            place.ok().and_then(|(id, at)| Record::illegible(id, at)).ok_or(error)
+        }
+        record => record,
+    }
 }
 
 pub(crate) const BAD_ACCOUNT: &str = "an account in the database is not allowed";

@@ -7,7 +7,7 @@
 //!
 //! | what goes wrong in databases | the rules about it |
 //! | --- | --- |
-//! | lost updates | [`stale_revisions_are_refused`], [`absent_means_no_record`], [`changes_see_those_before_them`] |
+//! | lost updates | [`stale_revisions_are_refused`], [`absent_means_no_record`], [`changes_see_those_before_them`], [`discards_are_pinned`] |
 //! | two writers | [`one_winner_per_revision`], [`one_vault_wins`], [`purge_leases_have_one_holder`] |
 //! | resurrected rows | [`removed_records_stay_removed`], [`closed_keks_are_refused`] |
 //! | cursors under concurrent change | [`scans_miss_nothing_that_stays`], [`ages_miss_nothing_that_stays`] |
@@ -29,6 +29,7 @@ mod answers;
 mod checkpoints;
 mod clocks;
 mod commits;
+mod discards;
 mod fingerprints;
 mod leases;
 mod records;
@@ -53,6 +54,7 @@ pub use commits::{
     changes_see_those_before_them, closed_keks_are_refused, closed_keks_keep_what_is_in_place,
     commits_are_whole, one_winner_per_revision,
 };
+pub use discards::{discards_are_pinned, discards_replace_anything};
 pub use fingerprints::fingerprints_are_found;
 pub use leases::purge_leases_have_one_holder;
 pub use records::{
@@ -91,7 +93,7 @@ pub async fn run_all(fresh: impl AsyncFn() -> Box<dyn TokenStore>) {
         one_winner_per_revision, removed_records_stay_removed, lost_answers_leave_no_half, closed_keks_are_refused, closed_keks_keep_what_is_in_place, uses_need_no_record,
         entries_are_chained, entries_are_paged, scans_are_in_order, scans_filter, scans_miss_nothing_that_stays,
         what_is_asked_together_is_the_same, purge_leases_have_one_holder,
-        fingerprints_are_found, ages_are_in_order, ages_miss_nothing_that_stays,
+        discards_replace_anything, discards_are_pinned, fingerprints_are_found, ages_are_in_order, ages_miss_nothing_that_stays,
         clocks_order_nothing, fast_clocks_lease_nothing_for_ever, ages_bear_any_clock,
         lost_vaults_are_not_replaced, other_vaults_are_refused, checkpoints_replace_the_one_before, checkpoints_have_one_winner, scrub_answers,
     }

@@ -176,16 +176,29 @@ pub struct AuditChain {
 
 struct Shared {
     vault: VaultId,
+    /// Whether a database that holds no vault is refused too.
+    opened: bool,
     key: Zeroizing<[u8; 32]>,
     marks: Mutex<Vec<AuditHead>>,
 }
 
 impl AuditChain {
-    /// Of this vault, with its key.
+    /// Of this vault, with its key. A database that holds no vault yet takes it; for one that was opened, see
+    /// [`of_opened`](Self::of_opened).
     #[must_use]
     pub fn new(vault: VaultId, key: Zeroizing<[u8; 32]>) -> Self {
+        Self::with(vault, false, key)
+    }
+
+    /// Of a vault that was read from its database: one that has lost it since takes nothing more of it.
+    #[must_use]
+    pub fn of_opened(vault: VaultId, key: Zeroizing<[u8; 32]>) -> Self {
+        Self::with(vault, true, key)
+    }
+
+    fn with(vault: VaultId, opened: bool, key: Zeroizing<[u8; 32]>) -> Self {
         let marks = Mutex::new((0..SHARDS).map(AuditHead::empty).collect());
-        Self { shared: Arc::new(Shared { vault, key, marks }), appended: Mutex::default() }
+        Self { shared: Arc::new(Shared { vault, opened, key, marks }), appended: Mutex::default() }
     }
 
     /// The same chain for one commit: once that was acknowledged, [`committed`](Self::committed) remembers its heads.
@@ -200,17 +213,20 @@ impl AuditChain {
         self.shared.vault
     }
 
-    /// Refuses a database whose vault is another one: what is appended there would break its trail for good. One that holds
-    /// no vault yet is anybody's. A store asks this in each commit, before anything else is refused.
+    /// Refuses a database whose vault is another one: what is appended there would break its trail for good. One that holds no
+    /// vault is anybody's, but not where this chain's vault was once: there it was lost. A store asks this in each commit,
+    /// before anything else is refused.
     ///
     /// # Errors
-    /// `StoreUnusable` when the database holds another vault.
+    /// `StoreUnusable` when the database holds another vault, or lost this one.
     pub fn belongs_to(&self, present: Option<VaultId>) -> Result<(), Error> {
-        if present.is_none_or(|present| present == self.shared.vault) {
-            return Ok(());
-        }
-        Err(Error::new(ErrorKind::StoreUnusable)
-            .because("the change is of another vault than the one in this database"))
+        let refused = match present {
+            Some(present) if present == self.shared.vault => return Ok(()),
+            Some(_) => "the change is of another vault than the one in this database",
+            None if self.shared.opened => "the vault is no longer in this database; restore it",
+            None => return Ok(()),
+        };
+        Err(Error::new(ErrorKind::StoreUnusable).because(refused))
     }
 
     /// The entry that follows `head`, which must be read under its lock.

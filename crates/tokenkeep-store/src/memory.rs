@@ -142,11 +142,15 @@ impl TokenStore for MemoryStore {
         let mut records = BTreeMap::new();
         let mut entries: Vec<AuditEntry> = Vec::with_capacity(changes.len());
         for change in changes {
+            let shard = shard_of(change.entry.id.tenant());
+            let before = entries.iter().rev().find(|entry| entry.shard == shard);
+            let head = before.map_or_else(|| state.head(shard), AuditEntry::head);
             if let Some(RecordChange { record, expected }) = &change.record {
                 let before = records.get(&record.id).or_else(|| state.records.get(&record.id));
                 let met = match (expected, before) {
                     (Expected::Absent, None) => true,
                     (Expected::Revision(revision), Some(before)) => before.revision == *revision,
+                    (Expected::Tampered { head: pinned }, _) => head.sequence == *pinned,
                     _ => false,
                 };
                 if !met || state.seals_under_closed(record, before) {
@@ -154,9 +158,6 @@ impl TokenStore for MemoryStore {
                 }
                 records.insert(record.id.clone(), record.clone());
             }
-            let shard = shard_of(change.entry.id.tenant());
-            let before = entries.iter().rev().find(|entry| entry.shard == shard);
-            let head = before.map_or_else(|| state.head(shard), AuditEntry::head);
             entries.push(chain.append(&head, change.entry.clone())?);
         }
         state.records.append(&mut records);

@@ -112,6 +112,31 @@ pub struct Record {
 }
 
 impl Record {
+    /// What a page has in the place of a row that can't be made sense of: where it stands, and nothing else. Its MAC fits nothing,
+    /// so that it is taken for what it is: an altered record. `None` only if these constants were wrong.
+    #[must_use]
+    pub fn illegible(id: ConnectionId, token_set_at: Timestamp) -> Option<Self> {
+        let long_ago = Timestamp::from_millis(0);
+        Some(Self {
+            id,
+            provider: ProviderName::new("illegible").ok()?,
+            origin: Origin::parse("https://illegible.invalid").ok()?,
+            kind: PayloadKind::ApiToken,
+            incarnation: Incarnation::from_bytes([0; 16]),
+            secret_version: SecretVersion::FIRST,
+            revision: Revision::FIRST,
+            status: Status::Disconnected,
+            sealed: None,
+            account: None,
+            connected_at: long_ago,
+            token_set_at,
+            updated_at: long_ago,
+            expires_at: None,
+            purge: Purge::NotDue,
+            mac: [0; 32],
+        })
+    }
+
     /// Whether it is no tombstone: the connection holds a token, be it used or not.
     #[must_use]
     pub fn is_live(&self) -> bool {

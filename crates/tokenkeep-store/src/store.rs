@@ -19,6 +19,13 @@ pub enum Expected {
     Absent,
     /// A record with this revision.
     Revision(Revision),
+    /// Whatever is there, or nothing: the row was tampered with, and nothing of it is relied on, not even that it can be read.
+    /// Instead nothing may have happened since the audit trail was read: when the change's turn comes, the tenant's shard
+    /// must end with this entry, 0 being none. Whoever made a change of any record of the shard in between moved it on.
+    Tampered {
+        /// The sequence of the shard's head.
+        head: u64,
+    },
 }
 
 /// A record to write, and what must be in its place for that.
@@ -125,12 +132,14 @@ pub enum Scrub {
 ///   envelope is not the one in place, and names that KEK. A change that leaves the envelope as it is goes through.
 /// - A commit whose chain is another vault's ([`AuditChain::belongs_to`]) is `StoreUnusable`, whatever else is wrong with it: it would
 ///   break the audit trail for good. A database that holds no vault yet takes it.
-/// - A [`Discarded`](crate::Action::Discarded) record's row was tampered with: nothing of it is relied on but its revision, so that
-///   it may be one that can't be read, and what other rows need too stays.
+/// - A record that [replaces one that was tampered with](Expected::Tampered) comes in the place of any row, also of one that can't
+///   be read, or of none. What other rows need too stays. Its revision may be any, and the next change goes on from it. Where the
+///   shard's head, which the commit has locked, is not the one that the change names, that is a `Conflict`.
 /// - Reads see every commit that was acknowledged before they began, from any instance.
 /// - A store keeps what it is given as it is: it neither makes nor checks MACs of records.
-/// - What it can't make sense of (a row edited by hand) is `Tampered`; a schema of another version is `StoreUnusable`; what
-///   may work later is `StoreUnavailable`.
+/// - What it can't make sense of (a row edited by hand) is `Tampered`; on a page there is a [`Record::illegible`] in its place, as
+///   long as its place can be read, so that it keeps nobody from the others.
+/// - A schema of another version is `StoreUnusable`; what may work later is `StoreUnavailable`.
 ///
 /// A dropped call happened wholly or not at all; a caller that doesn't know which reads the record again.
 #[async_trait]

@@ -63,6 +63,8 @@ fn verdict(flaw: Flaw, alone: Option<&str>) -> Result<(), String> {
             conformance::fast_clocks_lease_nothing_for_ever(&*fresh().await).await;
         }
         Some("ages_bear_any_clock") => conformance::ages_bear_any_clock(&*fresh().await).await,
+        Some("discards_replace_anything") => conformance::discards_replace_anything(&*fresh().await).await,
+        Some("discards_are_pinned") => conformance::discards_are_pinned(&*fresh().await).await,
         Some(unknown) => unreachable!("{unknown}"),
     };
     catch_unwind(AssertUnwindSafe(|| runtime.block_on(run()))).map_err(|panic| {

@@ -233,8 +233,18 @@ impl Connection {
     /// [`disconnect`](Self::disconnect), and the customer can connect again. [`Vault::verify`](crate::Vault::verify) finds the
     /// record whole from then on. Keep a copy of the database first: what was altered is evidence, and is gone after this.
     ///
-    /// What the record said can't be believed, so the provider is the caller's word. The hooks are told the life of the connection
-    /// that the audit trail has last. Reads the whole chain of the audit trail that the tenant's entries are in.
+    /// What the record said can't be believed, so the provider is the caller's word. Reads the whole chain of the audit trail that the
+    /// tenant's entries are in, and goes by it alone: whatever happens in that chain meanwhile makes it look anew.
+    ///
+    /// The hooks are told the life of the connection that the audit trail has last. Run this where they are registered. Elsewhere
+    /// they are pending ([`Receipt::hooks_elsewhere`]) if the connection had ended before, or the trail does not tell: hooks of that
+    /// end may never have run. Until a process that has them finishes it
+    /// ([`Vault::finish_disconnects`](crate::Vault::finish_disconnects)), or one that says that there are none
+    /// ([`hooks_nowhere`](crate::VaultOptions::hooks_nowhere)), the customer can't connect.
+    ///
+    /// On SQLite, the sealed bytes that no row has any more are wiped too, of any connection. To find them, all rows are gone through,
+    /// seconds where there are a million; nobody waits for that but this call. What is not done then (the receipt says `Pending`),
+    /// the next disconnect does.
     ///
     /// ```
     /// # async fn example(vault: tokenkeep::Vault, provider: &dyn tokenkeep::Provider) -> Result<(), tokenkeep::Error> {
@@ -248,8 +258,8 @@ impl Connection {
     ///
     /// # Errors
     /// `Misuse` when the record is the one that the trail has: disconnect it. `NotConnected` where there is neither a record nor an
-    /// entry of one. `Tampered` when its row can't be read and is not of the trail's last revision either: remove the row with
-    /// SQL, and call this again; when the end of the trail was altered or cut: restart the process if it saw it end further on.
+    /// entry of one. `Tampered` when the end of the trail was altered or cut: restart the process if it saw it end further on.
+    /// `Conflict` when others change the same chain without a pause: call it again.
     /// `StoreUnavailable`.
     ///
     /// # Cancellation

@@ -17,9 +17,9 @@ use crate::status::{ConnectionState, ConnectionStatus};
 /// How many records are read at a time.
 const PAGE: u32 = 128;
 
-/// How long after a page was read what it said may be given. Whoever writes a mail for each is slower, and is given what
+/// How long after a page was asked for what it said may be given. Whoever writes a mail for each is slower, and is given what
 /// one more read says.
-const FRESH: Duration = Duration::from_millis(20);
+const FRESH: Duration = Duration::from_millis(250);
 
 /// Connections by the date until which their token should be replaced, the earliest first. Made by
 /// [`Vault::due`](crate::Vault::due) and [`Vault::overdue`](crate::Vault::overdue).
@@ -44,7 +44,7 @@ pub struct DueConnections {
     /// The last one that was read.
     after: Option<TokenSet>,
     page: VecDeque<(Record, ConnectionStatus)>,
-    /// When the page was read.
+    /// When the page was asked for.
     read_at: Instant,
 }
 
@@ -54,11 +54,11 @@ impl DueConnections {
     }
 
     /// The next one; `None` at the end. Which ones they are is as of when this was made; how each stands is as of this call,
-    /// or of a read that ended at most 20 ms before it, and one that was replaced or disconnected meanwhile, by any instance, is left out. One
+    /// or at most a quarter of a second before it, and one that was replaced or disconnected meanwhile, by any instance, is left out. One
     /// whose record was altered is given as [`Tampered`](ConnectionState::Tampered).
     ///
     /// # Errors
-    /// `StoreUnavailable`, and the same call goes on later; `Tampered` when a record can't even be read.
+    /// `StoreUnavailable`, and the same call goes on later; `Tampered` when a record's very name can't be read.
     ///
     /// # Cancellation
     /// Safe: a dropped call skips nothing.
@@ -76,11 +76,12 @@ impl DueConnections {
                     return Ok(Some(status));
                 }
             }
+            let read_at = Instant::now();
             let Some((after, page)) = self.vault.watch.over(Operation::List, None, self.read_page()).await?
             else {
                 return Ok(None);
             };
-            (self.after, self.page, self.read_at) = (Some(after), page, Instant::now());
+            (self.after, self.page, self.read_at) = (Some(after), page, read_at);
         }
     }
 

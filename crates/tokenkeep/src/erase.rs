@@ -47,7 +47,7 @@ impl TenantErasure {
     /// made after the last look.
     ///
     /// # Errors
-    /// `Tampered` when a record can't even be read; `StoreUnavailable`, also when a single connection can't be
+    /// `Tampered` when a record's very name can't be read; `StoreUnavailable`, also when a single connection can't be
     /// disconnected for that: the same call tries it again.
     ///
     /// # Cancellation

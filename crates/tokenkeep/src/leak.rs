@@ -135,7 +135,7 @@ impl LeakResponse {
     ///
     /// # Errors
     /// `NotConnected` when a single connection holds no token; `Tampered` when it was altered (among many, such a one is given
-    /// as [`Tampered`](ConnectionState::Tampered)) or when a record can't even be read; `StoreUnavailable`, and the same call
+    /// as [`Tampered`](ConnectionState::Tampered)) or when a record's very name can't be read; `StoreUnavailable`, and the same call
     /// goes on later.
     ///
     /// # Cancellation

@@ -58,6 +58,15 @@ impl VaultOptions {
         self
     }
 
+    /// Says that no process of this vault registers any hook. [`Vault::finish_disconnects`] then finishes what is pending without
+    /// any, where a process that says nothing leaves it to one that has hooks: what was left when the last hook was removed, and
+    /// what [`discard_tampered`](crate::Connection::discard_tampered) can't know better. Said by mistake, what other processes
+    /// cached for a former account is still there when the next one is connected.
+    pub fn hooks_nowhere(mut self) -> Self {
+        self.hooks.nowhere = true;
+        self
+    }
+
     /// Tokens should be replaced once they are this many days old, from 1 to 3650; 90 if nothing is said. An older one is
     /// reported ([`ConnectionStatus::replacement`](crate::ConnectionStatus::replacement), [`Vault::overdue`]) and still used.
     pub fn replace_every(mut self, days: u32) -> Self {
@@ -139,7 +148,7 @@ impl VaultOptions {
         let replacement = ReplacementPolicy::new(self.replace_every, self.replace_warning)?;
         if self.hooks.contradict() {
             return Err(Error::new(ErrorKind::Misuse).because(
-                "hooks are registered here, and said to be elsewhere; a process that has hooks runs them",
+                "hooks are registered here, said to be elsewhere, or said to be nowhere: only one of these can be",
             ));
         }
         if !self.keys_beside_database && beside(store.database_file(), keys.key_file()) {

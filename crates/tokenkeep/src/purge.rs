@@ -34,8 +34,9 @@ const RENEWAL: Duration = Duration::from_secs(20);
 /// All processes that serve customers must register the same hooks, since the one that runs its hooks finishes the
 /// disconnect for all. So a new hook goes out in two steps: first every process registers it, and only then does any of
 /// them cache what it clears. In between, a process of the older version finishes disconnects without it. A hook that is
-/// removed goes the other way round, and no disconnect may be pending when the last one goes: nobody could finish it. A job
-/// that has no hooks itself says [`hooks_elsewhere`](crate::VaultOptions::hooks_elsewhere).
+/// removed goes the other way round; when the last one is gone, what is still pending is finished by a process that says so
+/// ([`hooks_nowhere`](crate::VaultOptions::hooks_nowhere)). A job that has no hooks itself says
+/// [`hooks_elsewhere`](crate::VaultOptions::hooks_elsewhere).
 ///
 /// ```
 /// use tokenkeep::{ConnectionId, Incarnation, PurgeHook, async_trait};
@@ -88,6 +89,8 @@ pub(crate) struct Hooks {
     here: Vec<(&'static str, Arc<dyn PurgeHook>)>,
     /// Other processes register them, and this one has none.
     pub(crate) elsewhere: bool,
+    /// No process has any.
+    pub(crate) nowhere: bool,
 }
 
 impl Hooks {
@@ -95,9 +98,9 @@ impl Hooks {
         self.here.push((name, hook));
     }
 
-    /// Whether hooks are registered, and said to be elsewhere.
+    /// Whether more than one is said: that hooks are here, elsewhere and nowhere.
     pub(crate) fn contradict(&self) -> bool {
-        self.elsewhere && !self.here.is_empty()
+        [!self.here.is_empty(), self.elsewhere, self.nowhere].into_iter().filter(|said| *said).count() > 1
     }
 
     /// What a new tombstone says: that hooks must run, if anybody is known to have some.
@@ -125,9 +128,9 @@ pub(crate) struct Purged {
 
 /// Runs all hooks, also those that ran before: another process may have cached something too.
 pub(crate) async fn purge(vault: &Inner, tombstone: &Record) -> Purged {
-    if vault.hooks.here.is_empty() {
+    let elsewhere = tombstone.purge == Purge::Pending && !vault.hooks.nowhere;
+    if vault.hooks.here.is_empty() && (elsewhere || tombstone.purge != Purge::Pending) {
         // Who left them pending has some.
-        let elsewhere = tombstone.purge == Purge::Pending;
         return Purged { elsewhere, complete: !elsewhere, ..Purged::default() };
     }
     let names = || vault.hooks.here.iter().map(|(name, _)| *name).collect::<Vec<_>>();

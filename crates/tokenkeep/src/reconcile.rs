@@ -65,8 +65,8 @@ impl fmt::Display for UnknownRun {
 /// token may have been used, but not which of the account's. Runs that the customer started are among those listed.
 /// What the application started for another tenant is, too: this tenant knows nothing of it.
 ///
-/// It keeps the identifiers of the tenant's own runs since the start of the time in memory, some 50 bytes for each, and
-/// nothing else that grows.
+/// It keeps the identifiers of the tenant's own runs since the start of the time in memory, some 50 bytes for each, and those of
+/// runs that the provider tells no time of, to give each once; nothing else that grows.
 ///
 /// ```
 /// # async fn example(connection: tokenkeep::Connection, apify: &dyn tokenkeep::RunList) -> Result<(), tokenkeep::Error> {

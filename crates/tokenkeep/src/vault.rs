@@ -82,7 +82,7 @@ impl Vault {
     /// whose record was altered or put back is listed as [`Tampered`](crate::ConnectionState::Tampered).
     ///
     /// # Errors
-    /// `InvalidName`; `Tampered` when a record can't even be read; `StoreUnavailable`.
+    /// `InvalidName`; `Tampered` when a record's very name can't be read; `StoreUnavailable`.
     pub async fn connections(
         &self,
         tenant: impl AsRef<str>,
@@ -153,7 +153,7 @@ impl Vault {
     /// each: a receipt, which may again say that hooks are pending, or an error. Call it at start and now and then.
     ///
     /// # Errors
-    /// `StoreUnavailable`; `Tampered` when a record can't even be read. If either comes when some were finished, those are
+    /// `StoreUnavailable`; `Tampered` when a record's very name can't be read. If either comes when some were finished, those are
     /// returned, and the next call comes to the rest. A record that was altered is an error of its own, in
     /// [`FinishedDisconnect::receipt`].
     ///

@@ -53,7 +53,10 @@ pub(crate) async fn open(record: &VaultRecord, keys: &dyn KeyProvider) -> Result
         tenants,
         fingerprints: FingerprintKey(key(open_one(record, VaultKeyPurpose::Fingerprint, keys).await?)?),
         records: RecordMac::new(key(open_one(record, VaultKeyPurpose::RecordMac, keys).await?)?),
-        chain: AuditChain::new(record.id, key(open_one(record, VaultKeyPurpose::AuditMac, keys).await?)?),
+        chain: AuditChain::of_opened(
+            record.id,
+            key(open_one(record, VaultKeyPurpose::AuditMac, keys).await?)?,
+        ),
         checkpoints: CheckpointSigner::new(
             record.id,
             &key(open_one(record, VaultKeyPurpose::CheckpointSigning, keys).await?)?,

@@ -209,7 +209,7 @@ async fn what_another_instance_did_meanwhile_counts_too() {
     let step = RecordChange { record: older, expected: Expected::Revision(newer.revision) };
     let change = Change { record: Some(step), entry };
     f.store.commit(&[change], &conformance::sample_chain_of(f.vault.id())).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(25)).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
     let left = all(overdue).await;
     let states: Vec<_> = left.iter().map(|status| (status.id.tenant().as_str(), status.state)).collect();
     let expected = [

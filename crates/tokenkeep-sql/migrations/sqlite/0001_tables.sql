@@ -20,6 +20,14 @@ CREATE TABLE tokenkeep_sealed (
     bytes BLOB NOT NULL
 ) STRICT;
 
+-- How often a record replaced one that was tampered with, which may leave slots that no record has; and how often that was
+-- looked after.
+CREATE TABLE tokenkeep_unused (
+    only_one INTEGER NOT NULL PRIMARY KEY CHECK (only_one = 1),
+    noted INTEGER NOT NULL,
+    wiped INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE tokenkeep_connection (
     tenant TEXT NOT NULL,
     name TEXT NOT NULL,

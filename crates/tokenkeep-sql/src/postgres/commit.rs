@@ -105,8 +105,13 @@ pub(crate) async fn apply(
     };
 
     let mut entries: Vec<AuditEntry> = Vec::with_capacity(changes.len());
-    for Change { entry, .. } in changes {
+    for Change { record, entry } in changes {
         let head = heads.get_mut(&shard_of(entry.id.tenant())).ok_or_else(|| tampered(NO_HEAD))?;
+        if let Some(Expected::Tampered { head: pinned }) = record.as_ref().map(|step| step.expected)
+            && head.sequence != pinned
+        {
+            return Err(ErrorKind::Conflict.into());
+        }
         let entry = chain.append(head, entry.clone())?;
         *head = entry.head();
         entries.push(entry);
@@ -210,12 +215,14 @@ async fn head(db: &mut PgConnection, row: &PgRow) -> Result<(u16, AuditHead), Er
     rows::audit_head(row).map(|head| (head.shard, head))
 }
 
-/// Compares what the changes of a record expect: the first with what is there, each next with the one before it.
+/// Compares what the changes of a record expect: the first with what is there, each next with the one before it. What expects a
+/// certain head of its shard is compared with that in its turn.
 fn compare(mut present: Option<i64>, steps: &[&RecordChange]) -> Result<(), Error> {
     for step in steps {
         let expected = match step.expected {
             Expected::Absent => None,
             Expected::Revision(revision) => Some(to_signed(revision.get())?),
+            Expected::Tampered { .. } => present,
         };
         if present != expected {
             return Err(ErrorKind::Conflict.into());

@@ -43,17 +43,24 @@ pub(crate) const AUDIT_ENTRIES: &str = concat!(
     " FROM tokenkeep.audit WHERE shard = $1 AND sequence > $2 ORDER BY sequence LIMIT $3"
 );
 
-/// All rows of a query that says whether a standby gave them. Where there is none, that is asked apart.
-pub(crate) async fn from_primary(
+/// All rows of a query that says whether a standby gave them; none where there is nothing to ask. Where it gives none, that
+/// is asked apart, and then the query is made again: a standby may have become the primary meanwhile, and what it gave before
+/// may lack what was committed.
+pub(crate) async fn from_primary<'q>(
     db: &mut PgConnection,
-    query: Query<'_, Postgres, PgArguments>,
+    query: impl Fn() -> Result<Option<Query<'q, Postgres, PgArguments>>, Error>,
 ) -> Result<Vec<PgRow>, Error> {
-    let rows = query.fetch_all(&mut *db).await.map_err(failure)?;
+    let (Some(first), Some(again)) = (query()?, query()?) else { return Ok(Vec::new()) };
+    let rows = first.fetch_all(&mut *db).await.map_err(failure)?;
     let standby = match rows.first() {
         Some(row) => row.try_get("standby"),
-        None => sqlx::query_scalar(concat!("SELECT ", standby!())).fetch_one(db).await,
+        None => sqlx::query_scalar(concat!("SELECT ", standby!())).fetch_one(&mut *db).await,
     };
-    if standby.map_err(failure)? { Err(unavailable(STANDBY)) } else { Ok(rows) }
+    match standby.map_err(failure)? {
+        true => Err(unavailable(STANDBY)),
+        false if rows.is_empty() => again.fetch_all(db).await.map_err(failure),
+        false => Ok(rows),
+    }
 }
 
 /// A record's columns.
@@ -150,7 +157,9 @@ const RECORD_AND_HOLDERS: &str = concat!(
     standby!(),
     ") AS server LEFT JOIN tokenkeep.connection ON tenant = $1 AND name = $2 UNION ALL (SELECT FALSE, ",
     columns!(),
-    ", FALSE FROM tokenkeep.connection WHERE fingerprint = $3 ORDER BY tenant, name LIMIT $4)"
+    ", ",
+    standby!(),
+    " FROM tokenkeep.connection WHERE fingerprint = $3 ORDER BY tenant, name LIMIT $4)"
 );
 
 pub(crate) fn record_and_holders<'q>(
@@ -167,7 +176,7 @@ pub(crate) fn split(rows: &[PgRow]) -> Result<(Option<Record>, Vec<Record>), Err
     let (mut asked, mut holders) = (None, Vec::with_capacity(rows.len()));
     for row in rows {
         if !row.try_get::<bool, _>("asked").map_err(failure)? {
-            holders.push(record(row)?);
+            holders.push(on_page(row)?);
         } else if row.optional_text("tenant")?.is_some() {
             asked = Some(record(row)?);
         }
@@ -207,7 +216,7 @@ pub(crate) fn pages(scans: &[Scan], rows: &[PgRow]) -> Result<Vec<Vec<Record>>, 
     for row in rows {
         let place = usize::try_from(row.integer("place")?).ok().and_then(|place| place.checked_sub(1));
         let page = place.and_then(|place| pages.get_mut(place)).ok_or(tokenkeep_core::ErrorKind::Internal)?;
-        page.push(record(row)?);
+        page.push(on_page(row)?);
     }
     pages.iter_mut().for_each(|page| page.sort_by(|a, b| a.id.cmp(&b.id)));
     Ok(pages)
@@ -220,7 +229,7 @@ pub(crate) fn of(id: &ConnectionId) -> Query<'_, Postgres, PgArguments> {
 
 /// The records of a scan's page.
 pub(crate) fn page(scan: &Scan, rows: &[PgRow]) -> Result<Vec<Record>, Error> {
-    rows.iter().take_while(|row| belongs(scan, row)).map(record).collect()
+    rows.iter().take_while(|row| belongs(scan, row)).map(on_page).collect()
 }
 
 /// Whether a row of a scan's query is one of its records; those that are not are all behind those that are.
@@ -240,6 +249,11 @@ pub(crate) fn writable(row: &PgRow) -> Result<(), Error> {
         "off" => Ok(()),
         _ => Err(unavailable(READ_ONLY)),
     }
+}
+
+/// A record on a page.
+pub(crate) fn on_page(row: &PgRow) -> Result<Record, Error> {
+    rows::on_page(row, record(row))
 }
 
 pub(crate) fn record(row: &PgRow) -> Result<Record, Error> {

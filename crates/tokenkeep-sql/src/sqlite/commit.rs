@@ -5,13 +5,14 @@ use sqlx::sqlite::SqliteArguments;
 use sqlx::{Sqlite, SqliteConnection};
 use tokenkeep_core::{ConnectionId, Error, ErrorKind, VaultId};
 use tokenkeep_store::{
-    Action, AuditChain, AuditEntry, AuditHead, Change, Expected, PurgeLease, Record, RecordChange,
-    StoredCheckpoint, VaultRecord, shard_of,
+    AuditChain, AuditEntry, AuditHead, Change, Expected, PurgeLease, Record, RecordChange, StoredCheckpoint,
+    VaultRecord, shard_of,
 };
 
 use super::failure::failure;
 use super::rows;
 use super::sealed::{self, Slot};
+use super::unused;
 use crate::columns::{Columns, tampered, to_signed};
 
 /// Each statement is a turn of sqlx's thread for the connection, and those cost more than what SQLite does: so a change is one
@@ -24,16 +25,13 @@ pub(crate) async fn apply(
     for Change { record, entry } in changes {
         let found = look(db, record.as_ref(), &entry.id).await?;
         chain.belongs_to(found.vault)?;
-        let discarded = entry.action == Action::Discarded;
         let slot = match record {
-            Some(change) => put_sealed(db, change, &found, discarded).await?,
+            Some(change) => put_sealed(db, change, &found).await?,
             None => None,
         };
         let entry = chain.append(&found.head, entry.clone())?;
-        write(db, record.as_ref(), slot, &entry).await?;
-        if discarded {
-            sealed::wipe_unused(db).await?;
-        }
+        write(db, record.as_ref().map(|change| (&change.record, found.revision.is_some())), slot, &entry)
+            .await?;
     }
     Ok(())
 }
@@ -85,13 +83,13 @@ async fn put_sealed(
     db: &mut SqliteConnection,
     change: &RecordChange,
     found: &Found,
-    discarded: bool,
 ) -> Result<Option<i64>, Error> {
-    let expected = match change.expected {
-        Expected::Absent => None,
-        Expected::Revision(revision) => Some(to_signed(revision.get())?),
+    let (met, tampered) = match change.expected {
+        Expected::Absent => (found.revision.is_none(), false),
+        Expected::Revision(revision) => (found.revision == Some(to_signed(revision.get())?), false),
+        Expected::Tampered { head } => (found.head.sequence == head, true),
     };
-    if found.revision != expected {
+    if !met {
         return Err(ErrorKind::Conflict.into());
     }
     let record = &change.record;
@@ -101,7 +99,10 @@ async fn put_sealed(
         return Err(ErrorKind::Conflict.into());
     }
     // Whose slot a row names that somebody wrote is not known: perhaps another record's.
-    let slot = found.slot.filter(|_| !discarded);
+    let slot = found.slot.filter(|_| !tampered);
+    if tampered {
+        unused::note(db).await?;
+    }
     sealed::put(db, slot, record.sealed.as_ref(), record.account.as_ref()).await
 }
 
@@ -149,18 +150,17 @@ const ENTRY: &str = put_entry!("$1" "$2" "$3" "$4" "$5" "$6" "$7" "$8" "$9" "$10
 
 type Write<'q> = Query<'q, Sqlite, SqliteArguments>;
 
+/// A record comes with whether there is one in its place.
 async fn write(
     db: &mut SqliteConnection,
-    change: Option<&RecordChange>,
+    record: Option<(&Record, bool)>,
     slot: Option<i64>,
     entry: &AuditEntry,
 ) -> Result<(), Error> {
-    let (query, rows) = match change {
+    let (query, rows) = match record {
         None => (sqlx::query(ENTRY), 2),
-        Some(RecordChange { record, expected: Expected::Absent }) => {
-            (bind_record(sqlx::query(INSERT), record, slot)?, 3)
-        }
-        Some(RecordChange { record, .. }) => (bind_record(sqlx::query(UPDATE), record, slot)?, 3),
+        Some((record, false)) => (bind_record(sqlx::query(INSERT), record, slot)?, 3),
+        Some((record, true)) => (bind_record(sqlx::query(UPDATE), record, slot)?, 3),
     };
     let done = bind_entry(query, entry)?.execute(db).await.map_err(failure)?;
     // The record was looked at under the lock: what was not written is the entry.

@@ -20,6 +20,12 @@ pub(crate) fn failure(error: sqlx::Error) -> Error {
     }
 }
 
+/// Whether another connection holds the lock.
+pub(crate) fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| Some(error.code()?.parse::<i32>().ok()? & 0xff));
+    matches!(code, Some(5 | 6))
+}
+
 /// By SQLite's result codes (sqlite.org/rescode.html); the lowest byte is the primary one.
 fn of_code(code: Option<&str>) -> (ErrorKind, Option<&'static str>) {
     let code = code.and_then(|code| code.parse::<i32>().ok()).map_or(0, |code| code & 0xff);

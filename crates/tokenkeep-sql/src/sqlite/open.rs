@@ -10,14 +10,14 @@ use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqliteConnection};
 use tokenkeep_core::{Error, ErrorKind};
 use tokenkeep_store::Scrub;
 
-use super::failure::{OTHER_TABLES, failure, migration_failure};
+use super::failure::{OTHER_TABLES, failure, is_busy, migration_failure};
 use super::{SqliteStore, file};
 
 /// How long a commit waits for another process's.
 const BUSY: Duration = Duration::from_secs(5);
 const BUSY_STEP: Duration = Duration::from_millis(10);
-/// How long a scrub waits for readers. It holds up every commit meanwhile.
-const SCRUB_BUSY: Duration = Duration::from_millis(250);
+/// How long one waits that is not a commit: a scrub, which waits for readers and holds up every commit meanwhile.
+const IMPATIENT: Duration = Duration::from_millis(250);
 /// How long a call waits for its turn on this process's own connections.
 const TURN: Duration = Duration::from_secs(15);
 const READERS: u32 = 4;
@@ -46,7 +46,7 @@ pub(crate) async fn open(path: &Path) -> Result<SqliteStore, Error> {
     Ok(SqliteStore {
         writer: pools.0?,
         readers: pools.1?,
-        scrubbing: Arc::new(options.busy_timeout(SCRUB_BUSY)),
+        impatient: Arc::new(options.busy_timeout(IMPATIENT)),
         file: file.into(),
     })
 }
@@ -154,4 +154,17 @@ pub(crate) async fn empty_wal(options: &SqliteConnectOptions) -> Result<Scrub, E
         sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut connection).await;
     let _ = connection.close().await;
     Ok(if busy.map_err(failure)? == 0 { Scrub::Done } else { Scrub::Pending })
+}
+
+/// Whether it takes writes. It asks for the lock that a commit takes, and has nothing to write under it: `BEGIN IMMEDIATE` would
+/// not do, for on a database that is only read SQLite makes a plain `BEGIN` of it. Whoever holds that lock does write.
+pub(crate) async fn writable(options: &SqliteConnectOptions) -> Result<(), Error> {
+    let mut connection = options.connect().await.map_err(failure)?;
+    let nothing = sqlx::query("DELETE FROM tokenkeep_closed_kek WHERE FALSE");
+    let done = nothing.execute(&mut connection).await;
+    let _ = connection.close().await;
+    match done {
+        Err(error) if is_busy(&error) => Ok(()),
+        done => done.map(drop).map_err(failure),
+    }
 }

@@ -143,7 +143,7 @@ pub(crate) fn split(rows: &[SqliteRow]) -> Result<(Option<Record>, Vec<Record>),
         if row.integer("asked")? == 1 {
             asked = Some(record(row)?);
         } else {
-            holders.push(record(row)?);
+            holders.push(rows::on_page(row, record(row))?);
         }
     }
     Ok((asked, holders))
@@ -177,6 +177,11 @@ pub(crate) fn tokens_set<'q>(
 pub(crate) fn record(row: &SqliteRow) -> Result<Record, Error> {
     let Contents { sealed, account } = contents(row)?;
     rows::record(row, sealed, account)
+}
+
+/// The records of a page.
+pub(crate) fn page(rows: &[SqliteRow]) -> Result<Vec<Record>, Error> {
+    rows.iter().map(|row| rows::on_page(row, record(row))).collect()
 }
 
 fn contents(row: &SqliteRow) -> Result<Contents<'_>, Error> {

@@ -82,18 +82,6 @@ async fn append(db: &mut SqliteConnection, bytes: Vec<u8>) -> Result<i64, Error>
     Ok(done.last_insert_rowid())
 }
 
-/// Overwrites the slots that no record has: what a row held that was removed behind the vault's back. Goes through all records.
-pub(crate) async fn wipe_unused(db: &mut SqliteConnection) -> Result<(), Error> {
-    sqlx::query(
-        "UPDATE tokenkeep_sealed SET bytes = zeroblob(length(bytes)) WHERE bytes <> zeroblob(length(bytes)) \
-         AND slot NOT IN (SELECT slot FROM tokenkeep_connection WHERE slot IS NOT NULL)",
-    )
-    .execute(db)
-    .await
-    .map_err(failure)?;
-    Ok(())
-}
-
 /// Whether this is the envelope in the record's slot.
 pub(crate) async fn holds(
     db: &mut SqliteConnection,

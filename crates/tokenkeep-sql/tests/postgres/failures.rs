@@ -7,7 +7,7 @@ use sqlx::{ConnectOptions, Connection};
 use tokenkeep_core::{Error, ErrorKind};
 use tokenkeep_sql::PostgresStore;
 use tokenkeep_store::conformance::{sample_chain, sample_change, sample_id, sample_record, sample_use};
-use tokenkeep_store::{Change, TokenStore};
+use tokenkeep_store::{Change, Scan, TokenStore};
 use tokenkeep_testkit::ThrowawayPostgres;
 
 use super::{Database, run};
@@ -166,6 +166,21 @@ async fn a_standby_gives_no_record() {
         }
     };
     assert_eq!(asked.kind(), ErrorKind::StoreUnavailable);
+    // Nor is it believed when it says that there is nothing, or where the trail ends.
+    let refused = |what: &str, error: Option<Error>| {
+        assert_eq!(error.map(|error| error.kind()), Some(ErrorKind::StoreUnavailable), "{what}");
+    };
+    let (absent, fingerprint) =
+        (sample_id("tenant-1", "absent"), Scan::Fingerprint { of: [9; 32], tenant: None });
+    refused("absent", moved.record(&absent).await.err());
+    refused("absent, with a scan", moved.record_and_scan(&absent, &fingerprint, 10).await.err());
+    refused("an empty page", moved.scan(&fingerprint, None, 10).await.err());
+    refused("empty pages", moved.scan_each(&[fingerprint, Scan::PurgePending], 10).await.err());
+    refused("heads", moved.audit_heads().await.err());
+    refused("entries", moved.audit_entries(0, 1_000_000, 10).await.err());
+    refused("a checkpoint", moved.checkpoint().await.err());
+    refused("the vault", moved.vault().await.err());
+    refused("whether it takes writes", moved.writable().await.err());
     replica.promote().unwrap();
     assert!(moved.record(&id).await.unwrap().is_some());
     commit(&moved, "other").await.unwrap();

@@ -2,7 +2,7 @@
 
 use tokenkeep_core::{Error, ErrorKind};
 use tokenkeep_store::conformance::sample_chain_of;
-use tokenkeep_store::{AuditChain, Change, Expected, Record, Status, TokenStore};
+use tokenkeep_store::{AuditChain, Change, Expected, Record, Status, TokenStore, shard_of};
 
 use super::{Flaw, Flawed};
 
@@ -90,6 +90,39 @@ impl Flawed {
                     _ => self.inner.commit(changes, chain).await,
                 };
             }
+            Flaw::OverlooksWhatHappenedSince => {
+                for change in changes {
+                    let pinned = change
+                        .record
+                        .as_ref()
+                        .is_some_and(|step| matches!(step.expected, Expected::Tampered { .. }));
+                    made.push(if pinned { self.forced(change).await } else { change.clone() });
+                }
+            }
+            Flaw::PinsToTheBeginning => {
+                let heads = self.inner.audit_heads().await?;
+                for step in changes.iter().filter_map(|change| change.record.as_ref()) {
+                    let head = heads[usize::from(shard_of(step.record.id.tenant()))].sequence;
+                    if let Expected::Tampered { head: pinned } = step.expected
+                        && pinned != head
+                    {
+                        return Err(ErrorKind::Conflict.into());
+                    }
+                }
+                for change in changes {
+                    made.push(self.forced(change).await);
+                }
+            }
+            Flaw::RefusesJumps => {
+                for change in changes {
+                    let present = self.present(change).await.map(|present| present.revision.next());
+                    let written = change.record.as_ref().map(|step| step.record.revision);
+                    if present.is_some() && written > present {
+                        return Err(ErrorKind::Conflict.into());
+                    }
+                }
+                made.extend_from_slice(changes);
+            }
             Flaw::SlowAlone => {
                 yield_often().await;
                 let done = self.inner.commit(changes, chain).await;
@@ -146,6 +179,7 @@ impl Flawed {
             None => true,
             Some(Expected::Absent) => present.is_none(),
             Some(Expected::Revision(revision)) => present == Some(revision),
+            Some(Expected::Tampered { .. }) => true,
         }
     }
 }

@@ -50,9 +50,12 @@ pub(crate) enum Flaw {
     SortsTheTrailByTime,
     RefusesWhatIsOlder,
     AgesByTheLastChange,
+    OverlooksWhatHappenedSince,
+    PinsToTheBeginning,
+    RefusesJumps,
 }
 
-pub(crate) const FLAWS: [(Flaw, &str); 32] = [
+pub(crate) const FLAWS: [(Flaw, &str); 33] = [
     (Flaw::IgnoresWhatIsExpected, "absent_means_no_record"),
     (Flaw::LooksAndThenWrites, "one_winner_per_revision"),
     (Flaw::ReplacesTombstones, "absent_means_no_record"),
@@ -85,9 +88,12 @@ pub(crate) const FLAWS: [(Flaw, &str); 32] = [
     (Flaw::BringsBackTheRemoved, "removed_records_stay_removed"),
     (Flaw::TakesOtherVaults, "other_vaults_are_refused"),
     (Flaw::KeepsOtherVaultsUses, "other_vaults_are_refused"),
+    (Flaw::OverlooksWhatHappenedSince, "discards_are_pinned"),
 ];
 
-pub(crate) const ALONE: [(Flaw, &str); 8] = [
+pub(crate) const ALONE: [(Flaw, &str); 10] = [
+    (Flaw::RefusesJumps, "discards_replace_anything"),
+    (Flaw::PinsToTheBeginning, "discards_are_pinned"),
     (Flaw::ReplacesTombstones, "removed_records_stay_removed"),
     (Flaw::CommitsInSteps, "lost_answers_leave_no_half"),
     (Flaw::TakesItTwice, "lost_answers_leave_no_half"),

@@ -33,6 +33,7 @@ enum Call {
     Connect,
     Replace,
     Disconnect,
+    Discard,
     Use,
 }
 
@@ -55,6 +56,12 @@ impl Dropped<'_> {
             Call::Connect => connection.connect(provider, token(&self.new)).await.map(|_| false),
             Call::Replace => connection.replace(provider, token(&self.new)).await.map(|_| false),
             Call::Disconnect => connection.disconnect().await.map(|_| false),
+            Call::Discard => match connection.discard_tampered(provider).await {
+                Err(error) if error.kind() == ErrorKind::Misuse => {
+                    connection.disconnect().await.map(|_| true)
+                }
+                done => done.map(|_| false),
+            },
             Call::Use => {
                 let usage = tokenkeep::Use::at(tokenkeep::Provider::spec(provider));
                 connection.credential().issue(usage).await.map(|_| false)
@@ -66,11 +73,17 @@ impl Dropped<'_> {
         }
     }
 
+    /// Whether hooks run behind it.
+    fn ends(&self) -> bool {
+        matches!(self.call, Call::Disconnect | Call::Discard)
+    }
+
     fn action(&self) -> Action {
         match self.call {
             Call::Connect => Action::Connected,
             Call::Replace => Action::Replaced,
             Call::Disconnect => Action::Disconnected,
+            Call::Discard => Action::Discarded,
             Call::Use => Action::Used,
         }
     }
@@ -82,19 +95,19 @@ impl Dropped<'_> {
             Call::Connect => (none, Ok(&self.new)),
             Call::Replace => (Ok(&self.old), Ok(&self.new)),
             Call::Disconnect => (Ok(&self.old), none),
+            Call::Discard => (Err(ErrorKind::Tampered), none),
             Call::Use => (Ok(&self.old), Ok(&self.old)),
         }
     }
 
     /// Repeats the call until its hooks, if any, ran: a lease that a dropped call took is given back a moment later.
     async fn repeat(&self) -> bool {
-        let until = Instant::now() + Duration::from_secs(5);
+        let (until, mut first) = (Instant::now() + Duration::from_secs(5), None);
         loop {
-            let repeated = self.call().await.unwrap();
+            let again = Box::pin(self.call()).await.unwrap();
+            let repeated = *first.get_or_insert(again);
             let connection = self.vault.connection("t", &self.name).unwrap();
-            if self.call != Call::Disconnect
-                || connection.disconnect().await.unwrap().hooks_pending.is_empty()
-            {
+            if !self.ends() || connection.disconnect().await.unwrap().hooks_pending.is_empty() {
                 return repeated;
             }
             assert!(Instant::now() < until, "the hooks of {} stay pending", self.name);
@@ -127,8 +140,11 @@ async fn dropped_everywhere(
         if call != Call::Connect {
             connection.connect(&home.provider, token(&drop.old)).await.unwrap();
         }
+        if call == Call::Discard {
+            home.alter(&drop.name).await;
+        }
 
-        let finished = polled(drop.call(), times_polled).await;
+        let finished = polled(Box::pin(drop.call()), times_polled).await;
         settle.wait(home).await;
 
         let made = times(vault, &drop.name, drop.action()).await;
@@ -144,11 +160,15 @@ async fn dropped_everywhere(
         }
 
         let repeated = drop.repeat().await;
-        assert_eq!(repeated, made == 1 && matches!(call, Call::Connect | Call::Replace), "{call:?}");
+        assert_eq!(
+            repeated,
+            made == 1 && matches!(call, Call::Connect | Call::Replace | Call::Discard),
+            "{call:?}"
+        );
         assert_eq!(home.given(vault, &drop.name).await.as_deref(), after.as_deref(), "{call:?} repeated");
         let changed = times(vault, &drop.name, drop.action()).await;
         assert!(changed == 1 || call == Call::Use, "{call:?}: made {changed} times after it was repeated");
-        if call == Call::Disconnect {
+        if drop.ends() {
             let entries = vault.audit().of_tenant("t", 0, 10_000).await.unwrap();
             let mine = entries.iter().find(|entry| entry.draft.id == *connection.id()).unwrap();
             assert!(home.hook.0.lock().unwrap().contains(&mine.draft.incarnation), "the hook never ran");
@@ -169,7 +189,7 @@ async fn all_calls(home: Home, rounds: usize) {
     let mut settle = Settle::new(&home, &vaults[0]).await;
     let mut seen = Seen::default();
     for _ in 0..rounds {
-        for call in [Call::Connect, Call::Replace, Call::Disconnect, Call::Use] {
+        for call in [Call::Connect, Call::Replace, Call::Disconnect, Call::Discard, Call::Use] {
             dropped_everywhere(&home, &vaults, &mut settle, call, &mut seen).await;
         }
     }

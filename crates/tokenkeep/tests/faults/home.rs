@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::sqlite::SqliteConnectOptions;
 use tempfile::TempDir;
 use tokenkeep::{
     Action, ConnectionId, Error, ErrorKind, Incarnation, LocalKeyring, PostgresStore, PurgeHook, SqliteStore,
@@ -107,6 +108,21 @@ impl Home {
 
     pub(crate) async fn vault(&self) -> Vault {
         self.open(self.store().await).await.unwrap()
+    }
+
+    /// Alters a row of the tenant `t` behind the vault's back.
+    pub(crate) async fn alter(&self, name: &str) {
+        const SQLITE: &str = "UPDATE tokenkeep_connection SET mac = zeroblob(32) WHERE name = $1";
+        const POSTGRES: &str =
+            "UPDATE tokenkeep.connection SET mac = decode(repeat('00', 32), 'hex') WHERE name = $1";
+        let altered = if self.url.is_none() {
+            let mut database = SqliteConnectOptions::new().filename(self.file()).connect().await.unwrap();
+            sqlx::query(SQLITE).bind(name).execute(&mut database).await.unwrap().rows_affected()
+        } else {
+            let mut database = self.options().connect().await.unwrap();
+            sqlx::query(POSTGRES).bind(name).execute(&mut database).await.unwrap().rows_affected()
+        };
+        assert_eq!(altered, 1);
     }
 
     /// The token that the connection gives.

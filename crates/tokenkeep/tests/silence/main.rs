@@ -7,6 +7,8 @@ mod walk;
 use std::sync::OnceLock;
 
 use sqlx::postgres::PgPoolOptions;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
 use tokenkeep::{PostgresStore, SqliteStore};
 use tokenkeep_testkit::{CapturedLog, LeakScanner, ThrowawayPostgres};
 use tracing_subscriber::Layer;
@@ -48,10 +50,11 @@ fn is_silent(Walked { shown, scanner }: &Walked) {
         "action=\"reconcile\"",
         "action=\"finish-disconnects\"",
         "action=\"export-audit\"",
+        "action=\"discard-tampered\"",
     ] {
         assert!(text_of_log.contains(said), "{said} is not in the log");
     }
-    for said in ["jane-doe", "FakeUser17", "\"action\":\"disconnected\""] {
+    for said in ["jane-doe", "FakeUser17", "\"action\":\"disconnected\"", "\"action\":\"discarded\""] {
         assert!(shown.contains(said), "{said} was not shown");
     }
     let above_debug = above_debug.bytes();
@@ -80,7 +83,14 @@ async fn no_token_is_told_on_sqlite() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path().join("tokenkeep.sqlite")).await.unwrap();
     let look = async |scanner: &LeakScanner| assert_eq!(scanner.scan_dir(folder.path()).unwrap(), []);
-    let walked = Box::pin(walk(store, look)).await;
+    let alter = async || {
+        let sql = "UPDATE tokenkeep_connection SET mac = zeroblob(32) WHERE tenant = 'customer-17' AND name = 'apify'";
+        let file = SqliteConnectOptions::new().filename(folder.path().join("tokenkeep.sqlite"));
+        let mut database = file.connect().await.unwrap();
+        assert_eq!(sqlx::raw_sql(sql).execute(&mut database).await.unwrap().rows_affected(), 1);
+        database.close().await.unwrap();
+    };
+    let walked = Box::pin(walk(store, look, alter)).await;
     is_silent(&walked);
     look(&walked.scanner).await;
 }
@@ -107,7 +117,12 @@ async fn postgres_no_token_is_told() {
         assert!(tables.len() > 5 && dump.contains("customer-17"), "{tables:?}");
         is_clean(scanner, "the tables", dump.as_bytes());
     };
-    let walked = Box::pin(walk(store, look)).await;
+    let alter = async || {
+        let sql = "UPDATE tokenkeep.connection SET mac = decode(repeat('00', 32), 'hex') \
+            WHERE tenant = 'customer-17' AND name = 'apify'";
+        assert_eq!(sqlx::raw_sql(sql).execute(&pool).await.unwrap().rows_affected(), 1);
+    };
+    let walked = Box::pin(walk(store, look, alter)).await;
     is_silent(&walked);
     look(&walked.scanner).await;
 

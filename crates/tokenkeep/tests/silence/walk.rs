@@ -35,10 +35,12 @@ impl PurgeHook for Faulty {
     }
 }
 
-/// `look` is at the database while it holds the tokens: at the end it holds none.
+/// `look` is at the database while it holds the tokens: at the end it holds none. `alter` alters the row of customer-17's
+/// connection `apify` in it.
 pub(crate) async fn walk(
     store: impl TokenStore + Clone + 'static,
     look: impl AsyncFn(&LeakScanner),
+    alter: impl AsyncFn(),
 ) -> Walked {
     let folder = tempfile::tempdir().unwrap();
     let stand_in = ApifyStandIn::start().await.unwrap();
@@ -116,6 +118,16 @@ pub(crate) async fn walk(
         shown += &format!("{finished:?} {finished}");
     }
     shown += &format!("{:?}", connection.connect(apify.provider(), new()).await.unwrap());
+    // What was altered is refused everywhere, and ended.
+    alter().await;
+    shown += &told(&client.runs().list().await.unwrap_err());
+    let error = connection.disconnect().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Tampered);
+    shown += &told(&error);
+    shown += &format!("{:?}", vault.verify().await.unwrap());
+    let discarded = connection.discard_tampered(apify.provider()).await.unwrap();
+    shown += &format!("{discarded:?} {discarded}");
+    shown += &told(&connection.discard_tampered(apify.provider()).await.unwrap_err());
     for tenant in ["customer-17", "customer-18"] {
         let mut erasure = vault.erase_tenant(tenant).unwrap();
         shown += &format!("{erasure:?}");

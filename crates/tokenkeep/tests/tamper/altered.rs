@@ -1,8 +1,9 @@
 //! Rows that were altered, copied, swapped or removed.
 
 use tokenkeep::{ConnectionState, ErrorKind, Finding, LocalKeyring, SqliteStore, Vault};
+use tokenkeep_testkit::fake_token;
 
-use crate::common::give;
+use crate::common::{TestClock, give, token};
 use crate::files::{Files, findings, id};
 
 #[tokio::test]
@@ -152,4 +153,48 @@ async fn a_vault_whose_key_was_removed_or_exchanged_does_not_open() {
         .await;
         assert_eq!(open(&f, false).await.unwrap_err().kind(), ErrorKind::Tampered, "of another vault");
     }
+}
+
+/// What makes no sense at all is an altered record like others: it keeps nobody from what a page has besides.
+#[tokio::test]
+async fn a_row_without_sense_stops_nobody_else() {
+    let f = Files::new();
+    let clock = TestClock::new();
+    let vault = f.fresh_with(Vault::options().clock(std::sync::Arc::clone(&clock))).await;
+    let twin = fake_token();
+    for (tenant, name, text) in [
+        ("a", "apify", &fake_token()),
+        ("t", "one", &twin),
+        ("t", "two", &twin),
+        ("z", "apify", &fake_token()),
+    ] {
+        vault.connection(tenant, name).unwrap().connect(&f.provider, token(text)).await.unwrap();
+    }
+    clock.advance(80 * 24 * 60 * 60 * 1000);
+    for sql in ["SET status = 'no status'", "SET origin = 'nowhere', kek = NULL", "SET incarnation = x'00'"] {
+        f.edit(&format!("UPDATE tokenkeep_connection {sql} WHERE name = 'two'")).await;
+    }
+    let (mut due, mut told) = (vault.due(), Vec::new());
+    while let Some(status) = due.next().await.unwrap() {
+        told.push(status.id.tenant().to_string());
+    }
+    assert_eq!(told, ["a", "t", "z"], "`kek` is gone, so that it is not by its age that the row is found");
+    let listed = vault.connections("t", None, 10).await.unwrap();
+    let states: Vec<_> = listed.iter().map(|status| status.state).collect();
+    assert_eq!(states, [ConnectionState::Connected, ConnectionState::Tampered]);
+    let marked = vault.suspect_all_leaked().finish().await.unwrap();
+    assert_eq!(marked.len(), 4);
+    for tenant in ["a", "z"] {
+        let status = vault.connection(tenant, "apify").unwrap().status().await.unwrap();
+        assert_eq!(status.state, ConnectionState::Suspected, "{tenant}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_lost_its_vault_takes_nothing_more() {
+    let f = Files::new();
+    let (vault, _) = f.connected("t").await;
+    f.edit("DELETE FROM tokenkeep_vault").await;
+    let connected = vault.connection("u", "apify").unwrap().connect(&f.provider, token(&fake_token())).await;
+    assert_eq!(connected.unwrap_err().kind(), ErrorKind::StoreUnusable);
 }

@@ -5,6 +5,10 @@ mod altered;
 #[path = "../common/mod.rs"]
 mod common;
 mod discarded;
+mod discarded_hooks;
+mod discarded_races;
+mod discarded_trail;
 mod files;
+mod gate;
 mod put_back;
 mod trail;
