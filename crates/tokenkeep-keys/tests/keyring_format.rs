@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use tokenkeep_core::{Error, ErrorKind};
 use tokenkeep_keys::{KeyProvider, KeyringError, LocalKeyring, reencode};
 
-const HEADER: &str = "tokenkeep-keyring 1";
+const HEADER: &str = "tokenkeep-keyring 2";
 const KEY: &str = "00112233445566778899aabbccddeeff0f1e2d3c4b5a69788796a5b4c3d2e1f0";
 
 fn kek(id: &str, state: &str) -> String {
@@ -100,15 +100,17 @@ fn every_altered_byte_is_noticed_and_no_key_is_shown() {
 
 #[test]
 fn a_newer_version_is_told_from_no_keyring() {
-    for newer in ["tokenkeep-keyring 2", "tokenkeep-keyring 17"] {
+    for newer in
+        ["tokenkeep-keyring 1", "tokenkeep-keyring 3", "tokenkeep-keyring 20", "tokenkeep-keyring 17 x"]
+    {
         let bytes = summed(&[newer, &kek("0c", "primary")]);
         assert!(matches!(reencode(&bytes), Err(KeyringError::UnknownVersion)));
     }
     for other in [
-        "tokenkeep-keyring 01",
+        "tokenkeep-keyring 02",
         "tokenkeep-keyring x",
-        "tokenkeep-keyring  1",
-        "Tokenkeep-keyring 1",
+        "tokenkeep-keyring  2",
+        "Tokenkeep-keyring 2",
         "[vault]",
     ] {
         let bytes = summed(&[other, &kek("0c", "primary")]);
