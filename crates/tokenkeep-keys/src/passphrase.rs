@@ -127,8 +127,100 @@ impl WorkingMemory {
     }
 }
 
+impl Zeroize for WorkingMemory {
+    fn zeroize(&mut self) {
+        self.0.iter_mut().for_each(Zeroize::zeroize);
+    }
+}
+
 impl Drop for WorkingMemory {
     fn drop(&mut self) {
-        self.0.iter_mut().for_each(Zeroize::zeroize);
+        self.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for WorkingMemory {}
+
+#[cfg(test)]
+mod tests {
+    use argon2::{AssociatedData, ParamsBuilder};
+
+    use super::*;
+
+    fn unhex(text: &str) -> Vec<u8> {
+        base16ct::lower::decode_vec(text).unwrap()
+    }
+
+    /// RFC 9106, section 5.3.
+    #[test]
+    fn argon2id_gives_the_published_answer() {
+        let data = AssociatedData::new(&[4; 12]).unwrap();
+        let cost = ParamsBuilder::new().m_cost(32).t_cost(3).p_cost(4).data(data).output_len(32).build();
+        let mut tag = [0; 32];
+        Argon2::new_with_secret(&[3; 8], Algorithm::Argon2id, Version::V0x13, cost.unwrap())
+            .unwrap()
+            .hash_password_into(&[1; 32], &[2; 16], &mut tag)
+            .unwrap();
+        let published = "0d640df58d78766c08c037a34a8b53c9d01ef0452d75b65eb52520e96b01e659";
+        assert_eq!(tag.as_slice(), unhex(published));
+    }
+
+    /// The figures of RFC 9106's answer ask for a secret and associated data, which a keyring's key has not. This one is OpenSSL's
+    /// (4.0, through Python's `cryptography` 48), for the cost and the salt of a keyring.
+    #[test]
+    fn a_keyrings_key_is_what_another_implementation_makes_of_it() {
+        let salt = std::array::from_fn(|at| at as u8);
+        let derivation = Derivation { memory_kib: 65536, passes: 3, lanes: 4, salt };
+        let passphrase = Passphrase::new("an example passphrase".to_owned()).unwrap();
+        let key = SealingKey::derive(&passphrase, derivation).unwrap();
+        assert_eq!(
+            key.bytes().as_slice(),
+            unhex("dc93c3c6938d85d3f1d995524146d2d5248071cdd510a3dede0c605e914e5d9b")
+        );
+    }
+
+    #[test]
+    fn the_cost_is_bounded_before_any_work() {
+        let passphrase = Passphrase::new("an example passphrase".to_owned()).unwrap();
+        for (memory_kib, passes, lanes, fits) in [
+            (65_536, 3, 4, true),
+            (1_048_576, 16, 16, true),
+            (65_536, 3, 1, true),
+            (65_535, 3, 4, false),
+            (1_048_577, 3, 4, false),
+            (u32::MAX, 3, 4, false),
+            (0, 3, 4, false),
+            (65_536, 2, 4, false),
+            (65_536, 0, 4, false),
+            (65_536, 17, 4, false),
+            (65_536, u32::MAX, 4, false),
+            (65_536, 3, 0, false),
+            (65_536, 3, 17, false),
+            (65_536, 3, u32::MAX, false),
+        ] {
+            let derivation = Derivation { memory_kib, passes, lanes, salt: [0; 16] };
+            assert_eq!(derivation.check().is_ok(), fits, "{derivation:?}");
+            if !fits {
+                let refused = SealingKey::derive(&passphrase, derivation).err();
+                assert!(matches!(refused, Some(KeyringError::CostOutOfBounds)));
+            }
+        }
+        assert!(Derivation::draw().unwrap().check().is_ok());
+    }
+
+    #[test]
+    fn what_held_a_secret_is_wiped() {
+        fn wiped_when_dropped<T: ZeroizeOnDrop>(_: &T) {}
+        let passphrase = Passphrase::new("an example passphrase".to_owned()).unwrap();
+        wiped_when_dropped(&passphrase);
+        let key =
+            SealingKey { derivation: Derivation::draw().unwrap(), key: Box::new(Zeroizing::new([7; 32])) };
+        wiped_when_dropped(&*key.key);
+        let mut memory = WorkingMemory::reserve(4).unwrap();
+        wiped_when_dropped(&memory);
+        memory.0.iter_mut().for_each(|block| block.as_mut().fill(7));
+        memory.zeroize();
+        assert_eq!(memory.0.len(), 4);
+        assert!(memory.0.iter().all(|block| block.as_ref().iter().all(|&word| word == 0)));
     }
 }
