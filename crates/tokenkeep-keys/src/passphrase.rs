@@ -156,10 +156,10 @@ mod tests {
     fn argon2id_gives_the_published_answer() {
         let data = AssociatedData::new(&[4; 12]).unwrap();
         let cost = ParamsBuilder::new().m_cost(32).t_cost(3).p_cost(4).data(data).output_len(32).build();
-        let mut tag = [0; 32];
+        let (mut tag, mut memory) = ([0; 32], WorkingMemory::reserve(32).unwrap());
         Argon2::new_with_secret(&[3; 8], Algorithm::Argon2id, Version::V0x13, cost.unwrap())
             .unwrap()
-            .hash_password_into(&[1; 32], &[2; 16], &mut tag)
+            .hash_password_into_with_memory(&[1; 32], &[2; 16], &mut tag, &mut memory.0)
             .unwrap();
         let published = "0d640df58d78766c08c037a34a8b53c9d01ef0452d75b65eb52520e96b01e659";
         assert_eq!(tag.as_slice(), unhex(published));

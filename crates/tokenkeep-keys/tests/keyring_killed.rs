@@ -1,6 +1,7 @@
 //! A process that is killed while it changes a keyring leaves a whole file, in which everything is that it said it had done.
 //!
 //! What a power failure leaves is not seen by killing: for that the file is synced before it is renamed, and its directory after.
+#![allow(clippy::print_stdout, reason = "how the child process answers")]
 
 mod keyring_common;
 

@@ -1,4 +1,5 @@
 //! A keyring from the environment or a systemd credential. Each case is a child process, with an environment of its own.
+#![allow(clippy::print_stdout, reason = "how the child process answers")]
 
 mod keyring_common;
 
