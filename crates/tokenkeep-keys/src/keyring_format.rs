@@ -20,8 +20,9 @@
 //! ```
 //!
 //! The key is Argon2id's (RFC 9106, version 0x13, 32 bytes, no secret, no associated data), the seal `tokenkeep_core::seal_keyring`
-//! with the first line, line feed included, as its header. An escrow copy is the same with `tokenkeep-escrow 1` in front: neither
-//! opens in the place of the other.
+//! with the first line, line feed included, as its header: KC-XAES-256-GCM with the associated data
+//! `00 11 ‖ "tokenkeep keyring" ‖ 01 01 ‖ header`. An escrow copy is the same with `tokenkeep-escrow 1` in front: neither
+//! opens in the place of the other. `vectors/` has one of each, made without this code.
 
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;

@@ -7,6 +7,7 @@ use tokenkeep_core::fill_random;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::KeyringError;
+use crate::keyring_source::Source;
 
 /// A passphrase that locks a keyring or an escrow copy: 15 to 1,024 bytes without control characters, taken as they are
 /// (nothing normalises Unicode). It wipes itself and shows nothing.
@@ -34,6 +35,27 @@ impl Passphrase {
             Ok(passphrase)
         } else {
             Err(KeyringError::UnfitPassphrase)
+        }
+    }
+
+    /// Takes a passphrase from a systemd credential of this service: the text of that file, without the line feed at its end if it has one. So
+    /// the keyring's file may lie on a disk and in backups, and what opens it does not. Blocks.
+    ///
+    /// # Errors
+    /// As [`LocalKeyring::from_systemd_credential`](crate::LocalKeyring::from_systemd_credential) what can be wrong with a credential;
+    /// [`KeyringError::UnfitPassphrase`] also for one that is not UTF-8.
+    pub fn from_systemd_credential(name: &str) -> Result<Self, KeyringError> {
+        let mut bytes = Source::credential(name)?.read()?;
+        if bytes.last() == Some(&b'\n') {
+            bytes.pop();
+        }
+        // Moves the block, and leaves no copy behind.
+        match String::from_utf8(std::mem::take(&mut *bytes)) {
+            Ok(text) => Self::new(text),
+            Err(error) => {
+                error.into_bytes().zeroize();
+                Err(KeyringError::UnfitPassphrase)
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ use std::process::Command;
 
 use keyring_common::{passphrase, place, private_folder, set_mode, states};
 use tokenkeep_core::{Error, KekId};
-use tokenkeep_keys::{DestroyableKeys, KeyProvider, KeyringError, KeyringOptions, LocalKeyring};
+use tokenkeep_keys::{DestroyableKeys, KeyProvider, KeyringError, KeyringOptions, LocalKeyring, Passphrase};
 
 const CASE: &str = "TOKENKEEP_TEST_SOURCE";
 const VARIABLE: &str = "TOKENKEEP_TEST_KEYRING";
@@ -28,6 +28,9 @@ async fn child() {
         Err(_) => KeyringOptions::new(),
     };
     let opened = match case.split_once(':') {
+        // The keyring from the environment, its passphrase from a credential.
+        Some(("passphrase", name)) => Passphrase::from_systemd_credential(name)
+            .and_then(|passphrase| KeyringOptions::new().passphrase(passphrase).from_env(VARIABLE)),
         Some(("env", name)) => options().from_env(name),
         Some(("credential", name)) => options().from_systemd_credential(name),
         _ => panic!("no case"),
@@ -117,6 +120,28 @@ async fn a_locked_one_from_the_environment() {
     assert_eq!(answer(&case, &[(VARIABLE, text), with(FIRST)]), format!("{id} None"));
     assert_eq!(answer(&case, &[(VARIABLE, text)]), "PassphraseNeeded");
     assert_eq!(answer(&case, &[(VARIABLE, text), with("another example")]), "WrongPassphrase");
+}
+
+#[tokio::test]
+async fn a_passphrase_from_a_credential() {
+    let (text, id) = keyring_text(Some(FIRST)).await;
+    let folder = private_folder();
+    let (path, keyring) = (folder.path().join("lock"), (VARIABLE, OsStr::from_bytes(&text)));
+    let directory = ("CREDENTIALS_DIRECTORY", folder.path().as_os_str());
+    for (bytes, expected) in [
+        (FIRST.as_bytes(), format!("{id} None")),
+        (b"an example passphrase\n", format!("{id} None")),
+        (b"an example passphrase\n\n", "UnfitPassphrase".to_owned()),
+        (b"an example passphrase\xff", "UnfitPassphrase".to_owned()),
+        (b"", "UnfitPassphrase".to_owned()),
+        (b"another example passphrase", "WrongPassphrase".to_owned()),
+    ] {
+        fs::write(&path, bytes).unwrap();
+        set_mode(&path, 0o400);
+        assert_eq!(answer("passphrase:lock", &[directory, keyring]), expected);
+        fs::remove_file(&path).unwrap();
+    }
+    assert_eq!(answer("passphrase:lock", &[directory, keyring]), "NoCredential");
 }
 
 #[tokio::test]
