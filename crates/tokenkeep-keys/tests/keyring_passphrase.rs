@@ -6,7 +6,7 @@ use std::fs;
 
 use keyring_common::{keys_in, open_with, passphrase, place, seal, states, unwrap, write};
 use tokenkeep_core::ErrorKind;
-use tokenkeep_keys::{KekState, KeyringError, KeyringOptions, LocalKeyring, Passphrase};
+use tokenkeep_keys::{KekState, KeyringError, KeyringOptions, LocalKeyring, Passphrase, conformance};
 
 const FIRST: &str = "an example passphrase";
 const SECOND: &str = "another example passphrase";
@@ -76,6 +76,13 @@ async fn its_life_goes_on_under_the_passphrase() {
         assert_eq!(states(keyring).await, expected);
         assert_eq!(unwrap(keyring, &old).await.unwrap_err().kind(), ErrorKind::KeyDestroyed);
     }
+}
+
+#[tokio::test]
+async fn a_locked_keyring_with_keys_of_every_state_passes_the_suite() {
+    let (_folder, path) = place();
+    write(&path, LOCKED);
+    conformance::run_all(&open_with(&path, FIRST).unwrap()).await;
 }
 
 #[tokio::test]
