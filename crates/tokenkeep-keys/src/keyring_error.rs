@@ -8,7 +8,7 @@ use tokenkeep_core::{Error, ErrorKind, RandomUnavailable};
 /// What is wrong with a keyring, or with a call. No part of a key or a passphrase is ever in it.
 ///
 /// Most of it is for whoever runs the application to mend. What is the caller's to mend says so, and is
-/// [`ErrorKind::Misuse`] as an [`Error`].
+/// [`ErrorKind::Misuse`] as an [`Error`](tokenkeep_core::Error).
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum KeyringError {

@@ -29,7 +29,8 @@ impl LocalKeyring {
 
     /// [`escrow`](Self::escrow) into a new file of mode 0600, synced. Blocks.
     ///
-    /// The file is there whole, or not, or empty after a crash at the wrong moment. Its directory must exist, and may be anybody's.
+    /// The file is there whole, or not; or empty after a crash at the wrong moment, with a file of a longer name beside it. Its directory must
+    /// exist, and may be anybody's.
     ///
     /// # Errors
     /// As [`escrow`](Self::escrow); [`KeyringError::AlreadyThere`] for a path that exists; [`KeyringError::EscrowBesideKeyring`] for the

@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
+use tokenkeep_core::KekId;
 use zeroize::Zeroizing;
 
 use crate::KeyringError;
@@ -69,8 +70,13 @@ impl KeyringFile {
 
     /// Puts this text in the file's place: after a crash the old file is there or the new one, whole.
     pub(crate) fn replace(&self, text: &[u8], _held: &ReplaceLock) -> Result<(), KeyringError> {
+        let new = self.beside(".new");
         // Under the lock, one that is there was left by a process that died.
-        Ok(replace_file(&self.path, &self.directory, text)?)
+        match fs::remove_file(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+        Ok(replace_file(&self.path, &new, &self.directory, text)?)
     }
 
     fn open_checked(&self) -> Result<File, KeyringError> {
@@ -106,12 +112,14 @@ pub(crate) fn write_new(path: &Path, keyring: Option<&Path>, text: &[u8]) -> Res
         return Err(KeyringError::EscrowBesideKeyring);
     }
     let path = directory.join(name);
+    // Nobody else's name: the directory may hold anything.
+    let new = beside(&path, &format!(".{}.new", KekId::random()?));
     // Takes the name, so that nothing is written over. A link to link it by is not on every file system that a copy is carried on.
     match private_file().create_new(true).open(&path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(KeyringError::AlreadyThere),
         taken => drop(taken?),
     }
-    if let Err(error) = replace_file(&path, &directory, text) {
+    if let Err(error) = replace_file(&path, &new, &directory, text) {
         let _ = fs::remove_file(&path);
         return Err(error.into());
     }
@@ -135,16 +143,11 @@ pub(crate) fn open_itself(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(path)
 }
 
-fn replace_file(path: &Path, directory: &Path, text: &[u8]) -> io::Result<()> {
-    let new = beside(path, ".new");
-    match fs::remove_file(&new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let written = write_synced(&new, text).and_then(|()| fs::rename(&new, path));
+fn replace_file(path: &Path, new: &Path, directory: &Path, text: &[u8]) -> io::Result<()> {
+    let written = write_synced(new, text).and_then(|()| fs::rename(new, path));
     if let Err(error) = written {
-        // Best effort: the next replacement removes it too.
-        let _ = fs::remove_file(&new);
+        // Best effort: a keyring's next replacement removes it too.
+        let _ = fs::remove_file(new);
         return Err(error);
     }
     sync_directory(directory)

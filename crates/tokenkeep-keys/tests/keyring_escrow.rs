@@ -2,14 +2,18 @@
 
 mod keyring_common;
 
+use std::env;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
+use std::process::Command;
 
 use keyring_common::{keys_in, open_with, passphrase, place, private_folder, seal, states, unwrap};
 use tokenkeep_core::ErrorKind;
 use tokenkeep_keys::{KeyringError, KeyringOptions, LocalKeyring};
 
 const ESCROW: &str = "what is in the safe";
+const KEYRING: &str = "TOKENKEEP_TEST_KEYRING";
+const COPY: &str = "TOKENKEEP_TEST_COPY";
 
 /// Made by `vectors/locked_keyring.py`, with OpenSSL's Argon2id and AES and none of this code.
 const OTHERS: &[u8] = include_bytes!("../vectors/escrow.txt");
@@ -110,16 +114,38 @@ fn nothing_is_written_over_or_beside_the_keyring() {
     assert_eq!(fs::read(&path).unwrap(), before);
 }
 
+/// Run by itself as a child process that may write no byte, this one is told so and leaves nothing.
 #[test]
 fn a_copy_that_can_not_be_written_leaves_nothing() {
+    if let Some(path) = env::var_os(KEYRING) {
+        let (keyring, copy) = (LocalKeyring::open(path).unwrap(), env::var_os(COPY).unwrap());
+        let error = keyring.export_escrow(&passphrase(ESCROW), copy).unwrap_err();
+        assert!(matches!(error, KeyringError::Io(_)), "{error:?}");
+        return;
+    }
     let (_folder, path) = place();
-    let keyring = LocalKeyring::create(&path).unwrap();
+    LocalKeyring::create(&path).unwrap();
     let safe = tempfile::tempdir().unwrap();
-    // Writing fails for root too: a directory is in the way.
-    fs::create_dir(safe.path().join("copy.new")).unwrap();
-    let error = keyring.export_escrow(&passphrase(ESCROW), safe.path().join("copy")).unwrap_err();
-    assert!(matches!(error, KeyringError::Io(_)));
-    assert!(!safe.path().join("copy").exists());
+    // Another's file, by a name that one may think of.
+    fs::write(safe.path().join("copy.new"), "something else").unwrap();
+    let copy = safe.path().join("copy");
+    let run = |limit: &str| {
+        Command::new("sh")
+            .args(["-c", "trap '' XFSZ; ulimit -f \"$1\"; exec \"$2\" --exact \"$3\"", "sh", limit])
+            .arg(env::current_exe().unwrap())
+            .arg("a_copy_that_can_not_be_written_leaves_nothing")
+            .envs([(KEYRING, &path), (COPY, &copy)])
+            .output()
+            .unwrap()
+            .status
+    };
+    assert!(run("0").success());
+    assert!(!copy.exists());
+    // With room for it the child's expectation fails, and the copy is there.
+    assert!(!run("64").success());
+    assert!(copy.exists());
+    assert_eq!(fs::read(safe.path().join("copy.new")).unwrap(), b"something else");
+    assert_eq!(fs::read_dir(safe.path()).unwrap().count(), 2);
 }
 
 #[test]
