@@ -52,7 +52,7 @@ impl LocalKeyring {
         self.change(|opened| opened.keks.make_beside().map(Changed))
     }
 
-    /// Locks the file by a passphrase, or by another one. Blocks for some 0.1 seconds.
+    /// Locks the file by a passphrase, or by another one. Blocks for some tenths of a second.
     ///
     /// The KEKs stay the same, and so do the copies of the file: those that were made before open as they did, without a passphrase or with
     /// the former one. If a passphrase leaked together with a file, that is a keyring that leaked. Other processes go on with what they have;

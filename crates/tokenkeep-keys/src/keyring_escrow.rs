@@ -10,7 +10,7 @@ use crate::{KeyringError, KeyringOptions, LocalKeyring, Passphrase};
 
 impl LocalKeyring {
     /// All that this keyring has, sealed to a passphrase of its own: bytes of text, to be kept apart from database and keyring, and
-    /// the passphrase apart from both. Blocks for some 0.1 seconds and takes 64 MiB meanwhile.
+    /// the passphrase apart from both. Blocks for some tenths of a second and takes 64 MiB meanwhile.
     ///
     /// It is made of what this process holds and asks no file, so that a process that still runs can save the keys of a keyring whose file
     /// is lost. What other processes made is in it after a [`reload`](Self::reload).

@@ -16,7 +16,7 @@ use crate::{KeyringError, LocalKeyring, Passphrase};
 
 /// How a [`LocalKeyring`] is made or opened: with a passphrase or without.
 ///
-/// A passphrase is worked on with Argon2id, which takes some 0.1 seconds and 64 MiB at every opening and nothing afterwards. It protects the
+/// A passphrase is worked on with Argon2id, which takes some tenths of a second and 64 MiB at every opening and nothing afterwards. It protects the
 /// file's copies: in backups, on a disk that is thrown away. It is of no use against whoever reads this process' memory, or the place that the
 /// passphrase comes from.
 ///
