@@ -103,6 +103,10 @@ pub fn seeds() -> Vec<Seed> {
     lines("one", true, &[kek("0011", "primary", "1700000000")]);
     lines("two", true, &[kek("0011", "open-only", "0"), kek("0022", "primary", "18446744073709551615")]);
     lines("ids", true, &[kek("ab", "primary", "1"), kek(&"cd".repeat(29), "open-only", "2")]);
+    lines("beside", true, &[kek("ab", "primary", "1"), kek("cd", "beside", "2")]);
+    lines("destroyed", true, &["kek ab destroyed 1 2\n".to_owned(), kek("cd", "primary", "2")]);
+    lines("destroyed-with-a-key", false, &[kek("ab", "destroyed", "1"), kek("cd", "primary", "2")]);
+    lines("beside-alone", false, &[kek("cd", "beside", "2")]);
     lines("id-too-long", false, &[kek(&"cd".repeat(30), "primary", "2")]);
     lines("same-id-twice", false, &[kek("ab", "primary", "1"), kek("ab", "open-only", "2")]);
     lines("two-primaries", false, &[kek("ab", "primary", "1"), kek("cd", "primary", "2")]);
@@ -111,11 +115,22 @@ pub fn seeds() -> Vec<Seed> {
     lines("leading-zero", false, &[kek("ab", "primary", "01")]);
     lines("two-spaces", false, &[kek("ab", "primary ", "1")]);
     lines("carriage-return", false, &[kek("ab", "primary", "1").replace('\n', "\r\n")]);
-    let whole = summed(format!("tokenkeep-keyring 1\n{}", kek("ab", "primary", "1")).as_bytes());
+    for (name, reaches, cost, line) in [
+        ("locked", true, "65536 3 4", "sealed 00"),
+        ("locked-dearest", true, "1048576 16 16", "sealed "),
+        ("locked-too-cheap", false, "65535 3 4", "sealed 00"),
+        ("locked-too-dear", false, "104857600 3 4", "sealed 00"),
+        ("locked-odd", false, "65536 3 4", "sealed 0"),
+        ("locked-and-plain", false, "65536 3 4", "kek ab destroyed 1 2"),
+    ] {
+        let text = format!("\x02{cost} 000102030405060708090a0b0c0d0e0f\n{line}\n");
+        add("keyring_file", name, reaches, text.into_bytes());
+    }
+    let whole = summed(format!("tokenkeep-keyring 2\n{}", kek("ab", "primary", "1")).as_bytes());
     add("keyring_file", "whole", true, [b"\0", whole.as_slice()].concat());
     add("keyring_file", "cut", false, [b"\0", &whole[..whole.len() - 1]].concat());
     add("keyring_file", "longer", false, [b"\0", whole.as_slice(), b"\n"].concat());
-    add("keyring_file", "other-version", false, b"\0tokenkeep-keyring 2\n".to_vec());
+    add("keyring_file", "other-version", false, b"\0tokenkeep-keyring 3\n".to_vec());
 
     for (name, reaches, text) in [
         ("token", true, "a-token-0123456789_ABC~!"),

@@ -1,26 +1,29 @@
 //! KEKs in a file.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use async_trait::async_trait;
-use tokenkeep_core::{Dek, Error, ErrorKind, KekId, UnwrapRequest, WrapRequest, WrappedDek};
+use tokenkeep_core::{Dek, Error, ErrorKind, UnwrapRequest, WrapRequest, WrappedDek};
 
-use crate::keyring_file::KeyringFile;
-use crate::keyring_format::Keks;
-use crate::{KekState, KekStatus, KeyProvider, KeyringError};
+use crate::keyring_format::{Form, Text};
+use crate::keyring_keks::{Found, Keks};
+use crate::keyring_source::Source;
+use crate::passphrase::SealingKey;
+use crate::{KekStatus, KeyProvider, KeyringError, KeyringOptions, Passphrase};
 
-/// KEKs in a file of their own: one primary, and older ones that only open.
+/// KEKs in a file of their own: one primary, and older ones that only open. It may be locked by a passphrase ([`KeyringOptions`]).
 ///
 /// The file has mode 0600 and is in a directory of mode 0700, both of this process' user or root; anything else is
 /// refused. Directories above it are not looked at. Whoever can read the file can open what was sealed under it, so
-/// keep it off the database's disk and out of the database's backups, and keep a copy of it: without it every token is
-/// lost. The file is text, replaced as a whole and synced; beside it stand `NAME.lock`, which is empty, and for a
+/// keep it off the database's disk and out of the database's backups, and keep a copy of it
+/// ([`export_escrow`](Self::export_escrow)): without it every token is lost. The file is text, replaced as a whole and synced; beside it stand `NAME.lock`, which is empty, and for a
 /// moment `NAME.new`.
 ///
-/// Cloning is cheap and gives the same keyring. Creating, opening, reloading and rotating block on files: they are for
-/// start-up and for chores, elsewhere run them with `spawn_blocking`. Wrapping and unwrapping touch no file.
+/// Cloning is cheap and gives the same keyring. Its own methods block on files: they are for start-up and for chores, elsewhere run
+/// them with `spawn_blocking`. Wrapping and unwrapping touch no file.
 ///
 /// ```
 /// use tokenkeep_keys::LocalKeyring;
@@ -34,14 +37,14 @@ use crate::{KekState, KekStatus, KeyProvider, KeyringError};
 /// ```
 #[derive(Clone)]
 pub struct LocalKeyring {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
-struct Shared {
-    file: KeyringFile,
-    keks: RwLock<Arc<Keks>>,
+pub(crate) struct Shared {
+    pub(crate) source: Source,
+    opened: RwLock<Arc<Opened>>,
     /// Held from reading the file to having its keys here, so that an older reading never takes a newer one's place.
-    changing: Mutex<()>,
+    pub(crate) changing: Mutex<()>,
 }
 
 impl LocalKeyring {
@@ -50,24 +53,16 @@ impl LocalKeyring {
     /// # Errors
     /// [`KeyringError::AlreadyThere`] for a path that exists; others say what is wrong with the directory or the host.
     pub fn create(path: impl AsRef<Path>) -> Result<Self, KeyringError> {
-        let file = KeyringFile::locate_or_make_directory(path.as_ref())?;
-        let lock = file.lock()?;
-        if file.exists()? {
-            return Err(KeyringError::AlreadyThere);
-        }
-        let keks = Keks::generate()?;
-        file.replace(&keks, &lock)?;
-        Ok(Self::with(file, keks))
+        KeyringOptions::new().create(path)
     }
 
     /// Opens a keyring. Blocks.
     ///
     /// # Errors
-    /// [`KeyringError`] says what is wrong with file or directory, and what to do.
+    /// [`KeyringError`] says what is wrong with file or directory, and what to do; [`KeyringError::PassphraseNeeded`] for a file
+    /// that is locked: [`KeyringOptions`] opens it.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, KeyringError> {
-        let file = KeyringFile::locate(path.as_ref())?;
-        let keks = file.read()?;
-        Ok(Self::with(file, keks))
+        KeyringOptions::new().open(path)
     }
 
     /// Opens a keyring, or makes one where there is none. Blocks.
@@ -78,76 +73,100 @@ impl LocalKeyring {
     /// # Errors
     /// As [`open`](Self::open), without `Missing`.
     pub fn open_or_create(path: impl AsRef<Path>) -> Result<Self, KeyringError> {
-        match Self::open(&path) {
-            Err(KeyringError::Missing) => {}
-            opened => return opened,
-        }
-        match Self::create(&path) {
-            // Another process was faster.
-            Err(KeyringError::AlreadyThere) => Self::open(&path),
-            created => created,
-        }
+        KeyringOptions::new().open_or_create(path)
     }
 
-    /// Adds a KEK and makes it primary; the others only open from now on. Touches no stored data. Blocks, also while
-    /// another process rotates.
+    /// Takes the keyring from an environment variable: the file's text as it is, with its last line feed or without. It can't be
+    /// changed ([`KeyringError::ReadOnly`]); change the file that the text comes from, and start anew.
     ///
-    /// The file is read again first, so that KEKs of other processes stay, and the new KEK is in the file before it is
-    /// used. Other processes go on wrapping under the KEK that they have, and know the new one after
-    /// [`reload`](Self::reload). After an error the new KEK may or may not be in the file, and is not used here.
+    /// Prefer a file or a credential. The environment is to be seen in `/proc/PID/environ` by every process of the same user, every child process
+    /// inherits it, and crash reports and container tools show it. Nothing here wipes or removes the variable: it stays for as long as
+    /// the process lives.
     ///
     /// # Errors
-    /// As [`open`](Self::open); [`KeyringError::KekGone`] as [`reload`](Self::reload); [`KeyringError::TooLong`] when
-    /// the file is full, after some 8,000 rotations.
-    pub fn rotate(&self) -> Result<KekId, KeyringError> {
-        let _changing = self.shared.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let lock = self.shared.file.lock()?;
-        let mut keks = self.read_later_file()?;
-        let id = keks.rotate()?;
-        self.shared.file.replace(&keks, &lock)?;
-        self.take(keks);
-        Ok(id)
+    /// [`KeyringError::NoVariable`]; as [`open`](Self::open) what can be wrong with a text.
+    pub fn from_env(name: impl AsRef<OsStr>) -> Result<Self, KeyringError> {
+        KeyringOptions::new().from_env(name)
     }
 
-    /// Reads the file again, to learn of another process' rotation. Blocks.
+    /// Takes the keyring from a systemd credential of this service: the file of that name in `$CREDENTIALS_DIRECTORY`, which systemd keeps in
+    /// memory for the service alone. It can't be changed ([`KeyringError::ReadOnly`]). Blocks.
+    ///
+    /// The unit says `LoadCredential=NAME:/path/to/keyring`, or `LoadCredentialEncrypted=` for a file made by `systemd-creds encrypt`. After a change, start the
+    /// service anew: systemd copies the file when the service starts.
     ///
     /// # Errors
-    /// As [`open`](Self::open); [`KeyringError::KekGone`] when the file lacks a KEK that is known here. After an error
-    /// the KEKs that were known stay in use.
-    pub fn reload(&self) -> Result<(), KeyringError> {
-        let _changing = self.shared.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let keks = self.read_later_file()?;
-        self.take(keks);
-        Ok(())
+    /// [`KeyringError::NoCredential`], [`KeyringError::BadCredentialName`], [`KeyringError::CredentialOpenToOthers`]; as
+    /// [`open`](Self::open) what can be wrong with a text.
+    pub fn from_systemd_credential(name: &str) -> Result<Self, KeyringError> {
+        KeyringOptions::new().from_systemd_credential(name)
     }
 
-    fn with(file: KeyringFile, keks: Keks) -> Self {
-        let keks = RwLock::new(Arc::new(keks));
-        Self { shared: Arc::new(Shared { file, keks, changing: Mutex::new(()) }) }
+    pub(crate) fn with(source: Source, opened: Opened) -> Self {
+        let opened = RwLock::new(Arc::new(opened));
+        Self { shared: Arc::new(Shared { source, opened, changing: Mutex::new(()) }) }
     }
 
-    /// An old copy put in the file's place would take away KEKs that records need.
-    fn read_later_file(&self) -> Result<Keks, KeyringError> {
-        let keks = self.shared.file.read()?;
-        if keks.has_all_of(&self.keks_now()) { Ok(keks) } else { Err(KeyringError::KekGone) }
+    pub(crate) fn take(&self, opened: Opened) {
+        *self.shared.opened.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(opened);
     }
 
-    fn take(&self, keks: Keks) {
-        *self.shared.keks.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keks);
+    pub(crate) fn opened_now(&self) -> Arc<Opened> {
+        Arc::clone(&self.shared.opened.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn keks_now(&self) -> Arc<Keks> {
-        Arc::clone(&self.shared.keks.read().unwrap_or_else(PoisonError::into_inner))
+    pub(crate) fn key_path(&self) -> Option<&Path> {
+        self.shared.source.path()
+    }
+}
+
+/// A keyring's text, read and unlocked.
+pub(crate) struct Opened {
+    pub(crate) keks: Keks,
+    /// What the text is sealed under.
+    pub(crate) key: Option<Arc<SealingKey>>,
+}
+
+impl Opened {
+    pub(crate) fn new(keks: Keks, key: Option<SealingKey>) -> Self {
+        Self { keks, key: key.map(Arc::new) }
+    }
+
+    pub(crate) fn read(source: &Source, passphrase: Option<&Passphrase>) -> Result<Self, KeyringError> {
+        match (Text::parse(Form::Keyring, &source.read()?)?, passphrase) {
+            (Text::Plain(keks), None) => Ok(Self { keks, key: None }),
+            (Text::Plain(_), Some(_)) => Err(KeyringError::NotLocked),
+            (Text::Sealed(_), None) => Err(KeyringError::PassphraseNeeded),
+            (Text::Sealed(text), Some(passphrase)) => {
+                let key = SealingKey::derive(passphrase, text.derivation.clone())?;
+                let keks = text.open(&key).ok_or(KeyringError::WrongPassphrase)??;
+                Ok(Self::new(keks, Some(key)))
+            }
+        }
+    }
+
+    /// The text as it is by now, under the same passphrase.
+    pub(crate) fn read_later(&self, source: &Source) -> Result<Self, KeyringError> {
+        match (Text::parse(Form::Keyring, &source.read()?)?, &self.key) {
+            (Text::Plain(keks), None) => Ok(Self { keks, key: None }),
+            (Text::Sealed(text), Some(key)) if text.derivation == *key.derivation() => {
+                // The sum fits, the salt is the same and the key too: somebody altered it and made a new sum.
+                let keks = text.open(key).ok_or(KeyringError::Checksum)??;
+                Ok(Self { keks, key: Some(Arc::clone(key)) })
+            }
+            _ => Err(KeyringError::PassphraseChanged),
+        }
     }
 }
 
 impl fmt::Debug for LocalKeyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let keks = self.keks_now();
-        let ids: Vec<_> = keks.iter().map(|kek| kek.id()).collect();
+        let opened = self.opened_now();
+        let ids: Vec<_> = opened.keks.all.iter().map(|kek| kek.id).collect();
         f.debug_struct("LocalKeyring")
-            .field("path", &self.shared.file.path())
-            .field("primary", keks.primary().id())
+            .field("source", &self.shared.source)
+            .field("locked", &opened.key.is_some())
+            .field("primary", opened.keks.primary().id())
             .field("keks", &ids)
             .finish()
     }
@@ -156,29 +175,27 @@ impl fmt::Debug for LocalKeyring {
 #[async_trait]
 impl KeyProvider for LocalKeyring {
     async fn wrap_dek(&self, request: &WrapRequest<'_>) -> Result<WrappedDek, Error> {
-        Ok(request.wrap_with(self.keks_now().primary()))
+        Ok(request.wrap_with(self.opened_now().keks.primary()))
     }
 
     /// `KeysWrong` for a KEK that another process made and that was not [reloaded](Self::reload) here.
     async fn unwrap_dek(&self, request: &UnwrapRequest<'_>) -> Result<Dek, Error> {
-        let keks = self.keks_now();
-        let kek = keks.find(request.kek()).ok_or_else(|| {
-            Error::new(ErrorKind::KeysWrong)
-                .because("the keyring holds no key with the id that was asked for")
-        })?;
-        Ok(request.unwrap_with(kek)?)
+        match self.opened_now().keks.find(request.kek()) {
+            Found::InTurn(kek) | Found::Beside(kek) => Ok(request.unwrap_with(kek)?),
+            Found::Destroyed => Err(ErrorKind::KeyDestroyed.into()),
+            Found::Unknown => Err(unknown()),
+        }
     }
 
     async fn keks(&self) -> Result<Vec<KekStatus>, Error> {
-        let keks = self.keks_now();
-        let primary = keks.primary().id();
-        let status = |id: &KekId| {
-            KekStatus::new(*id, if id == primary { KekState::Primary } else { KekState::OpenOnly })
-        };
-        Ok(keks.iter().map(|kek| status(kek.id())).collect())
+        Ok(self.opened_now().keks.statuses())
     }
 
     fn key_file(&self) -> Option<&Path> {
-        Some(self.shared.file.path())
+        self.key_path()
     }
+}
+
+pub(crate) fn unknown() -> Error {
+    Error::new(ErrorKind::KeysWrong).because("the keyring holds no key with the id that was asked for")
 }

@@ -5,8 +5,10 @@ use std::io;
 use thiserror::Error;
 use tokenkeep_core::{Error, ErrorKind, RandomUnavailable};
 
-/// What is wrong with a keyring. All of it is for whoever runs the application to mend, but
-/// [`AlreadyThere`](Self::AlreadyThere), which is the caller's. No part of a key is ever in it.
+/// What is wrong with a keyring, or with a call. No part of a key or a passphrase is ever in it.
+///
+/// Most of it is for whoever runs the application to mend. What is the caller's to mend says so, and is
+/// [`ErrorKind::Misuse`] as an [`Error`](tokenkeep_core::Error).
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum KeyringError {
@@ -15,8 +17,8 @@ pub enum KeyringError {
         "there is no keyring file; check its path and that its folder is mounted, or create one for a new vault"
     )]
     Missing,
-    /// A new keyring would have taken a file's place.
-    #[error("there is a file already where the new keyring would be; open it instead, or give another path")]
+    /// A new keyring or escrow copy would have taken a file's place. The caller's to mend.
+    #[error("there is a file already where the new one would be; open it instead, or give another path")]
     AlreadyThere,
     /// The file's mode lets its group or others in.
     #[error(
@@ -78,11 +80,76 @@ pub enum KeyringError {
         /// Where the second stands, counted from 1.
         line: usize,
     },
-    /// The file no longer holds a KEK that this process has. Nothing was changed, in the file or here.
+    /// The file no longer holds a KEK that this process has, or holds one again that was destroyed. Nothing was changed, in the
+    /// file or here.
     #[error(
-        "the keyring file lacks a key that this process uses: an older or another file took its place; restore it"
+        "the keyring file is not what became of the one that this process read: an older or another file took its place; restore it"
     )]
     KekGone,
+    /// The keyring never had a KEK with this id.
+    #[error("the keyring has no key with the id that was given")]
+    UnknownKek,
+    /// The primary KEK was to be destroyed. The caller's to mend.
+    #[error("the primary key can't be destroyed; rotate first, and rewrap what it holds")]
+    PrimaryNeeded,
+    /// A keyring from the environment or a credential was to be changed. The caller's to mend.
+    #[error(
+        "a keyring from the environment or a credential can't be changed; change the file that it comes from"
+    )]
+    ReadOnly,
+    /// It is locked by a passphrase, and none was given.
+    #[error("the keyring is locked by a passphrase; give it when you open the keyring")]
+    PassphraseNeeded,
+    /// A passphrase was given, and the file has none: another file may have taken its place.
+    #[error(
+        "a passphrase was given, and the keyring file has none; if it should have one, restore the file, else open it without"
+    )]
+    NotLocked,
+    /// The passphrase is not the one, or what is under it was altered.
+    #[error(
+        "the passphrase does not open this file; check the passphrase, else restore the file from its copy"
+    )]
+    WrongPassphrase,
+    /// The passphrase was changed, set or removed since this process opened the keyring. What was known stays in use.
+    #[error("the keyring's passphrase was changed, set or removed meanwhile; reload it with what holds now")]
+    PassphraseChanged,
+    /// A passphrase has a length that is not taken, or a control character. The caller's to mend.
+    #[error("a passphrase has 15 to 1,024 bytes and no control character, no line feed at its end either")]
+    UnfitPassphrase,
+    /// The file asks for less or more work than is done for a passphrase. Nothing was tried.
+    #[error("the file asks for a work on its passphrase that is out of bounds; restore it from its copy")]
+    CostOutOfBounds,
+    /// There is no memory to work on the passphrase.
+    #[error("there is too little memory to work on the passphrase: 64 MiB are needed for a moment")]
+    NoMemory,
+    /// An escrow copy was given as a keyring.
+    #[error("this is an escrow copy and no keyring; restore a keyring from it")]
+    IsEscrow,
+    /// A keyring was given as an escrow copy.
+    #[error("this is a keyring and no escrow copy; open it")]
+    NoEscrow,
+    /// An escrow copy was to be written into the keyring's own directory. The caller's to mend.
+    #[error("an escrow copy beside its keyring is lost with it; write it elsewhere")]
+    EscrowBesideKeyring,
+    /// The environment has no such variable.
+    #[error("the environment variable that should hold the keyring is not set")]
+    NoVariable,
+    /// systemd gave this process no credentials, or none of that name.
+    #[error(
+        "there is no such systemd credential; look at LoadCredential= or LoadCredentialEncrypted= of the unit"
+    )]
+    NoCredential,
+    /// No credential can have this name. The caller's to mend.
+    #[error("this is no name of a systemd credential")]
+    BadCredentialName,
+    /// A credential is not kept as systemd keeps it: whoever made its directory, it was not systemd.
+    #[error(
+        "the credential or its directory may be read or changed by others (mode {mode:03o}); systemd keeps them as 400 in 500"
+    )]
+    CredentialOpenToOthers {
+        /// The permission bits of what it is about.
+        mode: u32,
+    },
     /// The file system failed.
     #[error("the keyring's file system failed; see the cause")]
     Io(#[from] io::Error),
@@ -92,16 +159,24 @@ pub enum KeyringError {
 }
 
 impl From<KeyringError> for Error {
-    /// `KeysInsecure` for modes and owners, `KeysUnavailable` for the file system, `Misuse` for `AlreadyThere`,
-    /// `RandomUnavailable` for itself, and `KeysUnusable` for the rest: another file is needed, and waiting won't bring it.
+    /// `KeysInsecure` for modes and owners, `KeysUnavailable` for the file system and for memory, `KeysWrong` for an unknown KEK, `Misuse` for what
+    /// is the caller's to mend, `RandomUnavailable` for itself, and `KeysUnusable` for the rest: another file or another
+    /// passphrase is needed, and waiting won't bring it.
     fn from(error: KeyringError) -> Self {
         let kind = match error {
             KeyringError::Random(random) => return random.into(),
             KeyringError::FileOpenToOthers { .. }
             | KeyringError::DirectoryOpenToOthers { .. }
+            | KeyringError::CredentialOpenToOthers { .. }
             | KeyringError::NotOurs { .. } => ErrorKind::KeysInsecure,
-            KeyringError::Io(_) => ErrorKind::KeysUnavailable,
-            KeyringError::AlreadyThere => ErrorKind::Misuse,
+            KeyringError::Io(_) | KeyringError::NoMemory => ErrorKind::KeysUnavailable,
+            KeyringError::UnknownKek => ErrorKind::KeysWrong,
+            KeyringError::AlreadyThere
+            | KeyringError::PrimaryNeeded
+            | KeyringError::ReadOnly
+            | KeyringError::UnfitPassphrase
+            | KeyringError::EscrowBesideKeyring
+            | KeyringError::BadCredentialName => ErrorKind::Misuse,
             _ => ErrorKind::KeysUnusable,
         };
         Self::new(kind).with_source(error)

@@ -7,10 +7,11 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
+use tokenkeep_core::KekId;
 use zeroize::Zeroizing;
 
 use crate::KeyringError;
-use crate::keyring_format::{Keks, MAX_FILE};
+use crate::keyring_format::MAX_FILE;
 
 /// Where a keyring is: a name in a directory that is its owner's alone.
 pub(crate) struct KeyringFile {
@@ -43,20 +44,13 @@ impl KeyringFile {
         &self.path
     }
 
-    pub(crate) fn read(&self) -> Result<Keks, KeyringError> {
+    pub(crate) fn read(&self) -> Result<Zeroizing<Vec<u8>>, KeyringError> {
         check_directory(&self.directory)?;
-        let mut file = self.open_checked()?;
-        let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
-        if length > MAX_FILE {
-            return Err(KeyringError::TooLong);
-        }
-        let mut bytes = Zeroizing::new(vec![0; length]);
-        file.read_exact(&mut bytes)?;
-        let keks = Keks::parse(&bytes)?;
+        let bytes = read_bounded(self.open_checked()?)?;
         // Another process may have renamed this file into place and not synced the directory yet. Nobody may wrap
         // under a key that a crash could still undo.
         sync_directory(&self.directory)?;
-        Ok(keks)
+        Ok(bytes)
     }
 
     /// Waits until no other process replaces the file.
@@ -74,29 +68,19 @@ impl KeyringFile {
         }
     }
 
-    /// Puts these keys in the file's place: after a crash the old file is there or the new one, whole.
-    pub(crate) fn replace(&self, keks: &Keks, _held: &ReplaceLock) -> Result<(), KeyringError> {
-        let text = keks.encode()?;
+    /// Puts this text in the file's place: after a crash the old file is there or the new one, whole.
+    pub(crate) fn replace(&self, text: &[u8], _held: &ReplaceLock) -> Result<(), KeyringError> {
         let new = self.beside(".new");
         // Under the lock, one that is there was left by a process that died.
         match fs::remove_file(&new) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
-        let written = write_synced(&new, &text).and_then(|()| fs::rename(&new, &self.path));
-        if let Err(error) = written {
-            // Best effort: the next replacement removes it too.
-            let _ = fs::remove_file(&new);
-            return Err(error.into());
-        }
-        Ok(sync_directory(&self.directory)?)
+        Ok(replace_file(&self.path, &new, &self.directory, text)?)
     }
 
     fn open_checked(&self) -> Result<File, KeyringError> {
-        // O_NONBLOCK: opening a pipe would wait for its other end.
-        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
-        let opened = OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(&self.path);
-        match opened {
+        match open_itself(&self.path) {
             Ok(file) => {
                 // Asked of the handle: what the name stands for may have changed.
                 check_file(&file.metadata()?)?;
@@ -116,10 +100,63 @@ impl KeyringFile {
     }
 
     fn beside(&self, ending: &str) -> PathBuf {
-        let mut path = self.path.clone().into_os_string();
-        path.push(ending);
-        path.into()
+        beside(&self.path, ending)
     }
+}
+
+/// Writes a file that was not there, whole or not at all, for its owner alone; its directory may be anybody's. A crash may leave an empty file.
+pub(crate) fn write_new(path: &Path, keyring: Option<&Path>, text: &[u8]) -> Result<(), KeyringError> {
+    let (directory, name) = split(path)?;
+    let directory = fs::canonicalize(directory).map_err(missing_if_not_found)?;
+    if keyring.and_then(Path::parent) == Some(directory.as_path()) {
+        return Err(KeyringError::EscrowBesideKeyring);
+    }
+    let path = directory.join(name);
+    // Nobody else's name: the directory may hold anything.
+    let new = beside(&path, &format!(".{}.new", KekId::random()?));
+    // Takes the name, so that nothing is written over. A link to link it by is not on every file system that a copy is carried on.
+    match private_file().create_new(true).open(&path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(KeyringError::AlreadyThere),
+        taken => drop(taken?),
+    }
+    if let Err(error) = replace_file(&path, &new, &directory, text) {
+        let _ = fs::remove_file(&path);
+        return Err(error.into());
+    }
+    Ok(())
+}
+
+/// Reads what is not longer than a keyring may be, into memory that is wiped.
+pub(crate) fn read_bounded(mut file: File) -> Result<Zeroizing<Vec<u8>>, KeyringError> {
+    let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+    if length > MAX_FILE {
+        return Err(KeyringError::TooLong);
+    }
+    let mut bytes = Zeroizing::new(vec![0; length]);
+    file.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Opens without following a link, and without waiting for a pipe's other end.
+pub(crate) fn open_itself(path: &Path) -> io::Result<File> {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
+    OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(path)
+}
+
+fn replace_file(path: &Path, new: &Path, directory: &Path, text: &[u8]) -> io::Result<()> {
+    let written = write_synced(new, text).and_then(|()| fs::rename(new, path));
+    if let Err(error) = written {
+        // Best effort: a keyring's next replacement removes it too.
+        let _ = fs::remove_file(new);
+        return Err(error);
+    }
+    sync_directory(directory)
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut path = path.to_owned().into_os_string();
+    path.push(ending);
+    path.into()
 }
 
 fn split(path: &Path) -> Result<(&Path, &OsStr), KeyringError> {
@@ -169,7 +206,7 @@ fn check_file(metadata: &Metadata) -> Result<(), KeyringError> {
 }
 
 /// Root may read everything in any case.
-fn check_owner(owner: u32, user: u32) -> Result<(), KeyringError> {
+pub(crate) fn check_owner(owner: u32, user: u32) -> Result<(), KeyringError> {
     if owner == user || owner == 0 { Ok(()) } else { Err(KeyringError::NotOurs { owner }) }
 }
 

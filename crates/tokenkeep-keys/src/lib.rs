@@ -9,18 +9,30 @@
 compile_error!("tokenkeep-keys needs Unix: it protects key files by their mode and owner");
 
 pub mod conformance;
+mod destroyable;
 mod epoch;
 mod epoch_memory;
 mod keyring;
+mod keyring_changes;
+mod keyring_destroyable;
 mod keyring_error;
+mod keyring_escrow;
 mod keyring_file;
 mod keyring_format;
+mod keyring_keks;
+mod keyring_lines;
+mod keyring_options;
+mod keyring_source;
+mod passphrase;
 mod provider;
 
+pub use destroyable::{DestroyableKeys, Destruction};
 pub use epoch::{EpochRecord, EpochState, EpochStore};
 pub use epoch_memory::MemoryEpochStore;
 pub use keyring::LocalKeyring;
 pub use keyring_error::KeyringError;
 #[doc(hidden)]
 pub use keyring_format::reencode;
+pub use keyring_options::KeyringOptions;
+pub use passphrase::Passphrase;
 pub use provider::{KekState, KekStatus, KeyProvider};

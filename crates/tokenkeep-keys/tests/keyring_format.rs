@@ -8,8 +8,10 @@ use sha2::{Digest, Sha256};
 use tokenkeep_core::{Error, ErrorKind};
 use tokenkeep_keys::{KeyProvider, KeyringError, LocalKeyring, reencode};
 
-const HEADER: &str = "tokenkeep-keyring 1";
+const HEADER: &str = "tokenkeep-keyring 2";
 const KEY: &str = "00112233445566778899aabbccddeeff0f1e2d3c4b5a69788796a5b4c3d2e1f0";
+
+const COST: &str = "argon2id 65536 3 4 000102030405060708090a0b0c0d0e0f";
 
 fn kek(id: &str, state: &str) -> String {
     format!("kek {id} {state} 1700000000 {KEY}")
@@ -27,6 +29,10 @@ fn private_folder() -> tempfile::TempDir {
     tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o700)).tempdir().unwrap()
 }
 
+fn locked() -> Vec<u8> {
+    summed(&[&format!("{HEADER} {COST}"), &format!("sealed {KEY}{KEY}")])
+}
+
 fn two() -> Vec<u8> {
     summed(&[HEADER, &kek("0a0b", "open-only"), &kek("0c", "primary")])
 }
@@ -38,6 +44,10 @@ fn what_is_read_is_written_the_same() {
         vec![HEADER.to_owned(), kek("0c", "primary")],
         vec![HEADER.to_owned(), kek("0c", "primary"), kek("0a0b", "open-only"), kek(&longest, "open-only")],
         vec![HEADER.to_owned(), format!("kek 01 primary 0 {KEY}")],
+        vec![HEADER.to_owned(), kek("0a", "beside"), kek("0c", "primary"), "kek 0b destroyed 0 1".to_owned()],
+        vec![HEADER.to_owned(), format!("kek {longest} destroyed {0} {0}", u64::MAX), kek("0c", "primary")],
+        vec![format!("{HEADER} {COST}"), format!("sealed {KEY}")],
+        vec![format!("{HEADER} {COST}"), "sealed ".to_owned()],
         vec![HEADER.to_owned(), format!("kek {longest} primary {} {KEY}", u64::MAX)],
     ] {
         let text = summed(&lines.iter().map(String::as_str).collect::<Vec<_>>());
@@ -66,14 +76,15 @@ async fn a_file_by_hand_opens() {
 
 #[test]
 fn a_cut_file_is_truncated_wherever_it_is_cut() {
-    let whole = two();
-    for length in 0..whole.len() {
-        let error = reencode(&whole[..length]).unwrap_err();
-        assert!(matches!(error, KeyringError::Truncated), "{length}: {error:?}");
-    }
-    for added in [&b"\n"[..], b"x", b"end", b"kek"] {
-        let error = reencode(&[&whole, added].concat()).unwrap_err();
-        assert!(matches!(error, KeyringError::Truncated), "{error:?}");
+    for whole in [two(), locked()] {
+        for length in 0..whole.len() {
+            let error = reencode(&whole[..length]).unwrap_err();
+            assert!(matches!(error, KeyringError::Truncated), "{length}: {error:?}");
+        }
+        for added in [&b"\n"[..], b"x", b"end", b"kek"] {
+            let error = reencode(&[&whole, added].concat()).unwrap_err();
+            assert!(matches!(error, KeyringError::Truncated), "{error:?}");
+        }
     }
 }
 
@@ -100,15 +111,17 @@ fn every_altered_byte_is_noticed_and_no_key_is_shown() {
 
 #[test]
 fn a_newer_version_is_told_from_no_keyring() {
-    for newer in ["tokenkeep-keyring 2", "tokenkeep-keyring 17"] {
+    for newer in
+        ["tokenkeep-keyring 1", "tokenkeep-keyring 3", "tokenkeep-keyring 20", "tokenkeep-keyring 17 x"]
+    {
         let bytes = summed(&[newer, &kek("0c", "primary")]);
         assert!(matches!(reencode(&bytes), Err(KeyringError::UnknownVersion)));
     }
     for other in [
-        "tokenkeep-keyring 01",
+        "tokenkeep-keyring 02",
         "tokenkeep-keyring x",
-        "tokenkeep-keyring  1",
-        "Tokenkeep-keyring 1",
+        "tokenkeep-keyring  2",
+        "Tokenkeep-keyring 2",
         "[vault]",
     ] {
         let bytes = summed(&[other, &kek("0c", "primary")]);
@@ -150,6 +163,11 @@ fn a_line_has_one_spelling() {
         &format!("kek 0c primary  {KEY}"),
         &format!("kek 0c primary 18446744073709551616 {KEY}"),
         &format!("kek 0c destroyed 1 {KEY}"),
+        "kek 0c destroyed 1",
+        "kek 0c destroyed 1 02",
+        "kek 0c destroyed 1 2 3",
+        "kek 0c beside 1 2",
+        "kek 0c primary 1 2",
         &format!("kek 0c  primary 1 {KEY}"),
         &format!(" kek 0c primary 1 {KEY}"),
         &format!("kek  primary 1 {KEY}"),
@@ -159,6 +177,44 @@ fn a_line_has_one_spelling() {
     ] {
         let bytes = summed(&[HEADER, &kek("0a", "primary"), line]);
         assert!(matches!(reencode(&bytes), Err(KeyringError::Malformed { line: 3 })), "{line:?}");
+    }
+}
+
+#[test]
+fn a_locked_file_has_one_spelling() {
+    let salt = COST.rsplit(' ').next().unwrap();
+    for (cost, line, at) in [
+        (COST.to_owned(), "", 2),
+        (COST.to_owned(), "sealed", 2),
+        (COST.to_owned(), "sealed 0", 2),
+        (COST.to_owned(), "sealed 0G", 2),
+        (COST.to_owned(), "sealed AB", 2),
+        (COST.to_owned(), "sealed 00 ", 2),
+        (COST.to_owned(), "sealed 00\nsealed 00", 2),
+        (COST.to_owned(), "kek 0c primary 1 2", 2),
+        (COST.replace("65536", "065536"), "sealed 00", 1),
+        (COST.replace("65536", "4295032832"), "sealed 00", 1),
+        (COST.replace("argon2id", "argon2i"), "sealed 00", 1),
+        (COST.replace("argon2id", "Argon2id"), "sealed 00", 1),
+        (COST.replace(" 3 ", "  3 "), "sealed 00", 1),
+        (COST.replace(" 3 ", " +3 "), "sealed 00", 1),
+        (format!("{COST} "), "sealed 00", 1),
+        (format!("{COST}00"), "sealed 00", 1),
+        (COST.replace(salt, &salt[2..]), "sealed 00", 1),
+        (COST.replace(salt, &salt.to_uppercase()), "sealed 00", 1),
+    ] {
+        let bytes = summed(&[&format!("{HEADER} {cost}"), line]);
+        let error = reencode(&bytes).unwrap_err();
+        assert!(matches!(error, KeyringError::Malformed { line } if line == at), "{cost} {line}: {error:?}");
+    }
+}
+
+#[test]
+fn a_cost_out_of_bounds_is_refused_before_any_work() {
+    // One that would take 4 TiB, and one that would take months.
+    for cost in [COST.replace("65536", "4294967295"), COST.replace(" 3 ", " 4294967295 ")] {
+        let bytes = summed(&[&format!("{HEADER} {cost}"), "sealed 00"]);
+        assert!(matches!(reencode(&bytes), Err(KeyringError::CostOutOfBounds)));
     }
 }
 

@@ -154,7 +154,7 @@ pub use tokenkeep_core::{
     PayloadKind, Provider, ProviderName, ProviderSpec, Revision, RunList, RunPage, SecretVersion, TenantId,
     TokenRejected, Use, VaultId,
 };
-pub use tokenkeep_keys::{KeyProvider, KeyringError, LocalKeyring};
+pub use tokenkeep_keys::{KeyProvider, KeyringError, KeyringOptions, LocalKeyring, Passphrase};
 pub use tokenkeep_store::{
     Action, AuditChain, AuditDraft, AuditEntry, AuditHead, Change, MemoryStore, Scrub, Timestamp, TokenStore,
 };
