@@ -33,40 +33,53 @@ impl EpochStore for MemoryEpochStore {
         Ok(self.locked().clone())
     }
 
-    async fn insert_epoch(&self, epoch: &EpochRecord) -> Result<(), Error> {
+    async fn insert_epoch(&self, epoch: &EpochRecord, retires: Option<&EpochRecord>) -> Result<(), Error> {
         let mut epochs = self.locked();
         if epochs.iter().any(|held| held.id == epoch.id) {
-            return Err(Error::new(ErrorKind::Conflict).because("the epoch's id is taken"));
+            return Err(conflict("the epoch's id is taken"));
         }
+        let retired = retires.map(|retires| Ok::<_, Error>((followed(&epochs, retires)?, retires)));
+        let retired = retired.transpose()?;
+        let stays = |held: &EpochRecord| retires.is_none_or(|retires| retires.id != held.id);
         let is_active = |epoch: &EpochRecord| epoch.state == EpochState::Active;
-        if is_active(epoch) && epochs.iter().any(is_active) {
-            return Err(Error::new(ErrorKind::Conflict).because("another epoch is active"));
+        let retires_not = retires.is_some_and(is_active);
+        if is_active(epoch) && (retires_not || epochs.iter().any(|held| is_active(held) && stays(held))) {
+            return Err(conflict("another epoch is active"));
+        }
+        if let Some((at, retires)) = retired {
+            epochs[at] = retires.clone();
         }
         epochs.push(epoch.clone());
         Ok(())
     }
 
-    async fn update_epoch(&self, epoch: &EpochRecord, expected: Revision) -> Result<(), Error> {
+    async fn update_epoch(&self, epoch: &EpochRecord) -> Result<(), Error> {
         let mut epochs = self.locked();
-        let at = find(&epochs, &epoch.id, expected)?;
-        if epoch.revision != expected.next() || epoch.state < epochs[at].state {
-            return Err(Error::new(ErrorKind::Conflict).because("an epoch's revision and state only advance"));
-        }
+        let at = followed(&epochs, epoch)?;
         epochs[at] = epoch.clone();
         Ok(())
     }
 
     async fn remove_epoch(&self, id: &KekId, expected: Revision) -> Result<(), Error> {
         let mut epochs = self.locked();
-        let at = find(&epochs, id, expected)?;
+        let gone = |held: &EpochRecord| {
+            held.id == *id && held.revision == expected && held.state == EpochState::Destroying
+        };
+        let at = epochs.iter().position(gone).ok_or_else(changed)?;
         epochs.remove(at);
         Ok(())
     }
 }
 
-fn find(epochs: &[EpochRecord], id: &KekId, expected: Revision) -> Result<usize, Error> {
-    epochs
-        .iter()
-        .position(|held| &held.id == id && held.revision == expected)
-        .ok_or_else(|| Error::new(ErrorKind::Conflict).because("the epoch was changed or removed meanwhile"))
+/// The place of the record that this one follows.
+fn followed(epochs: &[EpochRecord], epoch: &EpochRecord) -> Result<usize, Error> {
+    epochs.iter().position(|held| epoch.follows(held)).ok_or_else(changed)
+}
+
+fn changed() -> Error {
+    conflict("the epoch was changed or removed meanwhile")
+}
+
+fn conflict(detail: &'static str) -> Error {
+    Error::new(ErrorKind::Conflict).because(detail)
 }

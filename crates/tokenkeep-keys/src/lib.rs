@@ -11,6 +11,7 @@ compile_error!("tokenkeep-keys needs Unix: it protects key files by their mode a
 pub mod conformance;
 mod destroyable;
 mod epoch;
+pub mod epoch_conformance;
 mod epoch_memory;
 mod keyring;
 mod keyring_error;
