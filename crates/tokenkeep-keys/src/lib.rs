@@ -11,8 +11,19 @@ compile_error!("tokenkeep-keys needs Unix: it protects key files by their mode a
 pub mod conformance;
 mod destroyable;
 mod epoch;
+mod epoch_cache;
+mod epoch_calls;
+mod epoch_clock;
 pub mod epoch_conformance;
+mod epoch_flight;
+mod epoch_inner;
+mod epoch_keys;
+mod epoch_locked;
 mod epoch_memory;
+mod epoch_observe;
+mod epoch_options;
+mod epoch_seal;
+mod epoch_wiper;
 mod keyring;
 mod keyring_error;
 mod keyring_file;
@@ -21,7 +32,11 @@ mod provider;
 
 pub use destroyable::{DestroyableKeys, Destruction};
 pub use epoch::{EpochRecord, EpochState, EpochStore};
+pub use epoch_clock::{EpochClock, EpochTime, SystemEpochClock};
+pub use epoch_keys::{EpochKeys, EpochStatus};
 pub use epoch_memory::MemoryEpochStore;
+pub use epoch_observe::{EpochEvent, EpochObserver, ProviderCall};
+pub use epoch_options::EpochOptions;
 pub use keyring::LocalKeyring;
 pub use keyring_error::KeyringError;
 #[doc(hidden)]

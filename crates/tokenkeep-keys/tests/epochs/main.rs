@@ -1,0 +1,7 @@
+//! Epochs over a key service that is real in its cryptography, counts its calls, and fails as it is told.
+
+mod cache;
+mod flight;
+mod grace;
+mod sealing;
+mod service;
