@@ -165,15 +165,18 @@ impl Inner {
     }
 
     fn settle_table(&self, number: u64, outcome: &Outcome<Arc<Table>>) {
-        let first = self.flights().table.settle(number, outcome, self.now());
-        if let (true, Ok(table)) = (first, outcome) {
-            self.take_table(table);
+        let mut flights = self.flights();
+        if flights.table.settle(number, outcome, self.now())
+            && let Ok(table) = outcome
+        {
+            self.take_table(&mut flights, table);
         }
     }
 
-    pub(crate) fn take_table(&self, table: &Arc<Table>) {
+    /// Under the lock, as all that calls leave behind: who finds no call there finds what it left.
+    pub(crate) fn take_table(&self, flights: &mut Flights, table: &Arc<Table>) {
         self.cache.put_table(table);
-        self.flights().epochs.retain(|id, _| table.row(id).is_some());
+        flights.epochs.retain(|id, _| table.row(id).is_some());
     }
 
     /// The epoch of this record, unwrapped no longer ago than the maximum age.
@@ -184,13 +187,18 @@ impl Inner {
         for _ in 0..TRIES {
             let now = self.now();
             let fresh = |loaded: &Loaded, now: EpochTime| now.since(loaded.began) < self.options.max_age;
-            if let Some(seen) = self.cache.look(&row.id, now)
-                && seen.loaded.is_of(row)
-                && fresh(&seen.loaded, now)
-            {
+            let held = |seen: &Seen| seen.loaded.is_of(row) && fresh(&seen.loaded, now);
+            if let Some(seen) = self.cache.look(&row.id, now).filter(held) {
                 return Ok(seen.loaded);
             }
-            let joined = self.flights().epoch(row).join(now, || self.asker.unwrap_epoch(row));
+            let joined = {
+                let mut flights = self.flights();
+                // A call may have ended since.
+                if let Some(seen) = self.cache.look(&row.id, now).filter(held) {
+                    return Ok(seen.loaded);
+                }
+                flights.epoch(row).join(now, || self.asker.unwrap_epoch(row))
+            };
             let flight = joined.map_err(|error| own(&error))?;
             let outcome = flight.outcome().await;
             self.settle_epoch(row, flight.number, &outcome);
@@ -203,19 +211,19 @@ impl Inner {
     }
 
     fn settle_epoch(&self, row: &EpochRecord, number: u64, outcome: &Outcome<Arc<Loaded>>) {
-        let now = self.now();
-        if !self.flights().epoch(row).settle(number, outcome, now) {
+        let mut flights = self.flights();
+        if !flights.epoch(row).settle(number, outcome, self.now()) {
             return;
         }
         match outcome {
-            Ok(loaded) => self.take_loaded(loaded),
+            Ok(loaded) => self.take_loaded(&flights, loaded),
             // Nobody opens what its provider says is gone, however young it is here.
             Err(error) if error.kind() == ErrorKind::KeyDestroyed => self.cache.wipe(&row.id),
             Err(_) => {}
         }
     }
 
-    pub(crate) fn take_loaded(&self, loaded: &Arc<Loaded>) {
+    pub(crate) fn take_loaded(&self, _: &Flights, loaded: &Arc<Loaded>) {
         self.cache.put_loaded(loaded);
         self.wiper.wake();
         self.options.watch.tell(&EpochEvent::Loaded { epoch: loaded.id });

@@ -77,17 +77,13 @@ impl Inner {
             return self.succeed(table).await;
         }
         let epoch = row.id;
-        self.renew(|flights| &mut flights.reserving, || self.asker.reserve(epoch)).await
+        self.renew(table, |flights| &mut flights.reserving, || self.asker.reserve(epoch)).await
     }
 
     /// Waits for a new epoch in the place of the active one that this table has.
     pub(crate) async fn succeed(&self, table: &Arc<Table>) -> Result<(), Error> {
-        if self.cache.table().is_some_and(|known| known.number > table.number) {
-            // It was read again meanwhile: perhaps there is one.
-            return Ok(());
-        }
         let active = table.active().cloned();
-        self.renew(|flights| &mut flights.making, || self.asker.make(active)).await
+        self.renew(table, |flights| &mut flights.making, || self.asker.make(active)).await
     }
 
     /// The same while the old epoch is still good. One call waits for it, as what is left half-way leaves a key behind that nothing
@@ -100,6 +96,9 @@ impl Inner {
                 (flight, false)
             } else {
                 flights.tried = Some(now);
+                if self.cache.table().is_none_or(|table| table.active().is_none_or(|active| active.id != row.id)) {
+                    return;
+                }
                 let joined = flights.making.join(now, || self.asker.make(Some(row.clone())));
                 let Ok(flight) = joined else { return };
                 (flight, true)
@@ -111,15 +110,23 @@ impl Inner {
         }
     }
 
+    /// One call for all that saw this table. Where a later one is known by now, the caller looks again first.
     async fn renew<C>(
         &self,
+        table: &Table,
         slot: impl Fn(&mut Flights) -> &mut Slot<Renewed>,
         start: impl FnOnce() -> C,
     ) -> Result<(), Error>
     where
         C: Future<Output = Result<Renewed, Error>> + Send + 'static,
     {
-        let joined = slot(&mut self.flights()).join(self.now(), start);
+        let joined = {
+            let mut flights = self.flights();
+            if self.cache.table().is_some_and(|known| known.number > table.number) {
+                return Ok(());
+            }
+            slot(&mut flights).join(self.now(), start)
+        };
         let flight = joined.map_err(|error| own(&error))?;
         let outcome = flight.outcome().await;
         self.settle(slot, &flight, &outcome);
@@ -132,16 +139,17 @@ impl Inner {
         flight: &Flight<Renewed>,
         outcome: &Outcome<Renewed>,
     ) {
-        let now = self.now();
-        let first = slot(&mut self.flights()).settle(flight.number, outcome, now);
-        if let (true, Ok(renewed)) = (first, outcome) {
-            self.take_table(&renewed.table);
-            if let Some(range) = &renewed.range {
-                self.cache.put_range(Arc::clone(range));
-            }
-            if let Some(loaded) = &renewed.loaded {
-                self.take_loaded(loaded);
-            }
+        let mut flights = self.flights();
+        if !slot(&mut flights).settle(flight.number, outcome, self.now()) {
+            return;
+        }
+        let Ok(renewed) = outcome else { return };
+        self.take_table(&mut flights, &renewed.table);
+        if let Some(range) = &renewed.range {
+            self.cache.put_range(Arc::clone(range));
+        }
+        if let Some(loaded) = &renewed.loaded {
+            self.take_loaded(&flights, loaded);
         }
     }
 

@@ -18,6 +18,7 @@ pub mod epoch_conformance;
 mod epoch_flight;
 mod epoch_inner;
 mod epoch_keys;
+mod epoch_life;
 mod epoch_locked;
 mod epoch_memory;
 mod epoch_observe;
@@ -29,6 +30,7 @@ mod keyring_error;
 mod keyring_file;
 mod keyring_format;
 mod provider;
+mod retire;
 
 pub use destroyable::{DestroyableKeys, Destruction};
 pub use epoch::{EpochRecord, EpochState, EpochStore};
@@ -42,3 +44,4 @@ pub use keyring_error::KeyringError;
 #[doc(hidden)]
 pub use keyring_format::reencode;
 pub use provider::{KekState, KekStatus, KeyProvider};
+pub use retire::{End, RetirableKeys, Retiring};

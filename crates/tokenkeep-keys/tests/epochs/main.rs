@@ -3,5 +3,6 @@
 mod cache;
 mod flight;
 mod grace;
+mod life;
 mod sealing;
 mod service;
