@@ -84,6 +84,18 @@ impl EpochRecord {
             && self.wraps_reserved >= before.wraps_reserved
     }
 
+    /// Whether it may be added to these, with `retires` in the place of one of them: what [`EpochStore::insert_epoch`] asks.
+    #[must_use]
+    pub fn may_join(&self, present: &[Self], retires: Option<&Self>) -> bool {
+        let retired = retires.map(|retires| present.iter().any(|held| retires.follows(held)));
+        let active = |epoch: &&Self| epoch.state == EpochState::Active;
+        let stays = present.iter().filter(|held| retires.is_none_or(|retires| retires.id != held.id));
+        let others = stays.chain(retires).filter(active).count();
+        retired != Some(false)
+            && present.iter().all(|held| held.id != self.id)
+            && (self.state != EpochState::Active || others == 0)
+    }
+
     /// The same in its next state, since this time (milliseconds since 1970 UTC); the last state stays.
     #[must_use]
     pub fn in_next_state(&self, since: i64) -> Self {

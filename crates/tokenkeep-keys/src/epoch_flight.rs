@@ -1,10 +1,8 @@
 //! One call that many wait for, and that none of them owns.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -32,18 +30,6 @@ pub(crate) struct Flight<T> {
 }
 
 impl<T: Clone> Flight<T> {
-    /// Moves the call on as far as it goes without waiting.
-    pub(crate) async fn nudge(&self) -> Option<Outcome<T>> {
-        let mut call = self.call.clone();
-        poll_fn(|context| {
-            Poll::Ready(match Pin::new(&mut call).poll(context) {
-                Poll::Ready(outcome) => Some(outcome),
-                Poll::Pending => None,
-            })
-        })
-        .await
-    }
-
     pub(crate) async fn outcome(&self) -> Outcome<T> {
         self.call.clone().await
     }
@@ -99,8 +85,13 @@ impl<T: Clone + Send + 'static> Slot<T> {
         true
     }
 
-    pub(crate) fn under_way(&self) -> Option<Flight<T>> {
-        self.flight.clone()
+    /// A new call, if none is under way and none failed just now.
+    pub(crate) fn begin<C>(&mut self, now: EpochTime, start: impl FnOnce() -> C) -> Option<Flight<T>>
+    where
+        C: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let last = self.last;
+        self.join(now, start).ok().filter(|flight| flight.number > last)
     }
 
     /// Whether the last call to end failed because something is down.

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokenkeep_core::{Error, ErrorKind, KekId};
 
 use crate::epoch_cache::{Cache, Loaded, Seen, Table};
 use crate::epoch_calls::{Asker, Renewed};
-use crate::epoch_flight::{Outcome, Slot, own};
+use crate::epoch_flight::{Flight, Outcome, Slot, own};
 use crate::epoch_wiper::Wiper;
 use crate::{DestroyableKeys, EpochEvent, EpochOptions, EpochRecord, EpochState, EpochStore, EpochTime};
 
@@ -24,6 +24,7 @@ pub(crate) struct Inner {
     pub(crate) cache: Arc<Cache>,
     wiper: Wiper,
     flights: Mutex<Flights>,
+    me: Weak<Self>,
 }
 
 #[derive(Default)]
@@ -52,7 +53,7 @@ impl Inner {
         options: EpochOptions,
         base: Arc<dyn DestroyableKeys>,
         store: Arc<dyn EpochStore>,
-    ) -> Self {
+    ) -> Arc<Self> {
         let cache = Arc::new(Cache::new(options.max_age + options.grace, options.watch.clone()));
         let asker = Asker {
             base,
@@ -61,7 +62,7 @@ impl Inner {
             reads: Arc::new(AtomicU64::new(0)),
         };
         let wiper = Wiper::new(&cache, Arc::clone(&options.clock));
-        Self { asker, options, cache, wiper, flights: Mutex::default() }
+        Arc::new_cyclic(|me| Self { asker, options, cache, wiper, flights: Mutex::default(), me: Weak::clone(me) })
     }
 
     pub(crate) fn now(&self) -> EpochTime {
@@ -229,26 +230,44 @@ impl Inner {
         self.options.watch.tell(&EpochEvent::Loaded { epoch: loaded.id });
     }
 
-    /// Moves on what is due without waiting for it: each call that passes by moves it a little further.
+    /// Renews what is due while others go on with what is held.
     pub(crate) async fn renew_aside(&self, id: &KekId, now: EpochTime) {
         let Some(table) = self.cache.table() else { return };
         if now.since(table.began) >= self.due_at() {
-            let joined = self.flights().table.join(now, || self.asker.read());
-            if let Ok(flight) = joined
-                && let Some(outcome) = flight.nudge().await
-            {
-                self.settle_table(flight.number, &outcome);
+            let begun = self.flights().table.begin(now, || self.asker.read());
+            if let Some(flight) = begun {
+                let number = flight.number;
+                self.aside(flight, move |inner, outcome| inner.settle_table(number, outcome)).await;
             }
         }
         let Some(row) = table.row(id) else { return };
         let due = |seen: Seen| now.since(seen.loaded.began) >= self.due_at();
         if self.cache.look(id, now).is_some_and(due) {
-            let joined = self.flights().epoch(row).join(now, || self.asker.unwrap_epoch(row));
-            if let Ok(flight) = joined
-                && let Some(outcome) = flight.nudge().await
-            {
-                self.settle_epoch(row, flight.number, &outcome);
+            let begun = self.flights().epoch(row).begin(now, || self.asker.unwrap_epoch(row));
+            if let Some(flight) = begun {
+                let (number, row) = (flight.number, row.clone());
+                self.aside(flight, move |inner, outcome| inner.settle_epoch(&row, number, outcome)).await;
             }
+        }
+    }
+
+    /// Sees a call to its end in a task of its own. Outside of tokio, which has tasks, the caller waits.
+    pub(crate) async fn aside<T: Clone + Send + Sync + 'static>(
+        &self,
+        flight: Flight<T>,
+        settle: impl FnOnce(&Self, &Outcome<T>) + Send + 'static,
+    ) {
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => {
+                let inner = Weak::clone(&self.me);
+                drop(runtime.spawn(async move {
+                    let outcome = flight.outcome().await;
+                    if let Some(inner) = inner.upgrade() {
+                        settle(&inner, &outcome);
+                    }
+                }));
+            }
+            Err(_) => settle(self, &flight.outcome().await),
         }
     }
 

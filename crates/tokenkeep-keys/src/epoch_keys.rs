@@ -41,7 +41,8 @@ use crate::{
 /// A thread, which runs only while an epoch is held, wipes it when its time is over. Where no thread can be started, the next
 /// call wipes.
 ///
-/// Cloning is cheap and gives the same instance. No runtime is needed but the one that provider and store need.
+/// Cloning is cheap and gives the same instance. On tokio, what is due is renewed in a task of its own, so that no call waits for the
+/// provider as long as there are calls; elsewhere the call that finds it due waits.
 #[derive(Debug, Clone)]
 pub struct EpochKeys {
     pub(crate) inner: Arc<Inner>,
@@ -69,7 +70,7 @@ impl EpochKeys {
         base: Arc<dyn DestroyableKeys>,
         store: Arc<dyn EpochStore>,
     ) -> Self {
-        Self { inner: Arc::new(Inner::new(options, base, store)) }
+        Self { inner: Inner::new(options, base, store) }
     }
 
     /// Every epoch, as this instance knows it: for metrics and for an operator. Reads the store where the last reading is older
@@ -158,6 +159,11 @@ impl KeyProvider for EpochKeys {
             KekStatus::new(row.id, state)
         }));
         Ok(keks)
+    }
+
+    /// Reads the records of all epochs.
+    async fn refresh(&self) -> Result<(), Error> {
+        self.inner.read_now().await.map(drop)
     }
 
     fn key_file(&self) -> Option<&Path> {

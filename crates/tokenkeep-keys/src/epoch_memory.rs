@@ -35,18 +35,11 @@ impl EpochStore for MemoryEpochStore {
 
     async fn insert_epoch(&self, epoch: &EpochRecord, retires: Option<&EpochRecord>) -> Result<(), Error> {
         let mut epochs = self.locked();
-        if epochs.iter().any(|held| held.id == epoch.id) {
-            return Err(conflict("the epoch's id is taken"));
+        if !epoch.may_join(&epochs, retires) {
+            return Err(changed());
         }
-        let retired = retires.map(|retires| Ok::<_, Error>((followed(&epochs, retires)?, retires)));
-        let retired = retired.transpose()?;
-        let stays = |held: &EpochRecord| retires.is_none_or(|retires| retires.id != held.id);
-        let is_active = |epoch: &EpochRecord| epoch.state == EpochState::Active;
-        let retires_not = retires.is_some_and(is_active);
-        if is_active(epoch) && (retires_not || epochs.iter().any(|held| is_active(held) && stays(held))) {
-            return Err(conflict("another epoch is active"));
-        }
-        if let Some((at, retires)) = retired {
+        if let Some(retires) = retires {
+            let at = followed(&epochs, retires)?;
             epochs[at] = retires.clone();
         }
         epochs.push(epoch.clone());
@@ -77,9 +70,5 @@ fn followed(epochs: &[EpochRecord], epoch: &EpochRecord) -> Result<usize, Error>
 }
 
 fn changed() -> Error {
-    conflict("the epoch was changed or removed meanwhile")
-}
-
-fn conflict(detail: &'static str) -> Error {
-    Error::new(ErrorKind::Conflict).because(detail)
+    Error::new(ErrorKind::Conflict).because("the epochs were changed meanwhile")
 }

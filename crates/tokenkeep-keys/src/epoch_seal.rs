@@ -8,7 +8,7 @@ use tokenkeep_core::{Error, ErrorKind};
 
 use crate::epoch_cache::{Loaded, Table};
 use crate::epoch_calls::Renewed;
-use crate::epoch_flight::{Flight, Outcome, Slot, own};
+use crate::epoch_flight::{Outcome, Slot, own};
 use crate::epoch_inner::{Flights, Inner};
 use crate::{EpochEvent, EpochRecord, EpochTime};
 
@@ -86,27 +86,25 @@ impl Inner {
         self.renew(table, |flights| &mut flights.making, || self.asker.make(active)).await
     }
 
-    /// The same while the old epoch is still good. One call waits for it, as what is left half-way leaves a key behind that nothing
-    /// names; the others go on. While the provider is down, one in every maximum age tries.
+    /// The same while the old epoch is still good: nobody waits for it, and while the provider is down it is tried once in every
+    /// maximum age.
     async fn succeed_aside(&self, row: &EpochRecord, now: EpochTime) {
-        let (flight, leads) = {
+        let begun = {
             let mut flights = self.flights();
-            if flights.tried.is_some_and(|tried| now.since(tried) < self.options.max_age) {
-                let Some(flight) = flights.making.under_way() else { return };
-                (flight, false)
-            } else {
-                flights.tried = Some(now);
-                if self.cache.table().is_none_or(|table| table.active().is_none_or(|active| active.id != row.id)) {
-                    return;
-                }
-                let joined = flights.making.join(now, || self.asker.make(Some(row.clone())));
-                let Ok(flight) = joined else { return };
-                (flight, true)
+            let active = self.cache.table().and_then(|table| table.active().map(|active| active.id));
+            let tried = flights.tried.is_some_and(|tried| now.since(tried) < self.options.max_age);
+            if tried || active != Some(row.id) {
+                return;
             }
+            flights.tried = Some(now);
+            flights.making.begin(now, || self.asker.make(Some(row.clone())))
         };
-        let outcome = if leads { Some(flight.outcome().await) } else { flight.nudge().await };
-        if let Some(outcome) = outcome {
-            self.settle(|flights| &mut flights.making, &flight, &outcome);
+        if let Some(flight) = begun {
+            let number = flight.number;
+            let settle = move |inner: &Self, outcome: &Outcome<Renewed>| {
+                inner.settle(|flights| &mut flights.making, number, outcome);
+            };
+            self.aside(flight, settle).await;
         }
     }
 
@@ -129,18 +127,18 @@ impl Inner {
         };
         let flight = joined.map_err(|error| own(&error))?;
         let outcome = flight.outcome().await;
-        self.settle(slot, &flight, &outcome);
+        self.settle(slot, flight.number, &outcome);
         outcome.map(drop).map_err(|error| own(&error))
     }
 
     fn settle(
         &self,
         slot: impl Fn(&mut Flights) -> &mut Slot<Renewed>,
-        flight: &Flight<Renewed>,
+        number: u64,
         outcome: &Outcome<Renewed>,
     ) {
         let mut flights = self.flights();
-        if !slot(&mut flights).settle(flight.number, outcome, self.now()) {
+        if !slot(&mut flights).settle(number, outcome, self.now()) {
             return;
         }
         let Ok(renewed) = outcome else { return };

@@ -3,7 +3,7 @@
 use tokenkeep_core::ErrorKind;
 use tokenkeep_keys::EpochEvent;
 
-use crate::service::{DAY, Home, MINUTE, SECOND, fails_with, open, seal};
+use crate::service::{DAY, Home, MINUTE, SECOND, fails_with, open, seal, settle};
 
 fn graces(home: &Home) -> usize {
     home.told.count(|event| matches!(event, EpochEvent::Grace { .. }))
@@ -57,17 +57,17 @@ async fn nobody_waits_for_a_provider_that_is_down() {
     home.clock.pass(MINUTE * 9);
     home.service.fails(Some(ErrorKind::KeysUnavailable));
     open(&keys, &envelope).await.unwrap();
-    open(&keys, &envelope).await.unwrap();
+    settle().await;
     home.clock.pass(MINUTE * 2);
     home.service.hold();
     for _ in 0..10 {
         open(&keys, &envelope).await.unwrap();
     }
+    settle().await;
     assert_eq!(home.service.waiting(), 1);
     home.service.fails(None);
     home.service.let_through();
-    open(&keys, &envelope).await.unwrap();
-    open(&keys, &envelope).await.unwrap();
+    settle().await;
     let before = graces(&home);
     open(&keys, &envelope).await.unwrap();
     assert_eq!(graces(&home), before);

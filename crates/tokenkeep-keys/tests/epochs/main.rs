@@ -4,5 +4,6 @@ mod cache;
 mod flight;
 mod grace;
 mod life;
+mod load;
 mod sealing;
 mod service;

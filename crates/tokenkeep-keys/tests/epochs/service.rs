@@ -296,6 +296,13 @@ pub(crate) async fn open(keys: &dyn KeyProvider, envelope: &Envelope) -> Result<
     open_for(keys, envelope, &token_context("apify")).await
 }
 
+/// Lets the tasks run that renew beside the calls.
+pub(crate) async fn settle() {
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[track_caller]
 pub(crate) fn fails_with<T>(result: Result<T, Error>, kind: ErrorKind) -> Error {
     match result {
