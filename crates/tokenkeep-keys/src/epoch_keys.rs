@@ -138,7 +138,7 @@ impl KeyProvider for EpochKeys {
     /// active.
     async fn keks(&self) -> Result<Vec<KekStatus>, Error> {
         let inner = &self.inner;
-        let mut table = inner.table().await?;
+        let mut table = inner.read_now().await?;
         let now = inner.now();
         if table.active().is_none_or(|row| inner.remaining(row, now).is_none()) {
             inner.succeed(&table).await?;

@@ -105,3 +105,27 @@ async fn a_new_key_costs_three_calls_however_many_tokens_there_are() {
         a_new_key(tokens).await;
     }
 }
+
+/// What epochs cost over a keyring, where both hold their KEK: in turns, the best of each.
+#[ignore = "means something optimized alone"]
+#[tokio::test]
+async fn an_unwrap_costs_little_more_than_with_a_keyring() {
+    let folder = tempfile::tempdir().unwrap();
+    let keyring = tokenkeep_keys::LocalKeyring::create(folder.path().join("keys/keyring")).unwrap();
+    let home = Home::new();
+    let epochs = EpochKeys::options().build(home.service.clone(), std::sync::Arc::clone(&home.store)).unwrap();
+    let context = token_context("apify");
+    let mut best = [Duration::MAX; 2];
+    for _ in 0..30 {
+        for (keys, best) in [&keyring as &dyn KeyProvider, &epochs].into_iter().zip(&mut best) {
+            let envelope = seal_for(keys, &context).await.unwrap();
+            let began = Instant::now();
+            for _ in 0..10_000 {
+                open_for(keys, &envelope, &context).await.unwrap();
+            }
+            *best = began.elapsed().min(*best);
+        }
+    }
+    let [keyring, epochs] = best.map(|best| best.as_nanos() as f64 / 10_000.0);
+    println!("an open: {keyring:.0} ns with a keyring, {epochs:.0} ns with epochs, {:.3} times", epochs / keyring);
+}
