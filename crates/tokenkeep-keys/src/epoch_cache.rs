@@ -114,11 +114,11 @@ impl Cache {
         self.read().table.clone()
     }
 
-    /// An epoch that may open, by the last record of it.
+    /// An epoch that may open, by the last record of it. What is being destroyed is never held.
     pub(crate) fn look(&self, id: &KekId, now: EpochTime) -> Option<Seen> {
         let held = self.read();
         let table = held.table.as_ref()?;
-        let row = table.row(id).filter(|row| row.state < EpochState::Destroying)?;
+        let row = table.row(id)?;
         let loaded = held.loaded.iter().find(|loaded| loaded.is_of(row))?;
         let age = now.since(table.began).max(now.since(loaded.began));
         Some(Seen { loaded: Arc::clone(loaded), age })

@@ -126,6 +126,34 @@ async fn a_changed_record_is_unwrapped_anew() {
     open(&keys, &envelope).await.unwrap();
 }
 
+/// Also while what is held is young: the record decides.
+#[tokio::test]
+async fn a_changed_record_counts_once_it_was_read() {
+    let home = Home::new();
+    let keys = home.instance();
+    let envelope = seal(&keys).await.unwrap();
+    let row = only_row(&home).await;
+    let mut sealed = row.sealed.clone();
+    *sealed.last_mut().unwrap() ^= 1;
+    let altered = EpochRecord { sealed, revision: row.revision.next(), ..row.clone() };
+    home.store.update_epoch(&altered).await.unwrap();
+    open(&keys, &envelope).await.unwrap();
+    keys.refresh().await.unwrap();
+    fails_with(open(&keys, &envelope).await, ErrorKind::Tampered);
+    // Wraps set aside are a change too, but not of what was unwrapped.
+    let back = EpochRecord { sealed: row.sealed, revision: altered.revision.next(), ..altered };
+    home.store.update_epoch(&back).await.unwrap();
+    keys.refresh().await.unwrap();
+    home.clock.pass(SECOND);
+    open(&keys, &envelope).await.unwrap();
+    let before = home.service.all_calls();
+    let more = EpochRecord { wraps_reserved: back.wraps_reserved + 1, revision: back.revision.next(), ..back };
+    home.store.update_epoch(&more).await.unwrap();
+    keys.refresh().await.unwrap();
+    open(&keys, &envelope).await.unwrap();
+    assert_eq!(home.service.all_calls(), before);
+}
+
 /// Another age makes another context: who can write to the store makes no epoch younger.
 #[tokio::test]
 async fn an_altered_age_is_refused() {

@@ -78,6 +78,8 @@ async fn a_scheduled_destruction_is_waited_for() {
     let envelope = seal(&keys).await.unwrap();
     drain(&home, &keys, envelope.kek()).await;
     home.service.destroys_with(Destruction::Scheduled(NOW + 7));
+    // It is held, and young.
+    open(&keys, &envelope).await.unwrap();
     for _ in 0..2 {
         assert_eq!(keys.destroy_kek(envelope.kek()).await.unwrap(), End::Scheduled(NOW + 7));
         fails_with(open(&keys, &envelope).await, ErrorKind::KeyDestroyed);
