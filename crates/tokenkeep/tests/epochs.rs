@@ -198,6 +198,8 @@ async fn a_stale_sealer_finds_the_new_epoch() {
     vault.retire(&keys, &old, MINUTE).await.unwrap();
     let new = active(&keys).await;
     prepared.commit().await.unwrap();
+    assert!(vault.verify().await.unwrap().is_whole());
+    // Repeating it finds it done.
     prepared.commit().await.unwrap();
     home.connect(&stale, "after").await;
     assert_eq!((home.under(&old).await, home.under(&new).await), (1, 2));
