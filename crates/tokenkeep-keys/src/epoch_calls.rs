@@ -201,7 +201,8 @@ impl Asker {
                     Err(error) => return Err(of_store(error)),
                 }
             }
-            Err(Error::new(ErrorKind::KeysUnavailable).because("other instances changed the epoch all the time"))
+            Err(Error::new(ErrorKind::KeysUnavailable)
+                .because("other instances changed the epoch all the time"))
         }
     }
 }

@@ -55,14 +55,16 @@ impl Inner {
         store: Arc<dyn EpochStore>,
     ) -> Arc<Self> {
         let cache = Arc::new(Cache::new(options.max_age + options.grace, options.watch.clone()));
-        let asker = Asker {
-            base,
-            store,
-            options: options.clone(),
-            reads: Arc::new(AtomicU64::new(0)),
-        };
+        let asker = Asker { base, store, options: options.clone(), reads: Arc::new(AtomicU64::new(0)) };
         let wiper = Wiper::new(&cache, Arc::clone(&options.clock));
-        Arc::new_cyclic(|me| Self { asker, options, cache, wiper, flights: Mutex::default(), me: Weak::clone(me) })
+        Arc::new_cyclic(|me| Self {
+            asker,
+            options,
+            cache,
+            wiper,
+            flights: Mutex::default(),
+            me: Weak::clone(me),
+        })
     }
 
     pub(crate) fn now(&self) -> EpochTime {
@@ -159,7 +161,8 @@ impl Inner {
     }
 
     async fn read_table(&self) -> Result<Arc<Table>, Error> {
-        let flight = self.flights().table.join(self.now(), || self.asker.read()).map_err(|error| own(&error))?;
+        let flight =
+            self.flights().table.join(self.now(), || self.asker.read()).map_err(|error| own(&error))?;
         let outcome = flight.outcome().await;
         self.settle_table(flight.number, &outcome);
         outcome.map_err(|error| own(&error))

@@ -87,7 +87,9 @@ impl EpochKeys {
             EpochStatus {
                 id: row.id,
                 state: row.state,
-                age: Duration::from_millis(now.unix_millis.saturating_sub(row.created_at).max(0).unsigned_abs()),
+                age: Duration::from_millis(
+                    now.unix_millis.saturating_sub(row.created_at).max(0).unsigned_abs(),
+                ),
                 wraps_left: if row.state == EpochState::Active { inner.wraps_left(row) } else { 0 },
                 held_for,
                 on_grace: held_for.is_some_and(|age| age >= inner.options.max_age),

@@ -9,9 +9,7 @@ use tokenkeep_core::{Envelope, Error, ErrorKind, KekId};
 
 use crate::epoch_cache::Table;
 use crate::epoch_calls::of_store;
-use crate::{
-    Destruction, End, EpochKeys, EpochRecord, EpochState, ProviderCall, RetirableKeys, Retiring,
-};
+use crate::{Destruction, End, EpochKeys, EpochRecord, EpochState, ProviderCall, RetirableKeys, Retiring};
 
 impl EpochKeys {
     /// Makes a new epoch now, whatever the age of the active one, which only opens from then on. Gives the new one's id, or that of

@@ -108,7 +108,9 @@ impl EpochOptions {
             return refused("the time of grace is at most 1 day");
         }
         if self.active_for < self.max_age * 10 || self.active_for > DAY * 400 {
-            return refused("an epoch is active for 10 times its maximum age at least, and for 400 days at most");
+            return refused(
+                "an epoch is active for 10 times its maximum age at least, and for 400 days at most",
+            );
         }
         if self.wraps < 16 || self.wraps > 1 << 36 {
             return refused("an epoch wraps 16 to 2^36 DEKs");

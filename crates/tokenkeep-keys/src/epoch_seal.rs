@@ -41,7 +41,8 @@ impl Inner {
             }
             return self.sealing_with(row, now).await;
         }
-        Err(Error::new(ErrorKind::KeysUnavailable).because("other instances changed the active epoch all the time"))
+        Err(Error::new(ErrorKind::KeysUnavailable)
+            .because("other instances changed the active epoch all the time"))
     }
 
     async fn sealing_with(&self, row: &EpochRecord, now: EpochTime) -> Result<Arc<Loaded>, Error> {
@@ -71,7 +72,9 @@ impl Inner {
 
     async fn replenish(&self, table: &Arc<Table>, row: &EpochRecord, wraps: u64) -> Result<(), Error> {
         if wraps > self.options.reserve {
-            return Err(Error::new(ErrorKind::Misuse).because("more DEKs than an instance sets aside at a time"));
+            return Err(
+                Error::new(ErrorKind::Misuse).because("more DEKs than an instance sets aside at a time")
+            );
         }
         if row.wraps_reserved > self.options.wraps - self.options.reserve {
             return self.succeed(table).await;

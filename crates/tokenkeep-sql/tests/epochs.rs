@@ -24,7 +24,8 @@ async fn it_conforms_also_in_the_tokens_file() {
     let _tokens = SqliteStore::open(&path).await.unwrap();
     epoch_conformance::run_all(&SqliteEpochStore::open(&path).await.unwrap()).await;
     SqliteStore::open(&path).await.unwrap();
-    epoch_conformance::run_all(&SqliteEpochStore::open(folder.path().join("a/epochs.db")).await.unwrap()).await;
+    epoch_conformance::run_all(&SqliteEpochStore::open(folder.path().join("a/epochs.db")).await.unwrap())
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

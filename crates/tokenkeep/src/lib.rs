@@ -154,9 +154,9 @@ pub use verify::{CheckpointCopy, Finding, Verification, VerifiedUpTo, VerifyProg
 pub use async_trait::async_trait;
 pub use tokenkeep_core::{
     Account, ApiToken, BadName, BadOrigin, ConnectionId, ConnectionName, Credential, CredentialSource,
-    CustomerAction, Error, ErrorKind, Fault, Incarnation, IssuedToken, KekId, ListedRun, Meaning, Origin, Outcome,
-    PayloadKind, Provider, ProviderName, ProviderSpec, Revision, RunList, RunPage, SecretVersion, TenantId,
-    TokenRejected, Use, VaultId,
+    CustomerAction, Error, ErrorKind, Fault, Incarnation, IssuedToken, KekId, ListedRun, Meaning, Origin,
+    Outcome, PayloadKind, Provider, ProviderName, ProviderSpec, Revision, RunList, RunPage, SecretVersion,
+    TenantId, TokenRejected, Use, VaultId,
 };
 pub use tokenkeep_keys::{
     Destruction, EpochKeys, EpochOptions, EpochStore, KeyProvider, KeyringError, LocalKeyring, RetirableKeys,
@@ -169,10 +169,10 @@ pub use tokenkeep_store::{
 pub use tokenkeep_apify as apify;
 #[cfg(feature = "https")]
 pub use tokenkeep_https as https;
-#[cfg(feature = "sqlite")]
-pub use tokenkeep_sql::{SqliteEpochStore, SqliteStore};
 #[cfg(feature = "postgres")]
 pub use tokenkeep_sql::{PostgresEpochStore, PostgresMigration, PostgresStore};
+#[cfg(feature = "sqlite")]
+pub use tokenkeep_sql::{SqliteEpochStore, SqliteStore};
 
 /// The code in the README, compiled.
 #[cfg(all(doctest, feature = "apify", feature = "sqlite"))]

@@ -171,8 +171,11 @@ impl Inner {
             .zip(&wrapped)
             .map(|((_, envelope, _), wrapped)| envelope.with_wrapped_dek(wrapped))
             .collect();
-        let requests: Vec<UnwrapRequest<'_>> =
-            moved.iter().zip(&known).map(|(envelope, (context, ..))| envelope.unwrap_request(context)).collect();
+        let requests: Vec<UnwrapRequest<'_>> = moved
+            .iter()
+            .zip(&known)
+            .map(|(envelope, (context, ..))| envelope.unwrap_request(context))
+            .collect();
         let again = answers(self.key_provider.unwrap_deks(&requests).await, requests.len())?;
         for (again, (.., dek)) in again.into_iter().zip(&known) {
             if again?.expose_secret() != dek.expose_secret() {
@@ -204,6 +207,7 @@ impl Inner {
         let met = match step.expected {
             Expected::Absent => present.is_none(),
             Expected::Revision(revision) => present == Some(revision),
+            Expected::Tampered { .. } => false,
         };
         if !met {
             return Ok(None);

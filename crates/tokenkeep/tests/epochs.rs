@@ -10,7 +10,8 @@ use std::time::Duration;
 use common::{Scripted, TestClock, account, give, token};
 use service::Service;
 use tokenkeep::{
-    Action, AuditChain, AuditDraft, Change, Destruction, EpochKeys, ErrorKind, KekId, MemoryStore, Retirement, TokenStore, Vault,
+    Action, AuditChain, AuditDraft, Change, Destruction, EpochKeys, ErrorKind, KekId, MemoryStore,
+    Retirement, TokenStore, Vault,
 };
 use tokenkeep_keys::{KekState, KeyProvider, MemoryEpochStore};
 use tokenkeep_store::{Expected, RecordChange, Scan};
@@ -193,7 +194,8 @@ async fn a_stale_sealer_finds_the_new_epoch() {
     let old = active(&keys).await;
     let connection = stale.connection("prepared", "apify").unwrap();
     home.provider.answer(Ok(account("prepared")));
-    let prepared = connection.prepare_connect(&home.provider, token("example-token-of-prepared")).await.unwrap();
+    let prepared =
+        connection.prepare_connect(&home.provider, token("example-token-of-prepared")).await.unwrap();
 
     vault.retire(&keys, &old, MINUTE).await.unwrap();
     let new = active(&keys).await;

@@ -8,7 +8,8 @@ use tokenkeep_keys::{
 };
 
 use crate::service::{
-    Home, MINUTE, SECOND, fails_with, open, open_for, seal, seal_for, settle, token_context, vault_key_context,
+    Home, MINUTE, SECOND, fails_with, open, open_for, seal, seal_for, settle, token_context,
+    vault_key_context,
 };
 
 async fn only_row(home: &Home) -> EpochRecord {
@@ -147,7 +148,8 @@ async fn a_changed_record_counts_once_it_was_read() {
     home.clock.pass(SECOND);
     open(&keys, &envelope).await.unwrap();
     let before = home.service.all_calls();
-    let more = EpochRecord { wraps_reserved: back.wraps_reserved + 1, revision: back.revision.next(), ..back };
+    let more =
+        EpochRecord { wraps_reserved: back.wraps_reserved + 1, revision: back.revision.next(), ..back };
     home.store.update_epoch(&more).await.unwrap();
     keys.refresh().await.unwrap();
     open(&keys, &envelope).await.unwrap();

@@ -36,7 +36,10 @@ async fn ten_thousand_cold_opens() {
             open.await.unwrap().unwrap();
         }
         assert_eq!(home.service.all_calls() - before, 1);
-        println!("instance {instances}: {MANY} cold opens, 1 call, {:?} from its answer to the last open", began.elapsed());
+        println!(
+            "instance {instances}: {MANY} cold opens, 1 call, {:?} from its answer to the last open",
+            began.elapsed()
+        );
     }
 }
 

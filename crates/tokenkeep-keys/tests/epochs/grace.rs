@@ -37,7 +37,8 @@ async fn it_opens_for_so_long_and_never_seals() {
 /// Only an outage is borne: what the provider refuses is refused.
 #[tokio::test]
 async fn a_refusal_is_no_outage() {
-    for kind in [ErrorKind::KeyDestroyed, ErrorKind::KeysWrong, ErrorKind::KeysUnusable, ErrorKind::Tampered] {
+    for kind in [ErrorKind::KeyDestroyed, ErrorKind::KeysWrong, ErrorKind::KeysUnusable, ErrorKind::Tampered]
+    {
         let home = Home::new();
         let keys = home.with(home.options().grace(DAY));
         let envelope = seal(&keys).await.unwrap();

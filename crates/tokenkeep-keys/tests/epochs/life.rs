@@ -113,7 +113,8 @@ async fn rotations_at_once_leave_one_active() {
     seal(&one).await.unwrap();
     let (first, second) = tokio::join!(one.rotate(), other.rotate());
     let rows = home.store.epochs().await.unwrap();
-    let active: Vec<_> = rows.iter().filter(|row| row.state == EpochState::Active).map(|row| row.id).collect();
+    let active: Vec<_> =
+        rows.iter().filter(|row| row.state == EpochState::Active).map(|row| row.id).collect();
     assert!(active.len() == 1 && [first.unwrap(), second.unwrap()].contains(&active[0]));
     assert_eq!(home.service.alive(), rows.len());
 }

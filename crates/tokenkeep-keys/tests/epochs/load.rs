@@ -113,7 +113,8 @@ async fn an_unwrap_costs_little_more_than_with_a_keyring() {
     let folder = tempfile::tempdir().unwrap();
     let keyring = tokenkeep_keys::LocalKeyring::create(folder.path().join("keys/keyring")).unwrap();
     let home = Home::new();
-    let epochs = EpochKeys::options().build(home.service.clone(), std::sync::Arc::clone(&home.store)).unwrap();
+    let epochs =
+        EpochKeys::options().build(home.service.clone(), std::sync::Arc::clone(&home.store)).unwrap();
     let context = token_context("apify");
     let mut best = [Duration::MAX; 2];
     for _ in 0..30 {
@@ -127,5 +128,8 @@ async fn an_unwrap_costs_little_more_than_with_a_keyring() {
         }
     }
     let [keyring, epochs] = best.map(|best| best.as_nanos() as f64 / 10_000.0);
-    println!("an open: {keyring:.0} ns with a keyring, {epochs:.0} ns with epochs, {:.3} times", epochs / keyring);
+    println!(
+        "an open: {keyring:.0} ns with a keyring, {epochs:.0} ns with epochs, {:.3} times",
+        epochs / keyring
+    );
 }

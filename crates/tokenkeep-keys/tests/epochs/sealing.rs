@@ -156,7 +156,10 @@ async fn a_store_that_is_down_is_told_as_keys_unavailable() {
             self.0.insert_epoch(epoch, retires).await
         }
 
-        async fn update_epoch(&self, epoch: &tokenkeep_keys::EpochRecord) -> Result<(), tokenkeep_core::Error> {
+        async fn update_epoch(
+            &self,
+            epoch: &tokenkeep_keys::EpochRecord,
+        ) -> Result<(), tokenkeep_core::Error> {
             self.0.update_epoch(epoch).await
         }
 
@@ -183,7 +186,8 @@ async fn a_store_that_is_down_is_told_as_keys_unavailable() {
 #[test]
 fn options_that_protect_nothing_are_refused() {
     let home = Home::new();
-    let build = |options: tokenkeep_keys::EpochOptions| options.build(home.service.clone(), MemoryEpochStore::new());
+    let build =
+        |options: tokenkeep_keys::EpochOptions| options.build(home.service.clone(), MemoryEpochStore::new());
     for options in [
         home.options().max_age(SECOND / 2),
         home.options().max_age(DAY * 2),
@@ -195,4 +199,35 @@ fn options_that_protect_nothing_are_refused() {
     ] {
         fails_with(build(options), ErrorKind::Misuse);
     }
+}
+
+const MAY_LOCK_NOTHING: &str = "TOKENKEEP_TEST_LOCKS_NOTHING";
+
+/// Run by itself in a process that may lock no memory: a clear error, or the fallback that was asked for by name.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn at_the_limit_of_locked_memory_it_says_so() {
+    if std::env::var_os(MAY_LOCK_NOTHING).is_some() {
+        let home = Home::new();
+        let error = fails_with(seal(&home.instance()).await, ErrorKind::KeysUnusable);
+        assert!(error.report().contains("allow_unlocked_memory"), "{}", error.report());
+        assert_eq!(home.store.epochs().await.unwrap(), []);
+        let keys = home.with(home.options().allow_unlocked_memory());
+        open(&keys, &seal(&keys).await.unwrap()).await.unwrap();
+        return;
+    }
+    let mut command = if rustix::process::geteuid().is_root() {
+        // Root's capabilities lift the limit.
+        let mut command = std::process::Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", "prlimit"]);
+        command
+    } else {
+        std::process::Command::new("prlimit")
+    };
+    let exe = std::env::current_exe().unwrap();
+    let name = "sealing::at_the_limit_of_locked_memory_it_says_so";
+    command.args(["--memlock=0:0"]).arg(exe).args(["--exact", name]).env(MAY_LOCK_NOTHING, "1");
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
 }

@@ -103,7 +103,11 @@ async fn is_there(db: &mut PgConnection) -> Result<bool, Error> {
         match row.integer("version")? {
             1 => known = true,
             _ if row.integer("needs")? <= 1 => {}
-            _ => return Err(unusable("a newer tokenkeep changed its schema in a way that this one doesn't know")),
+            _ => {
+                return Err(unusable(
+                    "a newer tokenkeep changed its schema in a way that this one doesn't know",
+                ));
+            }
         }
     }
     if known { Ok(true) } else { Err(unusable(OTHER_TABLES)) }
