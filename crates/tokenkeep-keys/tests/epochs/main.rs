@@ -1,4 +1,5 @@
 //! Epochs over a key service that is real in its cryptography, counts its calls, and fails as it is told.
+#![allow(clippy::print_stdout, reason = "figures are what some of these tests are for")]
 
 mod cache;
 mod flight;

@@ -117,7 +117,7 @@ async fn is_there(db: &mut PgConnection) -> Result<bool, Error> {
 async fn changed(db: &mut PgConnection, step: Step<'_>) -> Result<(), Error> {
     let lock = "LOCK TABLE tokenkeep_epochs.epoch IN EXCLUSIVE MODE";
     sqlx::query(lock).execute(&mut *db).await.map_err(failure)?;
-    let rows = from_primary(&mut *db, sqlx::query(ALL)).await?;
+    let rows = from_primary(&mut *db, || Ok(Some(sqlx::query(ALL)))).await?;
     for write in step.writes(&epochs(&rows)?)? {
         put(&mut *db, &write).await?;
     }
@@ -157,7 +157,7 @@ impl EpochStore for PostgresEpochStore {
     async fn epochs(&self) -> Result<Vec<EpochRecord>, Error> {
         in_time(async {
             let mut db = Borrowed::of(&self.pool).await?;
-            let rows = from_primary(&mut db, sqlx::query(ALL)).await?;
+            let rows = from_primary(&mut db, || Ok(Some(sqlx::query(ALL)))).await?;
             db.done();
             epochs(&rows)
         })
