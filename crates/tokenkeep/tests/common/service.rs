@@ -12,7 +12,10 @@ use super::TestClock;
 
 /// Cheap to clone; all clones are one service.
 #[derive(Debug, Clone)]
-pub(crate) struct Service(Arc<(Kek, Mutex<HashMap<KekId, Option<Kek>>>)>);
+pub(crate) struct Service(Arc<(Kek, Keys)>);
+
+/// A key that was destroyed is `None`.
+type Keys = Mutex<HashMap<KekId, Option<Kek>>>;
 
 impl Service {
     pub(crate) fn new() -> Self {
