@@ -10,8 +10,8 @@ use tokenkeep_core::{ErrorKind, KekId};
 /// Is told of everything that [`EpochKeys`](crate::EpochKeys) asks its key provider, and of what becomes of its epochs. Set by
 /// [`EpochOptions::observer`](crate::EpochOptions::observer).
 ///
-/// It is called in the task that does the work, so it must not block: count, and return. A panic in it is caught and changes
-/// nothing.
+/// It is called in the task that does the work, or under a lock of theirs, so it must neither block nor call the epochs that it
+/// observes: count, and return. A panic in it is caught and changes nothing.
 ///
 /// ```
 /// use tokenkeep_keys::{EpochEvent, EpochObserver};
