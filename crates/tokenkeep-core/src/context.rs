@@ -3,7 +3,9 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::{ConnectionId, Incarnation, Origin, ProviderName, SecretVersion, VaultId, aad};
+use crate::{ConnectionId, Incarnation, KekId, Origin, ProviderName, SecretVersion, VaultId, aad};
+
+const VAULT_KEY_LABEL: &[u8] = b"tokenkeep vault key";
 
 /// The facts of one token. Tenant, connection, provider and origin must come from the caller and from code, never from
 /// the record that is being opened.
@@ -122,7 +124,22 @@ impl EncryptionContext {
     /// The context of one of a vault's own keys.
     #[must_use]
     pub fn for_vault_key(vault: VaultId, purpose: VaultKeyPurpose) -> Self {
-        Self::encode(&[b"tokenkeep vault key", vault.as_bytes(), purpose.name().as_bytes()])
+        Self::encode(&[VAULT_KEY_LABEL, vault.as_bytes(), purpose.name().as_bytes()])
+    }
+
+    /// The context of an epoch: a KEK that is kept sealed under a key of a remote provider, with this id and made at this time
+    /// (milliseconds since 1970 UTC). So who can write to where epochs are kept can neither exchange two of them nor make one
+    /// younger than it is.
+    #[must_use]
+    pub fn for_epoch(epoch: &KekId, created_at: i64) -> Self {
+        Self::encode(&[b"tokenkeep epoch", epoch.as_bytes(), &created_at.to_be_bytes()])
+    }
+
+    /// The label stands first and is led by its length, so nothing else begins so.
+    pub(crate) fn is_vault_key(&self) -> bool {
+        let rest = self.encoded.split_first_chunk::<2>().map(|(_, rest)| rest);
+        let length = (VAULT_KEY_LABEL.len() as u16).to_be_bytes();
+        self.encoded.starts_with(&length) && rest.is_some_and(|rest| rest.starts_with(VAULT_KEY_LABEL))
     }
 
     fn encode(fields: &[&[u8]]) -> Self {

@@ -45,6 +45,13 @@ impl<'a> WrapRequest<'a> {
         self.dek
     }
 
+    /// Whether the DEK protects one of a vault's own keys, not a token: a provider that keeps KEKs of its own for tokens leaves
+    /// these to the one below it.
+    #[must_use]
+    pub fn is_for_vault_key(&self) -> bool {
+        self.context.is_vault_key()
+    }
+
     /// SHA-256 of the wrap's associated data under this KEK: what a remote key service is given to bind the DEK to,
     /// so that no tenant's name reaches its logs.
     #[must_use]

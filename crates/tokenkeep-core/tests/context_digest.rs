@@ -26,8 +26,20 @@ fn digest(context: &EncryptionContext) -> String {
 #[test]
 fn the_digests_are_those_of_the_format() {
     let key = EncryptionContext::for_vault_key(VaultId::from_bytes([1; 16]), VaultKeyPurpose::RecordMac);
+    let epoch = EncryptionContext::for_epoch(&KekId::from_slice(b"an-epoch").unwrap(), 1_795_315_548_123);
+    assert_eq!(digest(&epoch), "cf0a02605ecb2c8630551522f30552f0a9ebc39dc75bdb448624c9a56195f1ce");
     assert_eq!(digest(&token()), "10aa8406aff0218ae5b91912e982c91861ea14a2df02cb88a0b6f0b685439c3a");
     assert_eq!(digest(&key), "3f13c3d2a0e7b75d019730f550d23de98f5bdddb102267eef6c6766faad3b6b4");
+}
+
+#[test]
+fn a_request_tells_a_vault_key_from_a_token() {
+    let dek = Dek::from_bytes(&[5; 32]);
+    let key = EncryptionContext::for_vault_key(VaultId::from_bytes([1; 16]), VaultKeyPurpose::RecordMac);
+    let epoch = EncryptionContext::for_epoch(&KekId::from_slice(b"tokenkeep vault key").unwrap(), 0);
+    for (context, is) in [(&key, true), (&token(), false), (&epoch, false)] {
+        assert_eq!(WrapRequest::for_rewrap(&dek, context).unwrap().is_for_vault_key(), is);
+    }
 }
 
 #[test]

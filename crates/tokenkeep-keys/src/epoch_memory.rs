@@ -33,40 +33,42 @@ impl EpochStore for MemoryEpochStore {
         Ok(self.locked().clone())
     }
 
-    async fn insert_epoch(&self, epoch: &EpochRecord) -> Result<(), Error> {
+    async fn insert_epoch(&self, epoch: &EpochRecord, retires: Option<&EpochRecord>) -> Result<(), Error> {
         let mut epochs = self.locked();
-        if epochs.iter().any(|held| held.id == epoch.id) {
-            return Err(Error::new(ErrorKind::Conflict).because("the epoch's id is taken"));
+        if !epoch.may_join(&epochs, retires) {
+            return Err(changed());
         }
-        let is_active = |epoch: &EpochRecord| epoch.state == EpochState::Active;
-        if is_active(epoch) && epochs.iter().any(is_active) {
-            return Err(Error::new(ErrorKind::Conflict).because("another epoch is active"));
+        if let Some(retires) = retires {
+            let at = followed(&epochs, retires)?;
+            epochs[at] = retires.clone();
         }
         epochs.push(epoch.clone());
         Ok(())
     }
 
-    async fn update_epoch(&self, epoch: &EpochRecord, expected: Revision) -> Result<(), Error> {
+    async fn update_epoch(&self, epoch: &EpochRecord) -> Result<(), Error> {
         let mut epochs = self.locked();
-        let at = find(&epochs, &epoch.id, expected)?;
-        if epoch.revision != expected.next() || epoch.state < epochs[at].state {
-            return Err(Error::new(ErrorKind::Conflict).because("an epoch's revision and state only advance"));
-        }
+        let at = followed(&epochs, epoch)?;
         epochs[at] = epoch.clone();
         Ok(())
     }
 
     async fn remove_epoch(&self, id: &KekId, expected: Revision) -> Result<(), Error> {
         let mut epochs = self.locked();
-        let at = find(&epochs, id, expected)?;
+        let gone = |held: &EpochRecord| {
+            held.id == *id && held.revision == expected && held.state == EpochState::Destroying
+        };
+        let at = epochs.iter().position(gone).ok_or_else(changed)?;
         epochs.remove(at);
         Ok(())
     }
 }
 
-fn find(epochs: &[EpochRecord], id: &KekId, expected: Revision) -> Result<usize, Error> {
-    epochs
-        .iter()
-        .position(|held| &held.id == id && held.revision == expected)
-        .ok_or_else(|| Error::new(ErrorKind::Conflict).because("the epoch was changed or removed meanwhile"))
+/// The place of the record that this one follows.
+fn followed(epochs: &[EpochRecord], epoch: &EpochRecord) -> Result<usize, Error> {
+    epochs.iter().position(|held| epoch.follows(held)).ok_or_else(changed)
+}
+
+fn changed() -> Error {
+    Error::new(ErrorKind::Conflict).because("the epochs were changed meanwhile")
 }

@@ -86,6 +86,15 @@ pub trait KeyProvider: Send + Sync + fmt::Debug {
     /// As said at the trait.
     async fn keks(&self) -> Result<Vec<KekStatus>, Error>;
 
+    /// Learns anew which KEKs there are and which one is primary, where the provider keeps that in memory. A vault asks this when its
+    /// database refuses a seal because the KEK is closed, and then wraps again. By default there is nothing to learn.
+    ///
+    /// # Errors
+    /// As said at the trait.
+    async fn refresh(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// The file that the keys are in, if they are in one: a vault refuses to open with a key file beside its database.
     fn key_file(&self) -> Option<&Path> {
         None
@@ -116,6 +125,10 @@ macro_rules! forward {
 
             async fn keks(&self) -> Result<Vec<KekStatus>, Error> {
                 (**self).keks().await
+            }
+
+            async fn refresh(&self) -> Result<(), Error> {
+                (**self).refresh().await
             }
 
             fn key_file(&self) -> Option<&Path> {

@@ -1,6 +1,9 @@
 //! Databases for a tokenkeep vault, on sqlx: `SqliteStore`, the embedded default, and with the feature `postgres`
 //! `PostgresStore`, on the application's own pool and, if it wants, in its own transactions.
 //!
+//! `SqliteEpochStore` and `PostgresEpochStore` keep the epochs of `EpochKeys`, best in a database of their own, outside the backups of
+//! the tokens.
+//!
 //! A store is given sealed bytes only and keeps them as they are. It needs the tokio runtime.
 //!
 //! ```
@@ -25,6 +28,8 @@
 
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod columns;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod epochs;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
@@ -33,6 +38,6 @@ mod rows;
 mod sqlite;
 
 #[cfg(feature = "postgres")]
-pub use postgres::{PostgresMigration, PostgresStore};
+pub use postgres::{PostgresEpochStore, PostgresMigration, PostgresStore};
 #[cfg(feature = "sqlite")]
-pub use sqlite::SqliteStore;
+pub use sqlite::{SqliteEpochStore, SqliteStore};

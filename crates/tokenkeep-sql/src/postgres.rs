@@ -2,6 +2,7 @@
 
 mod borrowed;
 mod commit;
+mod epochs;
 mod failure;
 mod purge;
 mod queries;
@@ -25,6 +26,7 @@ use tokenkeep_store::{
 use borrowed::{Borrowed, in_time};
 use queries::{AUDIT_ENTRIES, AUDIT_HEADS, CHECKPOINT, VAULT, WRITABLE, from_primary};
 
+pub use epochs::PostgresEpochStore;
 pub use schema::PostgresMigration;
 
 /// A vault's database in the schema `tokenkeep` of a PostgreSQL database, on the application's own pool. Cheap to clone.

@@ -1,6 +1,7 @@
 //! The store in an SQLite file.
 
 mod commit;
+mod epochs;
 mod failure;
 mod file;
 mod open;
@@ -25,6 +26,8 @@ use tokenkeep_store::{
 
 use failure::failure;
 use rows::{AUDIT_ENTRIES, AUDIT_HEADS, CHECKPOINT, VAULT};
+
+pub use epochs::SqliteEpochStore;
 
 /// A vault's database in one SQLite file. Cheap to clone; clones share their connections.
 ///

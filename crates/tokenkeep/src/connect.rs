@@ -1,6 +1,6 @@
 //! Connecting a token, and replacing it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokenkeep_core::{
     Account, ApiToken, ConnectionId, Credential, Error, ErrorKind, Incarnation, PayloadKind, Provider,
@@ -24,6 +24,8 @@ const TRIES: usize = 4;
 pub struct PreparedChange {
     vault: Arc<Inner>,
     change: Change,
+    /// The same change with the token's DEK under another KEK, where the database would have none under the first any more.
+    moved: OnceLock<Change>,
     account: Account,
     /// As of when it was prepared.
     reused: Vec<ConnectionId>,
@@ -41,7 +43,7 @@ impl PreparedChange {
     /// The change as plain data, for a store that commits it inside the application's own transaction.
     #[must_use]
     pub fn change(&self) -> &Change {
-        &self.change
+        self.moved.get().unwrap_or(&self.change)
     }
 
     /// What chains the change's audit entry.
@@ -65,7 +67,15 @@ impl PreparedChange {
     }
 
     pub(crate) async fn commit_unwatched(&self) -> Result<KeptToken, Error> {
-        match self.vault.commit_and_look(&self.change, self.fingerprint()?).await {
+        let mut committed = self.vault.commit_and_look(self.change(), self.fingerprint()?).await;
+        if committed.as_ref().is_err_and(|error| error.kind() == ErrorKind::Conflict)
+            && self.moved.get().is_none()
+            && let Some(moved) = self.vault.moved_off_closed_kek(&self.change).await?
+        {
+            let _ = self.moved.set(moved);
+            committed = self.vault.commit_and_look(self.change(), self.fingerprint()?).await;
+        }
+        match committed {
             Ok(holders) => self.seen_again(holders).await,
             Err(error) => {
                 let unsure = matches!(error.kind(), ErrorKind::Conflict | ErrorKind::StoreUnavailable);
@@ -140,7 +150,7 @@ impl PreparedChange {
     }
 
     async fn is_in_place(&self) -> Result<bool, Error> {
-        let mine = self.change.record.as_ref().map(|step| &step.record);
+        let mine = self.change().record.as_ref().map(|step| &step.record);
         Ok(self.vault.load(&self.change.entry.id).await?.as_ref() == mine)
     }
 }
@@ -184,7 +194,7 @@ pub(crate) async fn prepare_connect(
         mac: [0; 32],
     };
     let change = vault.change(before.as_ref(), record, Action::Connected);
-    Ok(PreparedChange { vault: Arc::clone(vault), change, account, reused, told })
+    Ok(PreparedChange { vault: Arc::clone(vault), change, moved: OnceLock::new(), account, reused, told })
 }
 
 /// What a connection is put in the place of: nothing, or a tombstone whose hooks ran. And who else holds the token.
@@ -252,7 +262,7 @@ pub(crate) async fn prepare_replace(
     record.token_set_at = vault.now();
     record.expires_at = None;
     let change = vault.change(Some(&before), record, Action::Replaced);
-    Ok(PreparedChange { vault: Arc::clone(vault), change, account, reused, told })
+    Ok(PreparedChange { vault: Arc::clone(vault), change, moved: OnceLock::new(), account, reused, told })
 }
 
 /// A record's token may be sent to its own provider alone.

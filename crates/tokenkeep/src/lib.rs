@@ -118,7 +118,9 @@ mod purge;
 mod receipt;
 mod reconcile;
 mod replacement;
+mod retire;
 mod reuse;
+mod rewrap;
 mod status;
 mod uses;
 mod vault;
@@ -143,6 +145,8 @@ pub use purge::PurgeHook;
 pub use receipt::{Backups, Receipt};
 pub use reconcile::{Reconciliation, UnknownRun};
 pub use replacement::Replacement;
+pub use retire::{Census, Retirement};
+pub use rewrap::{Rewrap, RewrapProgress};
 pub use status::{ConnectionState, ConnectionStatus};
 pub use vault::Vault;
 pub use verify::{CheckpointCopy, Finding, Verification, VerifiedUpTo, VerifyProgress, VerifyRun};
@@ -150,11 +154,14 @@ pub use verify::{CheckpointCopy, Finding, Verification, VerifiedUpTo, VerifyProg
 pub use async_trait::async_trait;
 pub use tokenkeep_core::{
     Account, ApiToken, BadName, BadOrigin, ConnectionId, ConnectionName, Credential, CredentialSource,
-    CustomerAction, Error, ErrorKind, Fault, Incarnation, IssuedToken, ListedRun, Meaning, Origin, Outcome,
-    PayloadKind, Provider, ProviderName, ProviderSpec, Revision, RunList, RunPage, SecretVersion, TenantId,
-    TokenRejected, Use, VaultId,
+    CustomerAction, Error, ErrorKind, Fault, Incarnation, IssuedToken, KekId, ListedRun, Meaning, Origin,
+    Outcome, PayloadKind, Provider, ProviderName, ProviderSpec, Revision, RunList, RunPage, SecretVersion,
+    TenantId, TokenRejected, Use, VaultId,
 };
-pub use tokenkeep_keys::{KeyProvider, KeyringError, KeyringOptions, LocalKeyring, Passphrase};
+pub use tokenkeep_keys::{
+    Destruction, EpochKeys, EpochOptions, EpochStore, KeyProvider, KeyringError, KeyringOptions,
+    LocalKeyring, Passphrase, RetirableKeys,
+};
 pub use tokenkeep_store::{
     Action, AuditChain, AuditDraft, AuditEntry, AuditHead, Change, MemoryStore, Scrub, Timestamp, TokenStore,
 };
@@ -163,10 +170,10 @@ pub use tokenkeep_store::{
 pub use tokenkeep_apify as apify;
 #[cfg(feature = "https")]
 pub use tokenkeep_https as https;
-#[cfg(feature = "sqlite")]
-pub use tokenkeep_sql::SqliteStore;
 #[cfg(feature = "postgres")]
-pub use tokenkeep_sql::{PostgresMigration, PostgresStore};
+pub use tokenkeep_sql::{PostgresEpochStore, PostgresMigration, PostgresStore};
+#[cfg(feature = "sqlite")]
+pub use tokenkeep_sql::{SqliteEpochStore, SqliteStore};
 
 /// The code in the README, compiled.
 #[cfg(all(doctest, feature = "apify", feature = "sqlite"))]

@@ -180,6 +180,10 @@ named! {
         Reconcile = "reconcile",
         /// [`Vault::check`](crate::Vault::check): it failed with what its first part failed with.
         Check = "check",
+        /// A page of a [`Rewrap`](crate::Rewrap).
+        Rewrap = "rewrap",
+        /// [`Vault::retire`](crate::Vault::retire).
+        Retire = "retire",
         /// [`Vault::flush`](crate::Vault::flush).
         Flush = "flush",
     }

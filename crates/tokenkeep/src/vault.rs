@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokenkeep_core::{ConnectionId, ConnectionName, Error, TenantId, VaultId};
-use tokenkeep_keys::KeyProvider;
+use tokenkeep_core::{ConnectionId, ConnectionName, Error, KekId, TenantId, VaultId};
+use tokenkeep_keys::{KeyProvider, RetirableKeys};
 use tokenkeep_store::{Scan, TokenStore};
 
 use crate::audit::AuditTrail;
@@ -18,6 +18,8 @@ use crate::inner::Inner;
 use crate::leak::LeakResponse;
 use crate::observe::Operation;
 use crate::options::VaultOptions;
+use crate::retire::{Retirement, retire};
+use crate::rewrap::Rewrap;
 use crate::status::ConnectionStatus;
 use crate::verify::{Verification, VerifyRun};
 
@@ -147,6 +149,37 @@ impl Vault {
     /// `InvalidName`.
     pub fn erase_tenant(&self, tenant: impl AsRef<str>) -> Result<TenantErasure, Error> {
         Ok(TenantErasure::new(Arc::clone(&self.inner), self.tenant_id(tenant)?))
+    }
+
+    /// Moves every token that is under this KEK to the primary one, page by page: see [`Rewrap`].
+    pub fn rewrap(&self, from: KekId) -> Rewrap {
+        Rewrap::new(Arc::clone(&self.inner), from)
+    }
+
+    /// Ends a KEK: makes as many of these steps as can be made now, and says what is to be waited for. Call it again then, in this
+    /// process or another, until it says [`Destroyed`](Retirement::Destroyed). `keys` is what the vault was opened with.
+    ///
+    /// 1. Nothing more is wrapped under it, and the database refuses new envelopes under it from then on.
+    /// 2. For the time that instances take to notice, nothing.
+    /// 3. A census: every record, and the vault's own keys, by the headers of their envelopes. While any needs the KEK the answer
+    ///    is how many do: [rewrap](Self::rewrap) moves them.
+    /// 4. For the time of `grace`, nothing: until then an operator may restore a backup.
+    /// 5. Another census, and it is destroyed. What was sealed under it is gone for good, in every copy of the database, as far as
+    ///    the [`Destruction`](tokenkeep_keys::Destruction) says.
+    ///
+    /// # Errors
+    /// `Conflict` when another process makes the same step: call it again; `Misuse` for keys that can't do this;
+    /// `StoreUnavailable`, `KeysUnavailable`; `Tampered` when a record can't even be read.
+    ///
+    /// # Cancellation
+    /// Safe: each step was made or was not, and the next call goes on from there.
+    pub async fn retire(
+        &self,
+        keys: &dyn RetirableKeys,
+        kek: &KekId,
+        grace: Duration,
+    ) -> Result<Retirement, Error> {
+        self.inner.watch.over(Operation::Retire, None, retire(&self.inner, keys, kek, grace)).await
     }
 
     /// Finishes disconnects that were interrupted or whose hooks failed: scrubs, runs the hooks again, and returns what came of

@@ -19,6 +19,7 @@ macro_rules! standby {
         "pg_catalog.pg_is_in_recovery() AS standby"
     };
 }
+pub(crate) use standby;
 
 pub(crate) const VAULT: &str = concat!(
     "SELECT v.id, k.purpose, k.envelope, ",

@@ -22,18 +22,21 @@ const IMPATIENT: Duration = Duration::from_millis(250);
 const TURN: Duration = Duration::from_secs(15);
 const READERS: u32 = 4;
 
-/// Not sqlx's own name: an application that shares the file has migrations too.
-const MIGRATIONS_TABLE: &str = "tokenkeep_migration";
+/// What a store keeps in its file.
+pub(crate) struct Schema {
+    /// Where its migrations are listed. Not under sqlx's own name: an application that shares the file has migrations too.
+    pub(crate) list: &'static str,
+    pub(crate) migrations: fn() -> Vec<Migration>,
+}
+
+const TOKENS: Schema = Schema { list: "tokenkeep_migration", migrations };
 
 pub(crate) async fn open(path: &Path) -> Result<SqliteStore, Error> {
-    let path = path.to_owned();
-    let file = tokio::task::spawn_blocking(move || file::prepare(&path))
-        .await
-        .map_err(|error| Error::new(ErrorKind::Internal).with_source(error))??;
+    let file = made(path).await?;
     let options = options(&file);
 
     let mut first = options.connect().await.map_err(failure)?;
-    let prepared = prepare(&mut first).await;
+    let prepared = prepare(&mut first, &TOKENS).await;
     // Closed only once the pools have theirs: closing the last connection would write the log back for nothing.
     let pools = match prepared {
         Ok(()) => (pool(1, &options).await, pool(READERS, &options).await),
@@ -50,6 +53,26 @@ pub(crate) async fn open(path: &Path) -> Result<SqliteStore, Error> {
         file: file.into(),
         wiping: Arc::default(),
     })
+}
+
+/// Another store's file, and its one connection.
+pub(crate) async fn open_one(path: &Path, schema: &Schema) -> Result<sqlx::SqlitePool, Error> {
+    let options = options(&made(path).await?);
+    let mut first = options.connect().await.map_err(failure)?;
+    let prepared = prepare(&mut first, schema).await;
+    let pool = match prepared {
+        Ok(()) => pool(1, &options).await,
+        Err(error) => Err(error),
+    };
+    let _ = first.close().await;
+    pool
+}
+
+async fn made(path: &Path) -> Result<std::path::PathBuf, Error> {
+    let path = path.to_owned();
+    tokio::task::spawn_blocking(move || file::prepare(&path))
+        .await
+        .map_err(|error| Error::new(ErrorKind::Internal).with_source(error))?
 }
 
 fn options(file: &Path) -> SqliteConnectOptions {
@@ -82,8 +105,8 @@ async fn pool(connections: u32, options: &SqliteConnectOptions) -> Result<sqlx::
         .map_err(failure)
 }
 
-async fn prepare(connection: &mut SqliteConnection) -> Result<(), Error> {
-    refuse_newer(connection).await?;
+async fn prepare(connection: &mut SqliteConnection, schema: &Schema) -> Result<(), Error> {
+    refuse_newer(connection, schema).await?;
     let mode = write_ahead(connection).await?;
     if mode != "wal" {
         return Err(
@@ -92,7 +115,7 @@ async fn prepare(connection: &mut SqliteConnection) -> Result<(), Error> {
     }
     // All migrations in one transaction that locks first: of two that open a new file at once, one waits.
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failure)?;
-    migrate(&mut transaction).await?;
+    migrate(&mut transaction, schema).await?;
     transaction.commit().await.map_err(failure)
 }
 
@@ -111,16 +134,17 @@ async fn write_ahead(db: &mut SqliteConnection) -> Result<String, Error> {
 }
 
 /// Looks before anything is written, be it the journal's mode.
-async fn refuse_newer(db: &mut SqliteConnection) -> Result<(), Error> {
-    const TABLES: &str = "SELECT count(*) FROM sqlite_schema WHERE name = 'tokenkeep_migration'";
-    let tables: i64 = sqlx::query_scalar(TABLES).fetch_one(&mut *db).await.map_err(failure)?;
-    if tables > 0 { missing_migrations(db).await.map(drop) } else { Ok(()) }
+async fn refuse_newer(db: &mut SqliteConnection, schema: &Schema) -> Result<(), Error> {
+    const TABLES: &str = "SELECT count(*) FROM sqlite_schema WHERE name = ?";
+    let tables = sqlx::query_scalar(TABLES).bind(schema.list).fetch_one(&mut *db);
+    let tables: i64 = tables.await.map_err(failure)?;
+    if tables > 0 { missing_migrations(db, schema).await.map(drop) } else { Ok(()) }
 }
 
 /// The migrations that the database has not seen yet.
-async fn missing_migrations(db: &mut SqliteConnection) -> Result<Vec<Migration>, Error> {
-    let applied = db.list_applied_migrations(MIGRATIONS_TABLE).await.map_err(migration_failure)?;
-    let mut known = migrations();
+async fn missing_migrations(db: &mut SqliteConnection, schema: &Schema) -> Result<Vec<Migration>, Error> {
+    let applied = db.list_applied_migrations(schema.list).await.map_err(migration_failure)?;
+    let mut known = (schema.migrations)();
     for applied in applied {
         let unusable = |detail| Error::new(ErrorKind::StoreUnusable).because(detail);
         let Some(place) = known.iter().position(|known| known.version == applied.version) else {
@@ -133,10 +157,10 @@ async fn missing_migrations(db: &mut SqliteConnection) -> Result<Vec<Migration>,
     Ok(known)
 }
 
-async fn migrate(db: &mut SqliteConnection) -> Result<(), Error> {
-    db.ensure_migrations_table(MIGRATIONS_TABLE).await.map_err(migration_failure)?;
-    for migration in missing_migrations(db).await? {
-        db.apply(MIGRATIONS_TABLE, &migration).await.map_err(migration_failure)?;
+async fn migrate(db: &mut SqliteConnection, schema: &Schema) -> Result<(), Error> {
+    db.ensure_migrations_table(schema.list).await.map_err(migration_failure)?;
+    for migration in missing_migrations(db, schema).await? {
+        db.apply(schema.list, &migration).await.map_err(migration_failure)?;
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 mod cancellation;
 mod closing;
 mod conformance;
+mod epochs;
 mod errors;
 mod failures;
 mod plans;

@@ -1,0 +1,218 @@
+//! The calls that epochs make: to the store that keeps them, and to the provider whose keys wrap them.
+//!
+//! Each is a future that owns all it needs, so that it belongs to no caller.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokenkeep_core::{
+    EncryptionContext, Envelope, Error, ErrorKind, Kek, KekId, Revision, SealDraft, fill_random, open_payload,
+};
+use zeroize::Zeroizing;
+
+use crate::epoch_cache::{Loaded, Range, Table};
+use crate::epoch_locked::LockedKek;
+use crate::{
+    DestroyableKeys, EpochEvent, EpochOptions, EpochRecord, EpochState, EpochStore, EpochTime, ProviderCall,
+};
+
+/// How often a reservation is made anew when other instances reserve at the same time.
+const TRIES: usize = 16;
+
+/// What making an epoch or setting wraps aside leaves.
+#[derive(Clone)]
+pub(crate) struct Renewed {
+    /// The records as they are then.
+    pub(crate) table: Arc<Table>,
+    /// The wraps, if there were any.
+    pub(crate) range: Option<Arc<Range>>,
+    /// The epoch, if one was made.
+    pub(crate) loaded: Option<Arc<Loaded>>,
+}
+
+impl Renewed {
+    fn nothing(table: Table) -> Self {
+        Self { table: Arc::new(table), range: None, loaded: None }
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct Asker {
+    pub(crate) base: Arc<dyn DestroyableKeys>,
+    pub(crate) store: Arc<dyn EpochStore>,
+    pub(crate) options: EpochOptions,
+    /// How many readings of the store have begun.
+    pub(crate) reads: Arc<AtomicU64>,
+}
+
+impl Asker {
+    fn now(&self) -> EpochTime {
+        self.options.clock.now()
+    }
+
+    /// A call to the provider, told to the observer when it ends.
+    pub(crate) async fn timed<T>(
+        &self,
+        call: ProviderCall,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let began = self.now();
+        let outcome = work.await;
+        let failed = outcome.as_ref().err().map(Error::kind);
+        let took = self.now().steady.saturating_sub(began.steady);
+        self.options.watch.tell(&EpochEvent::Called { call, took, failed });
+        outcome
+    }
+
+    async fn table(&self) -> Result<Table, Error> {
+        let began = self.now();
+        let number = self.reads.fetch_add(1, Ordering::Relaxed) + 1;
+        let rows = self.store.epochs().await.map_err(of_store)?;
+        Ok(Table { number, began, rows })
+    }
+
+    /// Reads all records.
+    pub(crate) fn read(&self) -> impl Future<Output = Result<Arc<Table>, Error>> + Send + use<> {
+        let asker = self.clone();
+        async move { asker.table().await.map(Arc::new) }
+    }
+
+    /// Unwraps an epoch: one call to the provider.
+    pub(crate) fn unwrap_epoch(
+        &self,
+        row: &EpochRecord,
+    ) -> impl Future<Output = Result<Arc<Loaded>, Error>> + Send + use<> {
+        let (asker, row) = (self.clone(), row.clone());
+        async move {
+            let began = asker.now();
+            let kek = asker.unwrapped(&row).await?;
+            Ok(Arc::new(Loaded::new(&row, began, kek)))
+        }
+    }
+
+    async fn unwrapped(&self, row: &EpochRecord) -> Result<LockedKek, Error> {
+        let envelope = Envelope::decode(row.sealed.clone())?;
+        let context = EncryptionContext::for_epoch(&row.id, row.created_at);
+        let request = envelope.unwrap_request(&context);
+        let dek = self.timed(ProviderCall::UnwrapEpoch, self.base.unwrap_dek(&request)).await?;
+        let payload = open_payload(&envelope, &dek, &context)?;
+        let mut bytes = Zeroizing::new([0; Kek::LEN]);
+        if payload.len() != bytes.len() {
+            return Err(Error::new(ErrorKind::Tampered).because("an epoch's key has not the length of one"));
+        }
+        bytes.copy_from_slice(&payload);
+        LockedKek::new(row.id, &bytes, self.options.unlocked)
+    }
+
+    /// Makes an epoch under a new key of the provider and puts it in the place of the active one, if that is still the one that
+    /// is known. Three calls to the provider: to make the key, to wrap, and to see that it unwraps, before anything relies on it.
+    pub(crate) fn make(
+        &self,
+        active: Option<EpochRecord>,
+    ) -> impl Future<Output = Result<Renewed, Error>> + Send + use<> {
+        let asker = self.clone();
+        async move {
+            let key = asker.timed(ProviderCall::MakeKey, asker.base.make_key()).await?;
+            let (row, loaded) = match asker.sealed_epoch(&key).await {
+                Ok(made) => made,
+                Err(error) => {
+                    asker.forget_key(&key).await;
+                    return Err(error);
+                }
+            };
+            let retires = active.map(|active| active.in_next_state(row.created_at));
+            match asker.store.insert_epoch(&row, retires.as_ref()).await {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::Conflict => {
+                    // Another instance was quicker.
+                    asker.forget_key(&key).await;
+                    return Ok(Renewed::nothing(asker.table().await?));
+                }
+                Err(error) => return Err(of_store(error)),
+            }
+            asker.options.watch.tell(&EpochEvent::Made { epoch: row.id });
+            let range = Some(Arc::new(Range::new(row.id, row.wraps_reserved)));
+            Ok(Renewed { table: Arc::new(asker.table().await?), range, loaded: Some(Arc::new(loaded)) })
+        }
+    }
+
+    /// Destroys a key that wraps nothing that is kept. Where that fails, it stays, and nothing names it.
+    async fn forget_key(&self, key: &KekId) {
+        let _ = self.timed(ProviderCall::DestroyKey, self.base.destroy_key(key)).await;
+    }
+
+    async fn sealed_epoch(&self, key: &KekId) -> Result<(EpochRecord, Loaded), Error> {
+        let now = self.now();
+        let created_at = now.unix_millis;
+        let id = KekId::random()?;
+        let kek = {
+            let mut bytes = Zeroizing::new([0; Kek::LEN]);
+            fill_random(&mut *bytes)?;
+            LockedKek::new(id, &bytes, self.options.unlocked)?
+        };
+        let context = EncryptionContext::for_epoch(&id, created_at);
+        let draft = SealDraft::new(&context)?;
+        let request = draft.wrap_request();
+        let wrapped = self.timed(ProviderCall::WrapEpoch, self.base.wrap_under(key, &request)).await?;
+        let sealed = draft.finish(kek.kek()?.expose_secret(), &wrapped)?.into_bytes();
+        let row = EpochRecord {
+            id,
+            state: EpochState::Active,
+            revision: Revision::FIRST,
+            sealed,
+            wraps_reserved: self.options.reserve,
+            created_at,
+            state_since: created_at,
+        };
+        let unwrapped = self.unwrapped(&row).await?;
+        if wrapped.kek() != key || unwrapped.kek()?.expose_secret() != kek.kek()?.expose_secret() {
+            return Err(Error::new(ErrorKind::KeysUnusable)
+                .because("the key provider does not unwrap what it wrapped for a new epoch"));
+        }
+        let loaded = Loaded::new(&row, now, unwrapped);
+        Ok((row, loaded))
+    }
+
+    /// Sets a range of wraps aside under the active epoch, if it is this one and has any left.
+    pub(crate) fn reserve(
+        &self,
+        epoch: KekId,
+    ) -> impl Future<Output = Result<Renewed, Error>> + Send + use<> {
+        let asker = self.clone();
+        async move {
+            for _ in 0..TRIES {
+                let mut table = asker.table().await?;
+                let most = asker.options.wraps.saturating_sub(asker.options.reserve);
+                let place = table.rows.iter_mut().find(|row| {
+                    row.id == epoch && row.state == EpochState::Active && row.wraps_reserved <= most
+                });
+                let Some(row) = place else { return Ok(Renewed::nothing(table)) };
+                row.wraps_reserved += asker.options.reserve;
+                row.revision = row.revision.next();
+                let left = asker.options.wraps - row.wraps_reserved;
+                match asker.store.update_epoch(row).await {
+                    Ok(()) => {
+                        asker.options.watch.tell(&EpochEvent::Reserved { epoch, left });
+                        let range = Some(Arc::new(Range::new(epoch, asker.options.reserve)));
+                        return Ok(Renewed { table: Arc::new(table), range, loaded: None });
+                    }
+                    Err(error) if error.kind() == ErrorKind::Conflict => {}
+                    Err(error) => return Err(of_store(error)),
+                }
+            }
+            Err(Error::new(ErrorKind::KeysUnavailable)
+                .because("other instances changed the epoch all the time"))
+        }
+    }
+}
+
+/// The store's error as a key provider may have it.
+pub(crate) fn of_store(error: Error) -> Error {
+    let (kind, detail) = match error.kind() {
+        ErrorKind::StoreUnavailable => (ErrorKind::KeysUnavailable, "where epochs are kept did not answer"),
+        ErrorKind::StoreUnusable => (ErrorKind::KeysUnusable, "where epochs are kept can't be used"),
+        _ => return error,
+    };
+    Error::new(kind).because(detail).with_source(error)
+}

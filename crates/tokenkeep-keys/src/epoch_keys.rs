@@ -1,0 +1,174 @@
+//! The key provider that keeps a handful of KEKs of its own.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokenkeep_core::{Dek, Error, KekId, UnwrapRequest, WrapRequest, WrappedDek};
+
+use crate::epoch_inner::Inner;
+use crate::{
+    DestroyableKeys, EpochOptions, EpochState, EpochStore, KekState, KekStatus, KeyProvider, ProviderCall,
+};
+
+/// KEKs of tokenkeep's own, each sealed under a key that a key provider made for it alone: epochs.
+///
+/// An instance unwraps an epoch once and holds it in locked memory for at most [`max_age`](EpochOptions::max_age). So the
+/// provider sees a few calls an hour, whatever the load; 10,000 opens that find nothing in memory make one call, and it goes on
+/// if the one that began it is dropped. New tokens are sealed under the active epoch; the next one is made in time, by one of
+/// the instances, and the others follow. A vault's own keys go to the provider itself, and so does whatever is under no epoch.
+///
+/// ```no_run
+/// # async fn example<K: tokenkeep_keys::DestroyableKeys + 'static>(keys: K) -> Result<(), tokenkeep_core::Error> {
+/// use tokenkeep_keys::{EpochKeys, MemoryEpochStore};
+///
+/// let epochs = EpochKeys::new(keys, MemoryEpochStore::new())?; // a store that lasts, in practice
+/// # let _ = epochs;
+/// # Ok(()) }
+/// ```
+///
+/// # What this costs in safety
+/// - Disabling or destroying the provider's key takes effect within the maximum age (and the time of
+///   [grace](EpochOptions::grace), if there is one), not at once.
+/// - A compromised process exposes every epoch that it holds, and with it all tokens under these epochs in any copy of the
+///   database, until the epoch is retired **and** those tokens are replaced.
+/// - What is locked is the KEK and its AES key schedules. While one is unwrapped or used, copies of the KEK or of round keys may be
+///   on the stack and in registers; the provider's own client has had the DEK of the epoch's envelope in its buffers. A core file
+///   holds what the process holds: turn core files off.
+///
+/// # An idle instance
+/// A thread, which runs only while an epoch is held, wipes it when its time is over. Where no thread can be started, the next
+/// call wipes.
+///
+/// Cloning is cheap and gives the same instance. On tokio, what is due is renewed in a task of its own, so that no call waits for the
+/// provider as long as there are calls; elsewhere the call that finds it due waits.
+#[derive(Debug, Clone)]
+pub struct EpochKeys {
+    pub(crate) inner: Arc<Inner>,
+}
+
+impl EpochKeys {
+    /// Epochs under keys of this provider, kept in this store, with the [options](EpochOptions) as they are by default.
+    ///
+    /// # Errors
+    /// As [`EpochOptions::build`].
+    pub fn new(
+        keys: impl DestroyableKeys + 'static,
+        store: impl EpochStore + 'static,
+    ) -> Result<Self, Error> {
+        Self::options().build(keys, store)
+    }
+
+    /// Epochs in another way than the plain one.
+    pub fn options() -> EpochOptions {
+        EpochOptions::default()
+    }
+
+    pub(crate) fn with(
+        options: EpochOptions,
+        base: Arc<dyn DestroyableKeys>,
+        store: Arc<dyn EpochStore>,
+    ) -> Self {
+        Self { inner: Inner::new(options, base, store) }
+    }
+
+    /// Every epoch, as this instance knows it: for metrics and for an operator. Reads the store where the last reading is older
+    /// than the maximum age; asks the provider nothing.
+    ///
+    /// # Errors
+    /// `KeysUnavailable` and `KeysUnusable` as the epochs' store fails.
+    pub async fn status(&self) -> Result<Vec<EpochStatus>, Error> {
+        let inner = &self.inner;
+        let table = inner.table().await?;
+        let now = inner.now();
+        let status = |row: &crate::EpochRecord| {
+            let held_for = inner.cache.look(&row.id, now).map(|seen| now.since(seen.loaded.began));
+            EpochStatus {
+                id: row.id,
+                state: row.state,
+                age: Duration::from_millis(
+                    now.unix_millis.saturating_sub(row.created_at).max(0).unsigned_abs(),
+                ),
+                wraps_left: if row.state == EpochState::Active { inner.wraps_left(row) } else { 0 },
+                held_for,
+                on_grace: held_for.is_some_and(|age| age >= inner.options.max_age),
+            }
+        };
+        Ok(table.rows.iter().map(status).collect())
+    }
+}
+
+/// One epoch, as an instance knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EpochStatus {
+    /// The KEK id that envelopes name.
+    pub id: KekId,
+    /// How far its life has got.
+    pub state: EpochState,
+    /// How long ago it was made.
+    pub age: Duration,
+    /// How many wraps are left for it, except for what other instances have set aside; 0 unless it is active.
+    pub wraps_left: u64,
+    /// How long ago this instance unwrapped it; `None` where it does not hold it.
+    pub held_for: Option<Duration>,
+    /// Whether it is past the maximum age and opens by grace alone.
+    pub on_grace: bool,
+}
+
+#[async_trait]
+impl KeyProvider for EpochKeys {
+    async fn wrap_dek(&self, request: &WrapRequest<'_>) -> Result<WrappedDek, Error> {
+        let inner = &self.inner;
+        if request.is_for_vault_key() {
+            return inner.asked(ProviderCall::Wrap, inner.asker.base.wrap_dek(request)).await;
+        }
+        let epoch = inner.sealing(1).await?;
+        Ok(request.wrap_with(epoch.kek()?))
+    }
+
+    async fn unwrap_dek(&self, request: &UnwrapRequest<'_>) -> Result<Dek, Error> {
+        let inner = &self.inner;
+        match inner.opening(request.kek()).await? {
+            Some(epoch) => Ok(request.unwrap_with(epoch.kek()?)?),
+            None => inner.asked(ProviderCall::Unwrap, inner.asker.base.unwrap_dek(request)).await,
+        }
+    }
+
+    /// The provider's KEKs, of which none is primary here, and the epochs, of which the active one is. Makes an epoch where none is
+    /// active.
+    async fn keks(&self) -> Result<Vec<KekStatus>, Error> {
+        let inner = &self.inner;
+        let mut table = inner.read_now().await?;
+        let now = inner.now();
+        if table.active().is_none_or(|row| inner.remaining(row, now).is_none()) {
+            inner.succeed(&table).await?;
+            table = inner.table().await?;
+        }
+        let mut keks = inner.asked(ProviderCall::List, inner.asker.base.keks()).await?;
+        for kek in &mut keks {
+            if kek.state == KekState::Primary {
+                kek.state = KekState::OpenOnly;
+            }
+        }
+        keks.extend(table.rows.iter().map(|row| {
+            let state = match row.state {
+                EpochState::Active => KekState::Primary,
+                EpochState::OpenOnly | EpochState::Drained => KekState::OpenOnly,
+                EpochState::Destroying => KekState::Destroyed,
+            };
+            KekStatus::new(row.id, state)
+        }));
+        Ok(keks)
+    }
+
+    /// Reads the records of all epochs.
+    async fn refresh(&self) -> Result<(), Error> {
+        self.inner.read_now().await.map(drop)
+    }
+
+    fn key_file(&self) -> Option<&Path> {
+        self.inner.asker.base.key_file()
+    }
+}

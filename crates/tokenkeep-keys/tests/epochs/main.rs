@@ -1,0 +1,10 @@
+//! Epochs over a key service that is real in its cryptography, counts its calls, and fails as it is told.
+#![allow(clippy::print_stdout, reason = "figures are what some of these tests are for")]
+
+mod cache;
+mod flight;
+mod grace;
+mod life;
+mod load;
+mod sealing;
+mod service;

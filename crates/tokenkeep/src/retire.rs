@@ -1,0 +1,140 @@
+//! The end of a KEK.
+
+use std::time::Duration;
+
+use tokenkeep_core::{Envelope, Error, ErrorKind, KekId};
+use tokenkeep_keys::{Destruction, End, EpochState, RetirableKeys, Retiring};
+use tokenkeep_store::{Scan, Timestamp};
+
+use crate::inner::Inner;
+
+/// How many records are read at a time.
+const PAGE: u32 = 512;
+
+/// More steps than there are.
+const STEPS: usize = 8;
+
+/// How far [`Vault::retire`](crate::Vault::retire) has got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Retirement {
+    /// Nothing is to be done before then.
+    Waiting(Timestamp),
+    /// It is refused: this much needs the KEK. Nothing is sealed under it any more.
+    Needed(Census),
+    /// Its service destroys it by then, and may bring it back until then.
+    Scheduled(Timestamp),
+    /// It is destroyed, no instance holds it, and nothing of it is left with its provider, as far as this says.
+    Destroyed(Destruction),
+    /// The keys know no such KEK: it was destroyed before, or never there.
+    Unknown,
+}
+
+/// What needs a KEK, by the envelopes' own headers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Census {
+    /// Records whose envelope names it.
+    pub tokens: u64,
+    /// The vault's own keys whose envelope names it.
+    pub vault_keys: u64,
+    /// Records and keys whose envelope has no readable header: what they need is not known.
+    pub unreadable: u64,
+    /// Records that were looked at, tombstones too.
+    pub looked_at: u64,
+}
+
+impl Census {
+    /// Whether nothing needs it.
+    #[must_use]
+    pub fn is_clear(&self) -> bool {
+        self.tokens == 0 && self.vault_keys == 0 && self.unreadable == 0
+    }
+
+    fn count(&mut self, envelope: &[u8], kek: &KekId, token: bool) {
+        match Envelope::decode(envelope.to_vec()) {
+            Ok(envelope) if envelope.kek() != kek => {}
+            Ok(_) if token => self.tokens += 1,
+            Ok(_) => self.vault_keys += 1,
+            Err(_) => self.unreadable += 1,
+        }
+    }
+}
+
+pub(crate) async fn retire(
+    vault: &Inner,
+    keys: &dyn RetirableKeys,
+    kek: &KekId,
+    grace: Duration,
+) -> Result<Retirement, Error> {
+    for _ in 0..STEPS {
+        let Retiring::In(state, since) = keys.retiring(kek).await? else { return Ok(Retirement::Unknown) };
+        let since = Timestamp::from_millis(since);
+        match state {
+            EpochState::Active => keys.make_open_only(kek).await?,
+            EpochState::OpenOnly => {
+                // Before the waiting: from here on the database takes nothing more under it.
+                vault.store.close_kek(kek).await?;
+                let settled = since.after(keys.settles_in());
+                if vault.now() < settled {
+                    return Ok(Retirement::Waiting(settled));
+                }
+                let census = census(vault, kek).await?;
+                if !census.is_clear() {
+                    return Ok(Retirement::Needed(census));
+                }
+                keys.mark_drained(kek).await?;
+            }
+            EpochState::Drained => {
+                let over = since.after(grace);
+                if vault.now() < over {
+                    return Ok(Retirement::Waiting(over));
+                }
+                vault.store.close_kek(kek).await?;
+                // A backup may have been restored meanwhile.
+                let census = census(vault, kek).await?;
+                if !census.is_clear() {
+                    return Ok(Retirement::Needed(census));
+                }
+                return destroy(keys, kek).await;
+            }
+            EpochState::Destroying => return destroy(keys, kek).await,
+            _ => return Err(ErrorKind::Internal.into()),
+        }
+    }
+    Err(ErrorKind::Conflict.into())
+}
+
+async fn destroy(keys: &dyn RetirableKeys, kek: &KekId) -> Result<Retirement, Error> {
+    Ok(match keys.destroy_kek(kek).await? {
+        End::Settling(at) => Retirement::Waiting(Timestamp::from_millis(at)),
+        End::Scheduled(at) => Retirement::Scheduled(Timestamp::from_millis(at)),
+        End::Destroyed(destruction) => Retirement::Destroyed(destruction),
+        _ => return Err(ErrorKind::Internal.into()),
+    })
+}
+
+/// All records, whatever the database's column for the KEK says of them.
+async fn census(vault: &Inner, kek: &KekId) -> Result<Census, Error> {
+    let mut census = Census::default();
+    let record = vault.store.vault().await?.ok_or_else(|| {
+        Error::new(ErrorKind::Tampered).because("the vault's own row is missing in the database")
+    })?;
+    for (_, envelope) in &record.keys {
+        census.count(envelope, kek, false);
+    }
+    let mut after = None;
+    loop {
+        let page = vault.store.scan(&Scan::All, after.as_ref(), PAGE).await?;
+        for record in &page {
+            census.looked_at += 1;
+            if let Some(sealed) = &record.sealed {
+                census.count(&sealed.envelope, kek, true);
+            }
+        }
+        match page.last() {
+            Some(last) => after = Some(last.id.clone()),
+            None => return Ok(census),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! A key service in memory, real in its cryptography, whose keys are destroyed one by one.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use tokenkeep::{Error, ErrorKind, KekId, KeyProvider};
+use tokenkeep_core::{Dek, Kek, UnwrapRequest, WrapRequest, WrappedDek};
+use tokenkeep_keys::{DestroyableKeys, Destruction, EpochClock, EpochTime, KekState, KekStatus};
+
+use super::TestClock;
+
+/// Cheap to clone; all clones are one service.
+#[derive(Debug, Clone)]
+pub(crate) struct Service(Arc<(Kek, Keys)>);
+
+/// A key that was destroyed is `None`.
+type Keys = Mutex<HashMap<KekId, Option<Kek>>>;
+
+impl Service {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new((Kek::generate().unwrap(), Mutex::default())))
+    }
+}
+
+#[async_trait]
+impl KeyProvider for Service {
+    async fn wrap_dek(&self, request: &WrapRequest<'_>) -> Result<WrappedDek, Error> {
+        Ok(request.wrap_with(&self.0.0))
+    }
+
+    async fn unwrap_dek(&self, request: &UnwrapRequest<'_>) -> Result<Dek, Error> {
+        if request.kek() == self.0.0.id() {
+            return Ok(request.unwrap_with(&self.0.0)?);
+        }
+        match self.0.1.lock().unwrap().get(request.kek()) {
+            Some(Some(kek)) => Ok(request.unwrap_with(kek)?),
+            Some(None) => Err(ErrorKind::KeyDestroyed.into()),
+            None => Err(ErrorKind::KeysWrong.into()),
+        }
+    }
+
+    async fn keks(&self) -> Result<Vec<KekStatus>, Error> {
+        let mut keks = vec![KekStatus::new(*self.0.0.id(), KekState::Primary)];
+        keks.extend(self.0.1.lock().unwrap().keys().map(|id| KekStatus::new(*id, KekState::OpenOnly)));
+        Ok(keks)
+    }
+}
+
+#[async_trait]
+impl DestroyableKeys for Service {
+    async fn make_key(&self) -> Result<KekId, Error> {
+        let kek = Kek::generate()?;
+        let id = *kek.id();
+        self.0.1.lock().unwrap().insert(id, Some(kek));
+        Ok(id)
+    }
+
+    async fn wrap_under(&self, key: &KekId, request: &WrapRequest<'_>) -> Result<WrappedDek, Error> {
+        match self.0.1.lock().unwrap().get(key) {
+            Some(Some(kek)) => Ok(request.wrap_with(kek)),
+            _ => Err(ErrorKind::KeyDestroyed.into()),
+        }
+    }
+
+    async fn destroy_key(&self, key: &KekId) -> Result<Destruction, Error> {
+        self.0.1.lock().unwrap().insert(*key, None);
+        Ok(Destruction::Confirmed)
+    }
+}
+
+impl EpochClock for TestClock {
+    fn now(&self) -> EpochTime {
+        let unix_millis = tokenkeep::Clock::now(self).as_millis();
+        EpochTime { steady: std::time::Duration::from_millis(unix_millis.unsigned_abs()), unix_millis }
+    }
+}
