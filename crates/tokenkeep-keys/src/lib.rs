@@ -9,6 +9,7 @@
 compile_error!("tokenkeep-keys needs Unix: it protects key files by their mode and owner");
 
 pub mod conformance;
+mod destroyable;
 mod epoch;
 mod epoch_memory;
 mod keyring;
@@ -17,6 +18,7 @@ mod keyring_file;
 mod keyring_format;
 mod provider;
 
+pub use destroyable::{DestroyableKeys, Destruction};
 pub use epoch::{EpochRecord, EpochState, EpochStore};
 pub use epoch_memory::MemoryEpochStore;
 pub use keyring::LocalKeyring;
