@@ -141,6 +141,14 @@ impl ThrowawayOpenBao {
         self.call("POST", path, &self.root_token, data)
     }
 
+    /// The same with this token.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn write_as(&self, token: &str, path: &str, data: &Value) -> io::Result<Value> {
+        self.call("POST", path, token, data)
+    }
+
     /// Reads a path of its API as root.
     ///
     /// # Errors

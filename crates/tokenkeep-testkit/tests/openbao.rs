@@ -1,7 +1,7 @@
 //! The throwaway OpenBao starts, is sealed, is killed, starts again, and vanishes, also with a process that is killed.
 #![cfg(feature = "openbao")]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -49,7 +49,8 @@ const CHILD: &str = "TOKENKEEP_TEST_OPENBAO_CHILD";
 fn openbao_child() {
     if std::env::var_os(CHILD).is_some() {
         let server = ThrowawayOpenBao::start().unwrap();
-        eprintln!("FOLDER {} {}", server.folder().display(), server.port());
+        let line = format!("FOLDER {} {}\n", server.folder().display(), server.port());
+        std::io::stderr().write_all(line.as_bytes()).unwrap();
         std::thread::sleep(Duration::from_secs(60));
     }
 }
