@@ -12,6 +12,7 @@ mod interop;
 mod linked;
 mod mutants;
 mod no_std;
+mod openbao;
 mod options;
 mod postgres;
 mod summary;
@@ -35,6 +36,7 @@ Commands:
   bench    The benchmarks, as tables (`cargo xtask bench --help`)
   crash    Kills a process that works on a vault, 500 times on each database (`cargo xtask crash --help`)
   interop  The second implementation, in Python, against the core
+  openbao  Prints where OpenBao's program is, and installs it if need be
   vectors  Makes the core's published vectors (`--check`: compares them)
   help     This text";
 
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         "bench" => bench::main(rest),
         "crash" => crash::main(rest),
         "interop" => interop::main(rest),
+        "openbao" => openbao::main(rest),
         "vectors" => vectors::main(rest),
         "help" | "--help" | "-h" => {
             println!("{HELP}");

@@ -1,6 +1,5 @@
 //! The provider.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,13 +9,11 @@ use serde_json::json;
 use tokenkeep_core::{ApiToken, Dek, Error, KekId, Origin, UnwrapRequest, WrapRequest, WrappedDek};
 use tokenkeep_https::Method;
 use tokenkeep_keys::{Destruction, KekStatus, KeyProvider};
-use zeroize::Zeroizing;
 
 use crate::client::Client;
 use crate::ids::{Named, Place};
 use crate::own::OwnKeys;
-use crate::transit_key::{View, Watched};
-use crate::wire::{self, Answers, Plain, Sealed};
+use crate::transit_key::Watched;
 use crate::{OpenBaoBuilder, OpenBaoFailure};
 
 /// The most DEKs in one call. OpenBao takes a thousand strings in a body, and each has five.
@@ -28,6 +25,10 @@ const BATCH: usize = 100;
 /// tenant's name reaches its log. A call makes one request, whatever the size of the batch up to 100. What is known of
 /// the key's versions is looked up once a minute at most: so long a process may wrap under a version that is not the newest any
 /// more. [`OpenBaoFailure::of`] an error says what went wrong and whose part it is; after that is mended the next call works.
+///
+/// A KEK id has 29 bytes: a 1, eight of SHA-256 over namespace, mount and key name, sixteen of SHA-256 over those, the version and its
+/// creation time, and the version. So no id is ever used again, not even by a key that was deleted and made anew (but within the same
+/// second: then what the former one wrapped is `Tampered` instead of `KeysWrong`).
 ///
 /// A version below `min_decryption_version` is disabled: `KeyDisabled` until it is lowered again, and not listed by
 /// [`keks`](KeyProvider::keks). One below `min_available_version` was trimmed and is destroyed for good. That goes for the running
@@ -51,7 +52,6 @@ pub(crate) struct Inner {
 
 impl OpenBaoKeys {
     /// A provider over the transit key of this name, at the service with this origin.
-    #[must_use]
     pub fn builder(origin: Origin, key: &str) -> OpenBaoBuilder {
         OpenBaoBuilder::new(origin, key)
     }
@@ -179,175 +179,7 @@ fn only<T>(answers: Vec<Result<T, OpenBaoFailure>>) -> Result<T, Error> {
     Ok(answers.next().ok_or(OpenBaoFailure::Garbage)??)
 }
 
-/// The same failure for each.
-fn all<T>(count: usize, failure: &OpenBaoFailure) -> Vec<Result<T, OpenBaoFailure>> {
-    (0..count).map(|_| Err(failure.clone())).collect()
-}
-
 impl Inner {
-    async fn wrap(&self, requests: &[WrapRequest<'_>]) -> Vec<Result<WrappedDek, OpenBaoFailure>> {
-        let path = self.keys_path(&self.key);
-        let first = match self.watched.recent(&self.client, &path).await {
-            Ok(view) => view,
-            Err(failure) => return all(requests.len(), &failure),
-        };
-        let id = first.primary(&self.place);
-        let answers = self.wrap_under(&self.key, id, first.key.latest_version, requests).await;
-        // A version that is not the newest may be one that wraps no more.
-        let refused = |answer: &Result<_, _>| matches!(answer, Err(OpenBaoFailure::Refused));
-        if !answers.iter().any(refused) {
-            return answers;
-        }
-        match self.view_from(Instant::now()).await {
-            Ok(view) if view.primary(&self.place) != id => {
-                let id = view.primary(&self.place);
-                self.wrap_under(&self.key, id, view.key.latest_version, requests).await
-            }
-            Ok(_) => answers,
-            Err(failure) => all(requests.len(), &failure),
-        }
-    }
-
-    /// `Refused` for what the service refused.
-    pub(crate) async fn wrap_under(
-        &self,
-        key: &str,
-        id: KekId,
-        version: u32,
-        requests: &[WrapRequest<'_>],
-    ) -> Vec<Result<WrappedDek, OpenBaoFailure>> {
-        let items: Vec<Plain<'_>> = requests
-            .iter()
-            .map(|request| Plain { dek: request.dek(), digest: request.context_digest(&id) })
-            .collect();
-        let body = wire::encrypt_body(&items, version);
-        let answers = self
-            .batch(key, "encrypt", body, |answer| wire::ciphertexts(answer, requests.len(), version))
-            .await;
-        let wrapped = |bytes: Option<Vec<u8>>| {
-            let bytes = bytes.ok_or(OpenBaoFailure::Refused)?;
-            WrappedDek::from_service(id, bytes).map_err(|_| OpenBaoFailure::Garbage)
-        };
-        match answers {
-            Ok(Some(answers)) => answers.into_iter().map(wrapped).collect(),
-            Ok(None) => all(requests.len(), &OpenBaoFailure::Refused),
-            Err(failure) => all(requests.len(), &failure),
-        }
-    }
-
-    async fn unwrap(&self, requests: &[UnwrapRequest<'_>]) -> Vec<Result<Dek, OpenBaoFailure>> {
-        let begin = Instant::now();
-        let mut answers: Vec<Option<Result<Dek, OpenBaoFailure>>> = requests.iter().map(|_| None).collect();
-        // By the name of the transit key.
-        let mut calls: BTreeMap<String, Vec<(usize, Named)>> = BTreeMap::new();
-        for (index, request) in requests.iter().enumerate() {
-            let sorted = match self.place.read(request.kek()) {
-                None => Err(OpenBaoFailure::UnknownKey),
-                Some(named @ Named::Own(random)) => match &self.own {
-                    Some(own) => Ok((own.name(&random), named)),
-                    None => Err(OpenBaoFailure::UnknownKey),
-                },
-                Some(named @ Named::Version { number, stamp }) => {
-                    self.allowed(number, &stamp, begin).await.map(|()| (self.key.clone(), named))
-                }
-            };
-            match sorted {
-                Ok((key, named)) => calls.entry(key).or_default().push((index, named)),
-                Err(failure) => answers[index] = Some(Err(failure)),
-            }
-        }
-        for (key, items) in calls {
-            for (index, answer) in self.unwrap_with(&key, &items, requests).await {
-                answers[index] = Some(answer);
-            }
-        }
-        answers.into_iter().map(|answer| answer.unwrap_or(Err(OpenBaoFailure::Garbage))).collect()
-    }
-
-    /// By what is known already where that says yes, else by what the service says from `begin` on.
-    async fn allowed(&self, number: u32, stamp: &[u8; 16], begin: Instant) -> Result<(), OpenBaoFailure> {
-        if self.watched.last().is_some_and(|view| view.allows(&self.place, number, stamp).is_ok()) {
-            return Ok(());
-        }
-        self.view_from(begin).await?.allows(&self.place, number, stamp)
-    }
-
-    async fn unwrap_with(
-        &self,
-        key: &str,
-        items: &[(usize, Named)],
-        requests: &[UnwrapRequest<'_>],
-    ) -> Vec<(usize, Result<Dek, OpenBaoFailure>)> {
-        let sealed: Vec<Sealed<'_>> = items
-            .iter()
-            .map(|(index, named)| {
-                let request = &requests[*index];
-                let version = match named {
-                    Named::Version { number, .. } => *number,
-                    Named::Own(_) => 1,
-                };
-                Sealed { version, bytes: request.wrapped(), digest: request.context_digest() }
-            })
-            .collect();
-        let body = wire::decrypt_body(&sealed);
-        let answers = self.batch(key, "decrypt", body, |answer| wire::deks(answer, items.len())).await;
-        let (answers, else_it_is) = match answers {
-            Ok(Some(answers)) => (answers, OpenBaoFailure::Rejected),
-            // The call as a whole, whatever was in it.
-            Ok(None) => (items.iter().map(|_| None).collect(), OpenBaoFailure::Refused),
-            Err(failure) => {
-                return items.iter().map(|(index, _)| (*index, Err(failure.clone()))).collect();
-            }
-        };
-        let answered = Instant::now();
-        let mut results = Vec::with_capacity(items.len());
-        for ((index, named), answer) in items.iter().zip(answers) {
-            let result = match answer {
-                Some(dek) => Ok(dek),
-                None => Err(self.why_refused(named, answered).await.unwrap_or_else(|| else_it_is.clone())),
-            };
-            results.push((*index, result));
-        }
-        results
-    }
-
-    /// Why something did not decrypt, if the key is the reason. Its state is asked, not the words of a refusal: they are not part
-    /// of the API.
-    async fn why_refused(&self, named: &Named, answered: Instant) -> Option<OpenBaoFailure> {
-        let allowed = match (named, &self.own) {
-            (Named::Version { number, stamp }, _) => {
-                let view = self.view_from(answered).await;
-                view.and_then(|view| view.allows(&self.place, *number, stamp))
-            }
-            (Named::Own(random), Some(own)) => own.allowed(self, random).await,
-            (Named::Own(_), None) => Err(OpenBaoFailure::UnknownKey),
-        };
-        allowed.err()
-    }
-
-    /// What the service says of the key, now or in an answer to a question from this moment on.
-    async fn view_from(&self, begin: Instant) -> Result<Arc<View>, OpenBaoFailure> {
-        self.watched.from(&self.client, &self.keys_path(&self.key), begin).await
-    }
-
-    async fn batch<T>(
-        &self,
-        key: &str,
-        act: &str,
-        body: Zeroizing<Vec<u8>>,
-        read: impl Fn(&[u8]) -> Result<Answers<T>, OpenBaoFailure>,
-    ) -> Result<Answers<T>, OpenBaoFailure> {
-        let mut path: Vec<&str> = self.mount.split('/').collect();
-        path.extend([act, key]);
-        let reply = self.client.call(&Method::POST, &path, Some(&body)).await?;
-        let answers = read(reply.body())?;
-        // Nobody gets away with an error that says nothing, or with a success that holds one.
-        match (&answers, reply.is_done()) {
-            (None, true) => Err(OpenBaoFailure::Garbage),
-            _ => Ok(answers),
-        }
-    }
-
     /// The path at which a key is told.
     pub(crate) fn keys_path<'a>(&'a self, key: &'a str) -> Vec<&'a str> {
         let mut path: Vec<&str> = self.mount.split('/').collect();

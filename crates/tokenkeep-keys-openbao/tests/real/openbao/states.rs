@@ -76,10 +76,10 @@ impl Rig for OpenBaoRig {
             Circumstance::Silent => self.proxy.set(InTheWay::Silence).await,
             Circumstance::Unreachable => self.proxy.set(InTheWay::Hangup).await,
             Circumstance::Throttled => {
-                self.proxy.set(answer(429, r#"{"errors":["request path exceeded"]}"#)).await
+                self.proxy.set(answer(429, r#"{"errors":["request path exceeded"]}"#)).await;
             }
             Circumstance::Garbage => {
-                self.proxy.set(answer(200, "<!doctype html><title>Welcome</title>")).await
+                self.proxy.set(answer(200, "<!doctype html><title>Welcome</title>")).await;
             }
             Circumstance::Slow => self.proxy.set(InTheWay::Slowness(Duration::from_millis(300))).await,
             Circumstance::Well => {
