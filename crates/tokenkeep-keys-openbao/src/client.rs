@@ -141,8 +141,11 @@ fn sort_out(answer: Answer) -> Result<Reply, OpenBaoFailure> {
     };
     match answer.status() {
         200..=299 => Ok(Reply(answer)),
-        // Whoever else says so is not the service: a gateway's page must not look like a key that is gone.
-        400 | 404 if serde_json::from_slice::<serde_json::Map<_, _>>(answer.body()).is_err() => {
+        // The service's own have a list of errors. Whoever else says so is not the service: a gateway's answer must not look like
+        // a key that is gone.
+        404 if serde_json::from_slice::<Refusal>(answer.body()).is_err() => Err(OpenBaoFailure::Garbage),
+        // Or results, some of which are errors.
+        400 if serde_json::from_slice::<serde_json::Map<_, _>>(answer.body()).is_err() => {
             Err(OpenBaoFailure::Garbage)
         }
         400 | 404 => Ok(Reply(answer)),

@@ -1,6 +1,7 @@
 //! An OpenBao server for tests.
 
 mod api;
+mod cluster;
 mod folder;
 mod program;
 
@@ -11,10 +12,11 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rcgen::{CertifiedIssuer, KeyPair};
 use serde_json::{Value, json};
 
 use crate::tls;
@@ -50,8 +52,9 @@ pub struct ThrowawayOpenBao {
     program: std::path::PathBuf,
     folder: Folder,
     port: u16,
+    /// Shared with the nodes that follow it.
+    authority: Arc<CertifiedIssuer<'static, KeyPair>>,
     ca_pem: String,
-    ca_der: Vec<u8>,
     api: Api,
     root_token: String,
     unseal_key: String,
@@ -65,35 +68,38 @@ impl ThrowawayOpenBao {
     /// # Errors
     /// When the program is not there (the error says how to get it), or fails; with the end of its log.
     pub fn start() -> io::Result<Self> {
+        let mut server = Self::launched(Arc::new(tls::authority()?))?;
+        let shares = json!({ "secret_shares": 1, "secret_threshold": 1 });
+        let keys = server.call("PUT", "sys/init", "", &shares)?;
+        let text = |key: &Value| key.as_str().map(str::to_owned).ok_or_else(|| io::Error::other("no keys"));
+        server.unseal_key = text(&keys["keys_base64"][0])?;
+        server.root_token = text(&keys["root_token"])?;
+        server.unseal()?;
+        server.write("sys/mounts/transit", &json!({ "type": "transit" }))?;
+        Ok(server)
+    }
+
+    /// Runs, and has no storage yet.
+    fn launched(authority: Arc<CertifiedIssuer<'static, KeyPair>>) -> io::Result<Self> {
         let program = program::find()?;
         let folder = Folder::new()?;
         fs::create_dir(folder.path().join("data"))?;
-        let authority = tls::authority()?;
         let (certificate, key) = tls::for_localhost(&authority, "OpenBao for tests")?;
         folder.write("server.crt", &certificate.pem())?;
         folder.write("server.key", &key.serialize_pem())?;
-        let ca_der = authority.der().to_vec();
         let mut server = Self {
             program,
             folder,
             port: 0,
             ca_pem: authority.pem(),
-            api: Api::trusting(&ca_der)?,
-            ca_der,
+            api: Api::trusting(authority.der())?,
+            authority,
             root_token: String::new(),
             unseal_key: String::new(),
             server: Mutex::default(),
             names: AtomicU32::new(0),
         };
         server.start_on_free_port()?;
-        let keys =
-            server.call("PUT", "sys/init", "", &json!({ "secret_shares": 1, "secret_threshold": 1 }))?;
-        let text =
-            |value: &Value| value.as_str().map(str::to_owned).ok_or_else(|| io::Error::other("no keys"));
-        server.unseal_key = text(&keys["keys_base64"][0])?;
-        server.root_token = text(&keys["root_token"])?;
-        server.unseal()?;
-        server.write("sys/mounts/transit", &json!({ "type": "transit" }))?;
         Ok(server)
     }
 
@@ -118,7 +124,7 @@ impl ThrowawayOpenBao {
     /// The same in DER.
     #[must_use]
     pub fn ca_der(&self) -> &[u8] {
-        &self.ca_der
+        self.authority.der()
     }
 
     /// The token that may do everything.
@@ -196,8 +202,18 @@ impl ThrowawayOpenBao {
     /// When it does not in time.
     pub fn unseal(&self) -> io::Result<()> {
         self.call("PUT", "sys/unseal", "", &json!({ "key": self.unseal_key }))?;
-        // It answers to the unsealing before it is the active node.
-        self.wait_until("the unsealed server is not active", || Ok(self.status("sys/health")? == 200))
+        // It answers to the unsealing before it is active, or a standby that knows of an active one.
+        self.wait_until("the unsealed server is not active", || {
+            let active = || {
+                let leader = self.call("GET", "sys/leader", "", &Value::Null).ok()?;
+                leader["leader_address"].as_str().map(|address| !address.is_empty())
+            };
+            Ok(match self.status("sys/health")? {
+                200 => true,
+                429 | 473 => active().unwrap_or(false) && !self.is_leader(),
+                _ => false,
+            })
+        })
     }
 
     /// Kills it (SIGKILL), as a crash does. What it acknowledged stays.
@@ -268,7 +284,7 @@ impl ThrowawayOpenBao {
     fn config(&self, cluster_port: u16) -> String {
         let (path, port) = (self.folder.path().display(), self.port);
         format!(
-            "storage \"raft\" {{\n  path = \"{path}/data\"\n  node_id = \"one\"\n  performance_multiplier = 1\n}}\n\
+            "storage \"raft\" {{\n  path = \"{path}/data\"\n  node_id = \"{port}\"\n  performance_multiplier = 1\n}}\n\
              listener \"tcp\" {{\n  address = \"127.0.0.1:{port}\"\n  cluster_address = \"127.0.0.1:{cluster_port}\"\n  \
              tls_cert_file = \"{path}/server.crt\"\n  \
              tls_key_file = \"{path}/server.key\"\n}}\n\

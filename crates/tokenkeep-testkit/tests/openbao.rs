@@ -68,3 +68,23 @@ fn openbao_ends_with_a_process_that_is_killed() {
     vanishes(Path::new(folder));
     assert!(std::net::TcpStream::connect(("127.0.0.1", port.parse().unwrap())).is_err(), "it still runs");
 }
+
+#[test]
+fn openbao_followers_take_over() {
+    let first = ThrowawayOpenBao::start().unwrap();
+    let nodes = [first.start_follower().unwrap(), first.start_follower().unwrap()];
+    assert!(first.is_leader() && !nodes[0].is_leader());
+    first.write("transit/keys/k", &json!({ "derived": true })).unwrap();
+    first.kill().unwrap();
+    let until = Instant::now() + Duration::from_secs(60);
+    let leader = loop {
+        assert!(Instant::now() < until, "nobody took over");
+        match nodes.iter().find(|node| node.is_leader()) {
+            Some(leader) => break leader,
+            None => std::thread::sleep(Duration::from_millis(50)),
+        }
+    };
+    assert!(leader.read("transit/keys/k").is_ok());
+    first.start_again().unwrap();
+    assert!(first.read("transit/keys/k").is_ok(), "a standby asks the active one");
+}

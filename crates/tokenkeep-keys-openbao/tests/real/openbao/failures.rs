@@ -82,6 +82,7 @@ async fn what_stands_between_is_told_by_its_name() {
         (400, html, "Garbage"),
         // Never a key that is gone: a gateway says so of anything.
         (404, html, "Garbage"),
+        (404, r#"{"message":"no route matched"}"#, "Garbage"),
         (418, html, "Garbage"),
         (429, html, "Throttled"),
         (500, html, "Fault"),
@@ -96,6 +97,8 @@ async fn what_stands_between_is_told_by_its_name() {
             assert_eq!(*wait, Some(Duration::from_secs(7)));
         }
         assert!(!error.report().contains("doctype"), "the other side's words are in an error");
+        // The same of the key itself, which must not be taken for one that is gone.
+        fails(keys.keks().await, ErrorKind::KeysUnavailable, failure);
     }
     for (way, failure) in [(InTheWay::Silence, "TimedOut"), (InTheWay::Hangup, "Unreachable")] {
         proxy.set(way).await;
