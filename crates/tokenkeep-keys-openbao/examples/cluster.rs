@@ -1,6 +1,6 @@
 //! Three OpenBao nodes over raft, the active one killed under load again and again: `cargo xtask cluster [--kills N]`.
 //!
-//! Eight workers wrap and unwrap through one origin, as behind a load balancer, and compare every DEK. What they may see of a failover is
+//! Eight workers wrap and unwrap through one origin, as behind a load balancer, and compare every DEK; another one rotates the key. What they may see of a failover is
 //! `KeysUnavailable`, an error that says to try again, and nothing else: no wrong DEK, and no word of a key that is destroyed, unknown,
 //! forbidden or tampered with. After each one all of them work again.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that shows something")]
@@ -65,6 +65,7 @@ async fn run(kills: u32) -> Result<()> {
     let seen = Arc::new(Seen::default());
     let workers: Vec<_> =
         (0..WORKERS).map(|number| tokio::spawn(work(number, keys.clone(), Arc::clone(&seen)))).collect();
+    let rotations = tokio::spawn(rotate(keys, Arc::clone(&seen)));
     let mut outages = Vec::new();
     all_work(&seen).await?;
     for kill in 1..=kills {
@@ -83,7 +84,7 @@ async fn run(kills: u32) -> Result<()> {
     }
     all_work(&seen).await?;
     seen.end.store(true, Ordering::Relaxed);
-    for worker in workers {
+    for worker in workers.into_iter().chain([rotations]) {
         worker.await?;
     }
     seen.report(&outages)
@@ -94,6 +95,7 @@ async fn run(kills: u32) -> Result<()> {
 struct Seen {
     end: AtomicBool,
     right: [AtomicUsize; WORKERS],
+    rotations: AtomicUsize,
     wrong: AtomicUsize,
     failures: Mutex<BTreeMap<String, usize>>,
     /// Failures that no failover may show.
@@ -113,7 +115,8 @@ impl Seen {
 
     fn report(&self, outages: &[Duration]) -> Result<()> {
         let right: usize = self.right.iter().map(|count| count.load(Ordering::Relaxed)).sum();
-        println!("{right} DEKs were wrapped and came back right");
+        let rotations = self.rotations.load(Ordering::Relaxed);
+        println!("{right} DEKs came back right, over {rotations} rotations");
         for (name, count) in &*self.failures.lock().unwrap_or_else(PoisonError::into_inner) {
             println!("{count:>7} calls failed: {name}");
         }
@@ -130,6 +133,17 @@ impl Seen {
             }
             None => Ok(()),
         }
+    }
+}
+
+/// Rotates the key: a standby may unwrap by itself, but only the active node writes.
+async fn rotate(keys: OpenBaoKeys, seen: Arc<Seen>) {
+    while !seen.end.load(Ordering::Relaxed) {
+        match keys.rotate().await {
+            Ok(_) => drop(seen.rotations.fetch_add(1, Ordering::Relaxed)),
+            Err(error) => seen.failed(&error),
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
@@ -171,11 +185,12 @@ async fn wrapped(keys: &OpenBaoKeys) -> Result<(Dek, EncryptionContext, Envelope
     Ok((dek, context, envelope))
 }
 
-/// Returns once every worker has done something more.
+/// Returns once every worker has done something more, and the key was rotated twice: one rotation may have been under way.
 async fn all_work(seen: &Seen) -> Result<()> {
     let count = || -> Vec<usize> { seen.right.iter().map(|count| count.load(Ordering::Relaxed)).collect() };
-    let (before, begin) = (count(), Instant::now());
-    while count().iter().zip(&before).any(|(now, before)| *now < before + 5) {
+    let rotated = || seen.rotations.load(Ordering::Relaxed);
+    let (before, rotations, begin) = (count(), rotated(), Instant::now());
+    while rotated() < rotations + 2 || count().iter().zip(&before).any(|(now, before)| *now < before + 5) {
         if begin.elapsed() > PATIENCE {
             return Err("the workers do not work again".into());
         }

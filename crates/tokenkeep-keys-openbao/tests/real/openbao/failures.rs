@@ -6,7 +6,7 @@ use serde_json::json;
 use tokenkeep_core::{ErrorKind, Fault, Origin};
 use tokenkeep_keys::KeyProvider;
 use tokenkeep_keys_openbao::{OpenBaoFailure, OpenBaoKeys};
-use tokenkeep_testkit::{InTheWay, LeakScanner, ThrowawayOpenBao, TlsProxy};
+use tokenkeep_testkit::{InTheWay, JsonStandIn, LeakScanner, ThrowawayOpenBao, TlsProxy};
 
 use crate::support::{APPLICATION, Place, Sample, builder, fails, shared, token};
 
@@ -109,21 +109,32 @@ async fn what_stands_between_is_told_by_its_name() {
 }
 
 #[tokio::test]
-async fn a_refusal_that_names_no_key_is_not_called_tampering() {
-    let place = Place::new();
-    let proxy = TlsProxy::start(place.server.port(), place.server.ca_der()).await.unwrap();
-    let keys = OpenBaoKeys::builder(Origin::parse(&proxy.origin()).unwrap(), &place.key)
-        .ca_der(&proxy.ca_der())
-        .token(place.token(&[APPLICATION], "1h"))
+async fn a_refusal_of_the_whole_call_is_not_called_tampering() {
+    // The key is well, and the service refuses the body: one that is too complex for it, say.
+    let service = JsonStandIn::start(|request| {
+        let key = json!({
+            "type": "aes256-gcm96", "derived": true, "exportable": false, "allow_plaintext_backup": false,
+            "latest_version": 1, "min_decryption_version": 1, "min_available_version": 0, "keys": { "1": 1 },
+        });
+        let data = match request.path().split('/').nth(3) {
+            Some("keys") => key,
+            Some("encrypt") => json!({ "batch_results": [{ "ciphertext": "vault:v1:AAAA" }] }),
+            Some("token") => json!({ "ttl": 0, "expire_time": null }),
+            _ => {
+                return (400, json!({ "errors": ["refused JSON input due to high complexity"] }).to_string());
+            }
+        };
+        (200, json!({ "data": data }).to_string())
+    });
+    let service = service.await.unwrap();
+    let keys = OpenBaoKeys::builder(Origin::parse(&service.origin()).unwrap(), "key")
+        .ca_der(&service.ca_der())
+        .token(token("an-example-token"))
         .build()
         .unwrap();
     let sample = Sample::new();
     let wrapped = sample.wrap(&keys).await.unwrap();
-    // One JSON body too complex, or a plugin's fault: every answer is a 400 without results, the one on the key too.
-    let body = r#"{"errors":["refused JSON input due to high complexity"]}"#.to_owned();
-    proxy.set(InTheWay::Answer { status: 400, retry_after: None, body }).await;
-    let error = sample.unwrap(&keys, &wrapped).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::KeysUnusable, "{}", error.report());
+    fails(sample.unwrap(&keys, &wrapped).await, ErrorKind::KeysUnusable, "Refused");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -143,21 +144,27 @@ async fn an_approle_logs_in_again_when_its_token_was_revoked() {
 }
 
 #[tokio::test]
-async fn many_cold_calls_make_one_login() {
-    let role = Role::new(json!({ "token_ttl": "1h" }), 1);
+async fn many_calls_make_one_login() {
+    // One for each of: cold, the lease over, the token revoked.
+    let role = Role::new(json!({ "token_ttl": "2s", "token_max_ttl": "2s" }), 3);
     let keys = role.keys();
-    let calls: Vec<_> = (0..50)
-        .map(|_| {
-            let keys = keys.clone();
-            tokio::spawn(async move {
-                let sample = Sample::new();
-                let wrapped = sample.wrap(&keys).await.unwrap();
-                sample.unwrap(&keys, &wrapped).await.unwrap();
+    let sample = Sample::new();
+    let wrapped = Arc::new((sample.wrap(&keys).await.unwrap(), sample));
+    for circumstance in ["warm", "over", "revoked"] {
+        match circumstance {
+            "over" => tokio::time::sleep(Duration::from_millis(2100)).await,
+            "revoked" => role.revoke_tokens(),
+            _ => {}
+        }
+        let calls: Vec<_> = (0..50)
+            .map(|_| {
+                let (keys, wrapped) = (keys.clone(), Arc::clone(&wrapped));
+                tokio::spawn(async move { wrapped.1.unwrap(&keys, &wrapped.0).await })
             })
-        })
-        .collect();
-    for call in calls {
-        call.await.unwrap();
+            .collect();
+        for call in calls {
+            call.await.unwrap().unwrap_or_else(|error| panic!("{circumstance}: {}", error.report()));
+        }
     }
 }
 
