@@ -123,13 +123,15 @@ impl Client {
 fn no_answer(error: Error) -> OpenBaoFailure {
     let Some(failure) = CallFailure::of(&error) else { return OpenBaoFailure::Other(Arc::new(error)) };
     let (timed_out, untrusted) = (failure.is_timeout(), failure.is_untrusted());
-    let kind = error.kind();
+    let (kind, status) = (error.kind(), failure.status());
     let error = Arc::new(error);
     match kind {
         _ if timed_out => OpenBaoFailure::TimedOut(error),
         _ if untrusted => OpenBaoFailure::Untrusted(error),
         ErrorKind::ProviderUnavailable => OpenBaoFailure::Unreachable(error),
-        // A redirect, or a body over the limit.
+        // Where a standby can't pass a call on it sends the caller to the active node. None is followed: the token is for one origin.
+        _ if status == Some(307) => OpenBaoFailure::NoActiveNode,
+        // Another redirect, or a body over the limit.
         _ => OpenBaoFailure::Garbage,
     }
 }
@@ -141,14 +143,18 @@ fn sort_out(answer: Answer) -> Result<Reply, OpenBaoFailure> {
     };
     match answer.status() {
         200..=299 => Ok(Reply(answer)),
-        // The service's own have a list of errors. Whoever else says so is not the service: a gateway's answer must not look like
-        // a key that is gone.
-        404 if serde_json::from_slice::<Refusal>(answer.body()).is_err() => Err(OpenBaoFailure::Garbage),
+        // What is not there has an empty list of errors. Whoever else says so is not the service, or has no engine there: neither may
+        // look like a key that is gone.
+        404 => match serde_json::from_slice::<Refusal>(answer.body()) {
+            Ok(refusal) if refusal.errors.is_empty() => Ok(Reply(answer)),
+            Ok(_) => Err(OpenBaoFailure::NotMounted),
+            Err(_) => Err(OpenBaoFailure::Garbage),
+        },
         // Or results, some of which are errors.
         400 if serde_json::from_slice::<serde_json::Map<_, _>>(answer.body()).is_err() => {
             Err(OpenBaoFailure::Garbage)
         }
-        400 | 404 => Ok(Reply(answer)),
+        400 => Ok(Reply(answer)),
         401 | 403 => Err(OpenBaoFailure::Forbidden),
         429 => Err(OpenBaoFailure::Throttled(answer.retry_after())),
         503 if says("sealed") => Err(OpenBaoFailure::Sealed),

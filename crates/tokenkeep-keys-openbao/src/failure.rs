@@ -30,11 +30,16 @@ pub enum OpenBaoFailure {
     /// It is sealed: `KeysUnavailable`.
     #[error("the key service is sealed; its operator must unseal it")]
     Sealed,
-    /// It is a standby that knows of no active node: `KeysUnavailable`.
+    /// It is a standby that knows of no active node, or can't pass a call on to it: `KeysUnavailable`.
     #[error(
-        "the node of the key service is a standby and finds no active one; an election passes by itself, a lost quorum does not"
+        "the node of the key service is a standby and reaches no active one; an election passes by itself, a lost quorum does not"
     )]
     NoActiveNode,
+    /// Nothing is mounted at the path: `KeysUnavailable`, as a node that becomes active says so for a moment, too.
+    #[error(
+        "the key service has no transit engine, or no way in, at this path and namespace, or is still starting; enable it, or mend the path"
+    )]
+    NotMounted,
     /// It has a fault of its own, with this HTTP status: `KeysUnavailable`.
     #[error("the key service has a fault of its own (HTTP status {0}); its log says more")]
     Fault(u16),
@@ -111,6 +116,7 @@ impl OpenBaoFailure {
             | Self::Untrusted(_)
             | Self::Sealed
             | Self::NoActiveNode
+            | Self::NotMounted
             | Self::Fault(_)
             | Self::Throttled(_)
             | Self::Garbage => ErrorKind::KeysUnavailable,

@@ -55,6 +55,11 @@
 //! live; a token given by hand is renewed up to its greatest age and then needs [`OpenBaoKeys::set_token`]. Keep the service's own
 //! snapshots apart from the token database's backups, and no longer than what is destroyed may be found.
 //!
+//! In a cluster, give one origin before all nodes, and let standbys answer nothing from what they have: `disable_standby_reads = true` in the
+//! configuration of OpenBao from 2.5 on, `disable_performance_standby = true` for HashiCorp's Enterprise. A standby that lags, or has just
+//! started, else says that a key which is there is missing (`cargo xtask cluster` has seen it), and opens for a moment longer what was
+//! trimmed. Redirects to the active node are never followed: a node that sends one is `NoActiveNode`.
+//!
 //! # When it fails
 //!
 //! Every error's cause is an [`OpenBaoFailure`]. None needs a restart.
@@ -62,6 +67,7 @@
 //! | what happened | [`OpenBaoFailure`] | kind |
 //! | --- | --- | --- |
 //! | sealed; standby without an active node; own fault | `Sealed`, `NoActiveNode`, `Fault` | `KeysUnavailable` |
+//! | nothing mounted at the path, or not yet | `NotMounted` | `KeysUnavailable` |
 //! | no connection; no answer in time; certificate not trusted | `Unreachable`, `TimedOut`, `Untrusted` | `KeysUnavailable` |
 //! | too many calls; a gateway's page | `Throttled`, `Garbage` | `KeysUnavailable` |
 //! | policy withdrawn; token over; role refused | `Forbidden`, `TokenExpired`, `LoginRefused` | `KeysForbidden` |

@@ -288,7 +288,8 @@ impl ThrowawayOpenBao {
              listener \"tcp\" {{\n  address = \"127.0.0.1:{port}\"\n  cluster_address = \"127.0.0.1:{cluster_port}\"\n  \
              tls_cert_file = \"{path}/server.crt\"\n  \
              tls_key_file = \"{path}/server.key\"\n}}\n\
-             api_addr = \"https://localhost:{port}\"\ncluster_addr = \"https://127.0.0.1:{cluster_port}\"\nlog_level = \"warn\"\n"
+             api_addr = \"https://localhost:{port}\"\ncluster_addr = \"https://127.0.0.1:{cluster_port}\"\nlog_level = \"warn\"\n\
+             disable_standby_reads = true\n"
         )
     }
 

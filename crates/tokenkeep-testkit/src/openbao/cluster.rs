@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::ThrowawayOpenBao;
 
 impl ThrowawayOpenBao {
-    /// Starts another node that follows this one over raft, with a certificate of the same authority, and the same root token.
+    /// Starts another node that follows this one over raft, with a certificate of the same authority, and the same root token. Standbys
+    /// pass every call on to the active node (`disable_standby_reads`).
     ///
     /// # Errors
     /// As [`start`](Self::start); when the nodes do not find together in time.

@@ -79,10 +79,14 @@ async fn what_stands_between_is_told_by_its_name() {
         (200, r#"{"errors":[]}"#, "Garbage"),
         (204, "", "Garbage"),
         (302, "", "Garbage"),
+        // A standby that can't pass a call on.
+        (307, "", "NoActiveNode"),
         (400, html, "Garbage"),
         // Never a key that is gone: a gateway says so of anything.
         (404, html, "Garbage"),
         (404, r#"{"message":"no route matched"}"#, "Garbage"),
+        // What a node says before its engines are there.
+        (404, r#"{"errors":["no handler for route"]}"#, "NotMounted"),
         (418, html, "Garbage"),
         (429, html, "Throttled"),
         (500, html, "Fault"),
@@ -135,6 +139,13 @@ async fn a_refusal_of_the_whole_call_is_not_called_tampering() {
     let sample = Sample::new();
     let wrapped = sample.wrap(&keys).await.unwrap();
     fails(sample.unwrap(&keys, &wrapped).await, ErrorKind::KeysUnusable, "Refused");
+}
+
+#[tokio::test]
+async fn an_engine_that_is_not_there_is_no_key_that_is_gone() {
+    let place = Place::new();
+    let builder = place.builder().mount("elsewhere").token(token(place.server.root_token()));
+    fails(Sample::new().wrap(&builder.build().unwrap()).await, ErrorKind::KeysUnavailable, "NotMounted");
 }
 
 #[tokio::test]
