@@ -49,7 +49,7 @@ async fn run() -> Result<()> {
         .token(server.token()?)
         .build()?;
     keys.create_key().await?;
-    println!("   {} at {}", "a derived key for AES-256-GCM", server.origin);
+    println!("   a derived key for AES-256-GCM at {}", server.origin);
 
     println!("2. A vault over it, and a customer's token in it");
     let folder = tempfile::tempdir()?;
