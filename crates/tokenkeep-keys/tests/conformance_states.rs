@@ -211,7 +211,7 @@ impl Rig for Model {
     async fn bring_about(&self, what: Circumstance) -> bool {
         match what {
             Circumstance::Rotated => {
-                self.keks.lock().unwrap().push((Kek::generate().unwrap(), Life::Enabled))
+                self.keks.lock().unwrap().push((Kek::generate().unwrap(), Life::Enabled));
             }
             Circumstance::Disabled(id) => return self.set(id, Life::Disabled),
             Circumstance::Enabled(id) => return self.set(id, Life::Enabled),
