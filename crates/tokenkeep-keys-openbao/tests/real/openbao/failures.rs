@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tokenkeep_core::{ErrorKind, Fault, Origin};
+use tokenkeep_core::{
+    ConnectionId, EncryptionContext, ErrorKind, Fault, Incarnation, Origin, PayloadKind, SecretVersion,
+    TokenFacts, VaultId,
+};
 use tokenkeep_keys::KeyProvider;
 use tokenkeep_keys_openbao::{OpenBaoFailure, OpenBaoKeys};
 use tokenkeep_testkit::{InTheWay, JsonStandIn, LeakScanner, ThrowawayOpenBao, TlsProxy};
@@ -112,10 +115,9 @@ async fn what_stands_between_is_told_by_its_name() {
     sample.unwrap(&keys, &wrapped).await.unwrap();
 }
 
-#[tokio::test]
-async fn a_refusal_of_the_whole_call_is_not_called_tampering() {
-    // The key is well, and the service refuses the body: one that is too complex for it, say.
-    let service = JsonStandIn::start(|request| {
+/// A service whose key is well, and which refuses to decrypt: a body that is too complex for it, say.
+async fn refusing_service() -> JsonStandIn {
+    JsonStandIn::start(|request| {
         let key = json!({
             "type": "aes256-gcm96", "derived": true, "exportable": false, "allow_plaintext_backup": false,
             "latest_version": 1, "min_decryption_version": 1, "min_available_version": 0, "keys": { "1": 1 },
@@ -129,8 +131,14 @@ async fn a_refusal_of_the_whole_call_is_not_called_tampering() {
             }
         };
         (200, json!({ "data": data }).to_string())
-    });
-    let service = service.await.unwrap();
+    })
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_whole_call_is_not_called_tampering() {
+    let service = refusing_service().await;
     let keys = OpenBaoKeys::builder(Origin::parse(&service.origin()).unwrap(), "key")
         .ca_der(&service.ca_der())
         .token(token("an-example-token"))
@@ -139,6 +147,42 @@ async fn a_refusal_of_the_whole_call_is_not_called_tampering() {
     let sample = Sample::new();
     let wrapped = sample.wrap(&keys).await.unwrap();
     fails(sample.unwrap(&keys, &wrapped).await, ErrorKind::KeysUnusable, "Refused");
+}
+
+#[tokio::test]
+async fn the_service_is_told_no_tenant() {
+    let service = refusing_service().await;
+    let keys = OpenBaoKeys::builder(Origin::parse(&service.origin()).unwrap(), "key")
+        .ca_der(&service.ca_der())
+        .token(token("an-example-token"))
+        .build()
+        .unwrap();
+    let context = EncryptionContext::for_token(&TokenFacts {
+        vault: VaultId::random().unwrap(),
+        connection: ConnectionId::new("customer-number-17", "main-account").unwrap(),
+        incarnation: Incarnation::random().unwrap(),
+        provider: "apify".parse().unwrap(),
+        origin: Origin::parse("https://api.apify.com").unwrap(),
+        kind: PayloadKind::ApiToken,
+        secret_version: SecretVersion::FIRST,
+    });
+    let sample = Sample { context, ..Sample::new() };
+    let wrapped = sample.wrap(&keys).await.unwrap();
+    assert!(sample.unwrap(&keys, &wrapped).await.is_err());
+    let names = ["customer-number-17", "main-account", "api.apify.com"];
+    let scanner = names.iter().fold(LeakScanner::new(), |scanner, name| scanner.token(name, name));
+    let requests = service.requests();
+    assert!(requests.len() >= 3);
+    for request in requests {
+        let seen = [
+            request.target.as_bytes(),
+            &request.body,
+            &request.headers.iter().flat_map(|h| h.1.clone()).collect::<Vec<u8>>(),
+        ]
+        .concat();
+        assert!(scanner.scan_bytes("request", &seen).is_empty(), "{request:?}");
+        assert_eq!(request.header("x-vault-token"), Some("an-example-token"));
+    }
 }
 
 #[tokio::test]
