@@ -118,7 +118,7 @@ impl TlsProxy {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         // The client's side notices by itself, in a moment.
-        tokio::time::sleep(Duration::from_millis(30)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 

@@ -65,7 +65,7 @@ async fn what_stands_between_is_told_by_its_name() {
     let proxy = TlsProxy::start(place.server.port(), place.server.ca_der()).await.unwrap();
     let keys = OpenBaoKeys::builder(Origin::parse(&proxy.origin()).unwrap(), &place.key)
         .ca_der(&proxy.ca_der())
-        .timeout(Duration::from_millis(800))
+        .timeout(Duration::from_secs(3))
         .token(place.token(&[APPLICATION], "1h"))
         .build()
         .unwrap();

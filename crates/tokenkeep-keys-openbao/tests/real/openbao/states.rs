@@ -27,7 +27,7 @@ impl OpenBaoRig {
         let proxy = TlsProxy::start(place.server.port(), place.server.ca_der()).await.unwrap();
         let keys = OpenBaoKeys::builder(Origin::parse(&proxy.origin()).unwrap(), &place.key)
             .ca_der(&proxy.ca_der())
-            .timeout(Duration::from_millis(1500))
+            .timeout(Duration::from_millis(2500))
             .token(token)
             .build()
             .unwrap();
@@ -92,7 +92,7 @@ impl Rig for OpenBaoRig {
     }
 
     fn patience(&self) -> Duration {
-        Duration::from_secs(4)
+        Duration::from_secs(6)
     }
 }
 
