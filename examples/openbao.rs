@@ -3,7 +3,7 @@
 //! As it stands it starts a throwaway OpenBao of its own. To see it beside a server that you started, which one line does:
 //!
 //! ```sh
-//! mkdir -p /tmp/bao-tls && "$(cargo xtask openbao)" server -dev -dev-tls -dev-tls-cert-dir=/tmp/bao-tls -dev-root-token-id=root
+//! mkdir -p /tmp/bao-tls && "$(cargo xtask openbao | tail -1)" server -dev -dev-tls -dev-tls-cert-dir=/tmp/bao-tls -dev-root-token-id=root
 //! BAO_ADDR=https://localhost:8200 BAO_CACERT=/tmp/bao-tls/vault-ca.pem BAO_TOKEN=root cargo run --example openbao
 //! ```
 //!

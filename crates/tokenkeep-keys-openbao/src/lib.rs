@@ -27,7 +27,7 @@
 //! To try it, from the root of tokenkeep's repository, with a program that `cargo xtask openbao` fetches:
 //!
 //! ```sh
-//! mkdir -p /tmp/bao-tls && "$(cargo xtask openbao)" server -dev -dev-tls -dev-tls-cert-dir=/tmp/bao-tls -dev-root-token-id=root
+//! mkdir -p /tmp/bao-tls && "$(cargo xtask openbao | tail -1)" server -dev -dev-tls -dev-tls-cert-dir=/tmp/bao-tls -dev-root-token-id=root
 //! ```
 //!
 //! Beside it, `BAO_ADDR=https://localhost:8200 BAO_CACERT=/tmp/bao-tls/vault-ca.pem BAO_TOKEN=root cargo run --example openbao` runs as it
