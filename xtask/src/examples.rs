@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::cargo;
+use crate::openbao::OpenBao;
 use crate::postgres::Postgres;
 use crate::summary::seconds;
 use crate::workspace::{Package, Target, Workspace};
@@ -16,13 +17,15 @@ use crate::workspace::{Package, Target, Workspace};
 /// How long one may run.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The packages of examples; the second needs a PostgreSQL server.
-const PACKAGES: [&str; 2] = ["examples", "examples-postgres"];
+/// The packages of examples; the second needs a PostgreSQL server, the third an OpenBao server.
+const PACKAGES: [&str; 3] = ["examples", "examples-postgres", "examples-openbao"];
 
-pub(crate) fn run(workspace: &Workspace, postgres: &Postgres) -> Result<(), String> {
+pub(crate) fn run(workspace: &Workspace, postgres: &Postgres, openbao: &OpenBao) -> Result<(), String> {
     let mut examples = Vec::new();
     for name in PACKAGES {
-        if name.ends_with("postgres") && postgres.left_out().is_some() {
+        let needs_it = (name.ends_with("postgres") && postgres.left_out().is_some())
+            || (name.ends_with("openbao") && openbao.left_out().is_some());
+        if needs_it {
             println!("    left out: the package {name}");
             continue;
         }
@@ -42,7 +45,9 @@ pub(crate) fn run(workspace: &Workspace, postgres: &Postgres) -> Result<(), Stri
         let name = &example.name;
         let result = build(workspace, package, example).and_then(|program| {
             let output = output.join(format!("example-{name}.txt"));
-            run_one(workspace.command(program), &output, LIMIT)
+            let mut command = workspace.command(program);
+            openbao.apply(&mut command);
+            run_one(command, &output, LIMIT)
         });
         match result {
             Ok(took) => println!("    {name}: ok, {}", seconds(took)),

@@ -4,6 +4,7 @@
 mod api_description;
 mod bench;
 mod cargo;
+mod cluster;
 mod crash;
 mod examples;
 mod features;
@@ -12,6 +13,7 @@ mod interop;
 mod linked;
 mod mutants;
 mod no_std;
+mod openbao;
 mod options;
 mod postgres;
 mod summary;
@@ -34,7 +36,9 @@ Commands:
   mutants  Changes the core and looks whether a test notices (`cargo xtask mutants --help`)
   bench    The benchmarks, as tables (`cargo xtask bench --help`)
   crash    Kills a process that works on a vault, 500 times on each database (`cargo xtask crash --help`)
+  cluster  Kills the active one of three OpenBao nodes under load (`cargo xtask cluster --help`)
   interop  The second implementation, in Python, against the core
+  openbao  Prints where OpenBao's program is, and installs it if need be
   vectors  Makes the core's published vectors (`--check`: compares them)
   help     This text";
 
@@ -50,7 +54,9 @@ fn main() -> ExitCode {
         "mutants" => mutants::main(rest),
         "bench" => bench::main(rest),
         "crash" => crash::main(rest),
+        "cluster" => cluster::main(rest),
         "interop" => interop::main(rest),
+        "openbao" => openbao::main(rest),
         "vectors" => vectors::main(rest),
         "help" | "--help" | "-h" => {
             println!("{HELP}");

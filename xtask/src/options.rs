@@ -6,6 +6,8 @@ use crate::test::Part;
 pub(crate) const API_DESCRIPTION: &str = "apify-openapi";
 /// The same for the tests and benchmarks that start a PostgreSQL server.
 pub(crate) const POSTGRES: &str = "postgres";
+/// The same for the tests and the example that start an OpenBao server.
+pub(crate) const OPENBAO: &str = "openbao";
 
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Options {
@@ -14,6 +16,7 @@ pub(crate) struct Options {
     without: Vec<String>,
     pub(crate) without_api_description: bool,
     pub(crate) without_postgres: bool,
+    pub(crate) without_openbao: bool,
 }
 
 #[derive(Debug, PartialEq)]
@@ -57,6 +60,7 @@ pub(crate) fn parse(arguments: &[String], parts: &[Part]) -> Result<Request, Str
                     "--without" if is_part => options.without.push(name.into()),
                     "--without" if name == API_DESCRIPTION => options.without_api_description = true,
                     "--without" if name == POSTGRES => options.without_postgres = true,
+                    "--without" if name == OPENBAO => options.without_openbao = true,
                     _ => {
                         return Err(format!(
                             "{option} doesn't know {name:?}; it takes: {}",
@@ -75,7 +79,7 @@ pub(crate) fn parse(arguments: &[String], parts: &[Part]) -> Result<Request, Str
 }
 
 fn names(option: &str, parts: &[Part]) -> String {
-    let pseudo: &[&str] = if option == "--without" { &[API_DESCRIPTION, POSTGRES] } else { &[] };
+    let pseudo: &[&str] = if option == "--without" { &[API_DESCRIPTION, POSTGRES, OPENBAO] } else { &[] };
     let pseudo = pseudo.iter().copied();
     parts.iter().map(|part| part.name).chain(pseudo).collect::<Vec<_>>().join(", ")
 }
@@ -94,7 +98,8 @@ pub(crate) fn help(parts: &[Part]) -> String {
     }
     text.push_str(&format!(
         "\nAlso for --without:\n  {API_DESCRIPTION:<14}  the tests that compare with the provider's API description\n  \
-         {POSTGRES:<14}  the tests and benchmarks that start a PostgreSQL server\n"
+         {POSTGRES:<14}  the tests and benchmarks that start a PostgreSQL server\n  \
+         {OPENBAO:<14}  the tests and the example that start an OpenBao server\n"
     ));
     text
 }
@@ -154,6 +159,14 @@ mod tests {
         assert!(options.without_postgres && !options.without_api_description);
         assert_eq!(options.leaves_out("test"), None);
         assert!(parsed("--only postgres").is_err());
+    }
+
+    #[test]
+    fn openbao_can_be_left_out_but_is_no_part() {
+        let options = options("--without openbao");
+        assert!(options.without_openbao && !options.without_postgres);
+        assert_eq!(options.leaves_out("test"), None);
+        assert!(parsed("--only openbao").is_err());
     }
 
     #[test]

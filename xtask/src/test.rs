@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::api_description::ApiDescription;
 use crate::cargo;
+use crate::openbao::OpenBao;
 use crate::options::{self, Options, Request};
 use crate::postgres::Postgres;
 use crate::summary::{Line, Outcome, seconds, summary};
@@ -39,7 +40,7 @@ pub(crate) const PARTS: &[Part] = &[
     Part {
         name: "examples",
         what: "builds and runs every example",
-        run: |context| Ok(examples::run(&context.workspace, &context.postgres)?),
+        run: |context| Ok(examples::run(&context.workspace, &context.postgres, &context.openbao)?),
     },
     Part {
         name: "interop",
@@ -85,12 +86,14 @@ struct Context {
     workspace: Workspace,
     api_description: ApiDescription,
     postgres: Postgres,
+    openbao: OpenBao,
 }
 
 impl Context {
     /// What was left out, in words for a person.
     fn left_out(&self) -> impl Iterator<Item = &str> {
-        self.api_description.left_out().into_iter().chain(self.postgres.left_out())
+        let notes = [self.api_description.left_out(), self.postgres.left_out(), self.openbao.left_out()];
+        notes.into_iter().flatten()
     }
 }
 
@@ -131,7 +134,12 @@ fn run(options: &Options) -> Result<bool, String> {
     } else {
         Postgres::NotNeeded
     };
-    let context = Context { workspace, api_description, postgres };
+    let openbao = if needs("test") || needs("examples") {
+        OpenBao::find(&workspace, options.without_openbao)?
+    } else {
+        OpenBao::NotNeeded
+    };
+    let context = Context { workspace, api_description, postgres, openbao };
 
     let begin = Instant::now();
     let mut stopped_at = None;
@@ -198,8 +206,9 @@ fn tests(context: &Context) -> Result<(), Failure> {
     let mut command = context.workspace.cargo();
     command.args(test);
     context.api_description.apply(&mut command);
-    let skipped: Vec<_> =
-        context.api_description.skipped().into_iter().chain(context.postgres.skipped()).collect();
+    context.openbao.apply(&mut command);
+    let skipped = [context.api_description.skipped(), context.postgres.skipped(), context.openbao.skipped()];
+    let skipped: Vec<_> = skipped.into_iter().flatten().collect();
     if !skipped.is_empty() {
         command.arg("--").args(skipped.iter().flat_map(|tests| ["--skip", tests]));
     }
@@ -238,11 +247,11 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::PARTS;
-    use crate::options::{API_DESCRIPTION, POSTGRES};
+    use crate::options::{API_DESCRIPTION, OPENBAO, POSTGRES};
 
     #[test]
     fn part_names_are_unique_and_can_be_typed() {
-        let mut seen = BTreeSet::from([API_DESCRIPTION, POSTGRES]);
+        let mut seen = BTreeSet::from([API_DESCRIPTION, POSTGRES, OPENBAO]);
         for part in PARTS {
             assert!(seen.insert(part.name), "{} is there twice", part.name);
             assert!(part.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{}", part.name);

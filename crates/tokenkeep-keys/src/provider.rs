@@ -44,8 +44,9 @@ impl KekStatus {
 /// An implementation must refuse to unwrap for another context.
 ///
 /// Every error is an [`Error`] of one of these kinds, so that a vault can tell them apart: `KeysWrong` (the KEK is not
-/// known here), `KeyDestroyed`, `KeysUnavailable` (may work later), `Tampered` (key, context or bytes don't fit; which
-/// is not told), `RandomUnavailable`.
+/// known here), `KeyDestroyed`, `KeyDisabled` (opens again once an operator enables it), `KeysUnavailable` (may work later),
+/// `KeysForbidden` (the service lets this process in no longer, or not to this), `Tampered` (key, context or bytes don't fit;
+/// which is not told), `KeysUnusable` and `KeysInsecure` (the service is not set up as it must be), `RandomUnavailable`.
 ///
 /// Calls may be dropped at any await: a wrap or an unwrap changes nothing that a repetition would not.
 #[async_trait]

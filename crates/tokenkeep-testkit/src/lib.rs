@@ -24,7 +24,8 @@
 //! # }
 //! ```
 //!
-//! With the feature `postgres` there is `ThrowawayPostgres`, a PostgreSQL server that is gone after the test.
+//! With the feature `postgres` there is `ThrowawayPostgres`, a PostgreSQL server that is gone after the test. With `openbao` there
+//! are `ThrowawayOpenBao`, the same for OpenBao, and `TlsProxy`, which stands between a client and a server and gets in the way.
 
 mod access;
 mod accounts;
@@ -34,8 +35,12 @@ mod fake;
 mod faults;
 mod json_stand_in;
 mod leak;
+#[cfg(feature = "openbao")]
+mod openbao;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "openbao")]
+mod proxy;
 mod query;
 mod recorded;
 mod routes;
@@ -52,8 +57,12 @@ pub use fake::fake_token;
 pub use faults::Fault;
 pub use json_stand_in::JsonStandIn;
 pub use leak::{Leak, LeakEncoding, LeakScanner};
+#[cfg(feature = "openbao")]
+pub use openbao::ThrowawayOpenBao;
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresBuilder, ThrowawayPostgres};
+#[cfg(feature = "openbao")]
+pub use proxy::{InTheWay, TlsProxy};
 pub use recorded::RecordedRequest;
 pub use run::Run;
 pub use stand_in::ApifyStandIn;

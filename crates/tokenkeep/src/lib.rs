@@ -92,8 +92,8 @@
 //! Everything runs on tokio, on a current-thread runtime too. A call that is dropped happened wholly or not at all, and
 //! repeating it is safe.
 //!
-//! Features: `sqlite` brings `SqliteStore`, `postgres` brings `PostgresStore`, `apify` the Apify client, `https` the transport for a provider of your own. The
-//! default is the vault alone.
+//! Features: `sqlite` brings `SqliteStore`, `postgres` brings `PostgresStore`, `apify` the Apify client, `https` the transport for a provider of your own,
+//! `openbao` keys in OpenBao or HashiCorp Vault. The default is the vault alone.
 
 mod audit;
 mod chain_walk;
@@ -170,6 +170,8 @@ pub use tokenkeep_store::{
 pub use tokenkeep_apify as apify;
 #[cfg(feature = "https")]
 pub use tokenkeep_https as https;
+#[cfg(feature = "openbao")]
+pub use tokenkeep_keys_openbao as openbao;
 #[cfg(feature = "postgres")]
 pub use tokenkeep_sql::{PostgresEpochStore, PostgresMigration, PostgresStore};
 #[cfg(feature = "sqlite")]

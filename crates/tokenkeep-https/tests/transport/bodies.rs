@@ -1,0 +1,74 @@
+//! What a key service needs: JSON bodies, another header beside the token, and the body of an error.
+
+use std::time::Duration;
+
+use tokenkeep_core::{ApiToken, Credential, ErrorKind, Origin, ProviderSpec};
+use tokenkeep_https::{Method, Transport};
+use tokenkeep_testkit::JsonStandIn;
+use zeroize::Zeroizing;
+
+async fn echo(status: u16) -> JsonStandIn {
+    JsonStandIn::start(move |request| (status, String::from_utf8_lossy(&request.body).into_owned()))
+        .await
+        .unwrap()
+}
+
+fn transport(server: &JsonStandIn) -> Transport {
+    let origin = Origin::parse(&server.origin()).unwrap();
+    let spec = ProviderSpec::new("example".parse().unwrap(), origin).with_header("x-vault-token", "");
+    Transport::builder(spec).extra_root_der(&server.ca_der()).timeout(Duration::from_secs(5)).build().unwrap()
+}
+
+fn body() -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(br#"{"a":1}"#.to_vec())
+}
+
+#[tokio::test]
+async fn a_body_and_a_header_arrive_beside_the_token() {
+    let server = echo(200).await;
+    let transport = transport(&server);
+    let origin = transport.spec().origin.clone();
+    let credential = Credential::fixed(origin, ApiToken::new("an-example-token".to_owned()).unwrap());
+    let call = transport.request(Method::POST, "/v1/x").header("x-vault-namespace", "team").json(body());
+    let answer = call.credential(&credential).send().await.unwrap();
+    assert_eq!((answer.status(), answer.body()), (200, &br#"{"a":1}"#[..]));
+    let request = server.requests().remove(0);
+    let header = |name: &str| request.header(name);
+    assert_eq!(header("x-vault-namespace"), Some("team"));
+    assert_eq!(header("x-vault-token"), Some("an-example-token"));
+    assert_eq!(header("content-type"), Some("application/json"));
+}
+
+#[tokio::test]
+async fn headers_that_are_taken_or_hostile_send_nothing() {
+    let server = echo(200).await;
+    let transport = transport(&server);
+    for (name, value) in
+        [("x-vault-token", "other"), ("host", "evil.example"), ("X-Upper", "a"), ("x-a", "b\r\nx-c: d")]
+    {
+        let error = transport.get("/v1/x").header(name, value).send().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Misuse, "{name}");
+    }
+    assert!(server.requests().is_empty());
+}
+
+#[tokio::test]
+async fn an_errors_body_comes_only_where_it_is_asked_for() {
+    let server = echo(400).await;
+    let transport = transport(&server);
+    let call = || transport.request(Method::POST, "/v1/x").json(body());
+    assert_eq!(call().send().await.unwrap_err().kind(), ErrorKind::Misuse);
+    let answer = call().errors_as_answers().send().await.unwrap();
+    assert_eq!((answer.status(), answer.body()), (400, &br#"{"a":1}"#[..]));
+}
+
+#[test]
+fn roots_in_pem_are_read_or_refused() {
+    let spec = || ProviderSpec::new("example".parse().unwrap(), Origin::parse("https://a.example").unwrap());
+    let pem = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap().cert.pem();
+    assert!(Transport::builder(spec()).extra_roots_pem(&format!("{pem}{pem}")).unwrap().build().is_ok());
+    for bad in ["", "no pem", &pem[..pem.len() / 2]] {
+        let error = Transport::builder(spec()).extra_roots_pem(bad).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Misuse);
+    }
+}

@@ -1,0 +1,185 @@
+//! Many DEKs in one call, and what each refusal means.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokenkeep_core::{Dek, KekId, UnwrapRequest, WrapRequest, WrappedDek};
+use tokenkeep_https::Method;
+use zeroize::Zeroizing;
+
+use crate::OpenBaoFailure;
+use crate::ids::Named;
+use crate::keys::Inner;
+use crate::transit_key::View;
+use crate::wire::{self, Answers, Plain, Sealed};
+
+impl Inner {
+    pub(crate) async fn wrap(&self, requests: &[WrapRequest<'_>]) -> Vec<Result<WrappedDek, OpenBaoFailure>> {
+        let path = self.keys_path(&self.key);
+        let first = match self.watched.recent(&self.client, &path).await {
+            Ok(view) => view,
+            Err(failure) => return all(requests.len(), &failure),
+        };
+        let id = first.primary(&self.place);
+        let answers = self.wrap_under(&self.key, id, first.key.latest_version, requests).await;
+        // A version that is not the newest may be one that wraps no more.
+        let refused = |answer: &Result<_, _>| matches!(answer, Err(OpenBaoFailure::Refused));
+        if !answers.iter().any(refused) {
+            return answers;
+        }
+        match self.view_from(Instant::now()).await {
+            Ok(view) if view.primary(&self.place) != id => {
+                let id = view.primary(&self.place);
+                self.wrap_under(&self.key, id, view.key.latest_version, requests).await
+            }
+            Ok(_) => answers,
+            Err(failure) => all(requests.len(), &failure),
+        }
+    }
+
+    /// `Refused` for what the service refused.
+    pub(crate) async fn wrap_under(
+        &self,
+        key: &str,
+        id: KekId,
+        version: u32,
+        requests: &[WrapRequest<'_>],
+    ) -> Vec<Result<WrappedDek, OpenBaoFailure>> {
+        let items: Vec<Plain<'_>> = requests
+            .iter()
+            .map(|request| Plain { dek: request.dek(), digest: request.context_digest(&id) })
+            .collect();
+        let body = wire::encrypt_body(&items, version);
+        let answers = self
+            .batch(key, "encrypt", body, |answer| wire::ciphertexts(answer, requests.len(), version))
+            .await;
+        let wrapped = |bytes: Option<Vec<u8>>| {
+            let bytes = bytes.ok_or(OpenBaoFailure::Refused)?;
+            WrappedDek::from_service(id, bytes).map_err(|_| OpenBaoFailure::Garbage)
+        };
+        match answers {
+            Ok(Some(answers)) => answers.into_iter().map(wrapped).collect(),
+            Ok(None) => all(requests.len(), &OpenBaoFailure::Refused),
+            Err(failure) => all(requests.len(), &failure),
+        }
+    }
+
+    pub(crate) async fn unwrap(&self, requests: &[UnwrapRequest<'_>]) -> Vec<Result<Dek, OpenBaoFailure>> {
+        let begin = Instant::now();
+        let mut answers: Vec<Option<Result<Dek, OpenBaoFailure>>> = requests.iter().map(|_| None).collect();
+        // By the name of the transit key.
+        let mut calls: BTreeMap<String, Vec<(usize, Named)>> = BTreeMap::new();
+        for (index, request) in requests.iter().enumerate() {
+            let sorted = match self.place.read(request.kek()) {
+                None => Err(OpenBaoFailure::UnknownKey),
+                Some(named @ Named::Own(random)) => match &self.own {
+                    Some(own) => Ok((own.name(&random), named)),
+                    None => Err(OpenBaoFailure::UnknownKey),
+                },
+                Some(named @ Named::Version { number, stamp }) => {
+                    self.allowed(number, &stamp, begin).await.map(|()| (self.key.clone(), named))
+                }
+            };
+            match sorted {
+                Ok((key, named)) => calls.entry(key).or_default().push((index, named)),
+                Err(failure) => answers[index] = Some(Err(failure)),
+            }
+        }
+        for (key, items) in calls {
+            for (index, answer) in self.unwrap_with(&key, &items, requests).await {
+                answers[index] = Some(answer);
+            }
+        }
+        answers.into_iter().map(|answer| answer.unwrap_or(Err(OpenBaoFailure::Garbage))).collect()
+    }
+
+    /// By what is known already where that says yes, else by what the service says from `begin` on.
+    async fn allowed(&self, number: u32, stamp: &[u8; 16], begin: Instant) -> Result<(), OpenBaoFailure> {
+        if self.watched.last().is_some_and(|view| view.allows(&self.place, number, stamp).is_ok()) {
+            return Ok(());
+        }
+        self.view_from(begin).await?.allows(&self.place, number, stamp)
+    }
+
+    async fn unwrap_with(
+        &self,
+        key: &str,
+        items: &[(usize, Named)],
+        requests: &[UnwrapRequest<'_>],
+    ) -> Vec<(usize, Result<Dek, OpenBaoFailure>)> {
+        let sealed: Vec<Sealed<'_>> = items
+            .iter()
+            .map(|(index, named)| {
+                let request = &requests[*index];
+                let version = match named {
+                    Named::Version { number, .. } => *number,
+                    Named::Own(_) => 1,
+                };
+                Sealed { version, bytes: request.wrapped(), digest: request.context_digest() }
+            })
+            .collect();
+        let body = wire::decrypt_body(&sealed);
+        let answers = self.batch(key, "decrypt", body, |answer| wire::deks(answer, items.len())).await;
+        let (answers, else_it_is) = match answers {
+            Ok(Some(answers)) => (answers, OpenBaoFailure::Rejected),
+            // The call as a whole, whatever was in it.
+            Ok(None) => (items.iter().map(|_| None).collect(), OpenBaoFailure::Refused),
+            Err(failure) => {
+                return items.iter().map(|(index, _)| (*index, Err(failure.clone()))).collect();
+            }
+        };
+        let answered = Instant::now();
+        let mut results = Vec::with_capacity(items.len());
+        for ((index, named), answer) in items.iter().zip(answers) {
+            let result = match answer {
+                Some(dek) => Ok(dek),
+                None => Err(self.why_refused(named, answered).await.unwrap_or_else(|| else_it_is.clone())),
+            };
+            results.push((*index, result));
+        }
+        results
+    }
+
+    /// Why something did not decrypt, if the key is the reason. Its state is asked, not the words of a refusal: they are not part
+    /// of the API.
+    async fn why_refused(&self, named: &Named, answered: Instant) -> Option<OpenBaoFailure> {
+        let allowed = match (named, &self.own) {
+            (Named::Version { number, stamp }, _) => {
+                let view = self.view_from(answered).await;
+                view.and_then(|view| view.allows(&self.place, *number, stamp))
+            }
+            (Named::Own(random), Some(own)) => own.allowed(self, random).await,
+            (Named::Own(_), None) => Err(OpenBaoFailure::UnknownKey),
+        };
+        allowed.err()
+    }
+
+    /// What the service says of the key, now or in an answer to a question from this moment on.
+    pub(crate) async fn view_from(&self, begin: Instant) -> Result<Arc<View>, OpenBaoFailure> {
+        self.watched.from(&self.client, &self.keys_path(&self.key), begin).await
+    }
+
+    async fn batch<T>(
+        &self,
+        key: &str,
+        act: &str,
+        body: Zeroizing<Vec<u8>>,
+        read: impl Fn(&[u8]) -> Result<Answers<T>, OpenBaoFailure>,
+    ) -> Result<Answers<T>, OpenBaoFailure> {
+        let mut path: Vec<&str> = self.mount.split('/').collect();
+        path.extend([act, key]);
+        let reply = self.client.call(&Method::POST, &path, Some(&body)).await?;
+        let answers = read(reply.body())?;
+        // Nobody gets away with an error that says nothing, or with a success that holds one.
+        match (&answers, reply.is_done()) {
+            (None, true) => Err(OpenBaoFailure::Garbage),
+            _ => Ok(answers),
+        }
+    }
+}
+
+/// The same failure for each.
+fn all<T>(count: usize, failure: &OpenBaoFailure) -> Vec<Result<T, OpenBaoFailure>> {
+    (0..count).map(|_| Err(failure.clone())).collect()
+}

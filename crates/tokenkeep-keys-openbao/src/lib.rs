@@ -1,0 +1,98 @@
+//! A key provider over the transit engine of OpenBao and HashiCorp Vault.
+//!
+//! ```no_run
+//! # async fn example(role_id: String, secret_id: String, ca: &str) -> Result<(), tokenkeep_core::Error> {
+//! use tokenkeep_core::{ApiToken, Origin};
+//! use tokenkeep_keys_openbao::{AppRole, OpenBaoKeys};
+//!
+//! let role = AppRole::new(ApiToken::new(role_id)?, ApiToken::new(secret_id)?);
+//! let keys = OpenBaoKeys::builder(Origin::parse("https://bao.example:8200")?, "tokenkeep")
+//!     .ca_pem(ca)? // of the private CA that signed the service's certificate
+//!     .app_role(role)
+//!     .build()?;
+//! # let _ = keys;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is sent, and what binds it
+//!
+//! DEKs go to the service over verified TLS, never otherwise, and come back wrapped. With each goes a SHA-256 of its encryption context and
+//! KEK id, as the `context` of a *derived* key: the service derives another key for every context, so that what was wrapped for one
+//! opens for no other, and no tenant's name reaches its log. A key that is not derived is refused, as is one of another type.
+//! The KEK ids are described at [`OpenBaoKeys`]; an envelope grows by 29 bytes of id and 60 of wrapped DEK.
+//!
+//! # A server in one line
+//!
+//! To try it, from the root of tokenkeep's repository, with a program that `cargo xtask openbao` fetches:
+//!
+//! ```sh
+//! mkdir -p /tmp/bao-tls && "$(cargo xtask openbao | tail -1)" server -dev -dev-tls -dev-tls-cert-dir=/tmp/bao-tls -dev-root-token-id=root
+//! ```
+//!
+//! Beside it, `BAO_ADDR=https://localhost:8200 BAO_CACERT=/tmp/bao-tls/vault-ca.pem BAO_TOKEN=root cargo run --example openbao` runs as it
+//! stands; without those variables it starts a throwaway server itself. A dev server forgets all its keys when it ends.
+//!
+//! # Setting it up
+//!
+//! An operator enables the engine (`bao secrets enable transit`) and makes the key, with [`OpenBaoKeys::create_key`] or
+//! `bao write transit/keys/tokenkeep type=aes256-gcm96 derived=true`. Who gets in may do no more than these policies, which the
+//! tests load into a real server (engine at `transit`, key `tokenkeep`):
+//!
+//! ```hcl
+#![doc = include_str!("../policies/application.hcl")]
+//! ```
+//!
+//! ```hcl
+#![doc = include_str!("../policies/epochs.hcl")]
+//! ```
+//!
+//! ```hcl
+#![doc = include_str!("../policies/operator.hcl")]
+//! ```
+//!
+//! Give the application an AppRole whose secret id is bound to its hosts (`secret_id_bound_cidrs`) and renews for as long as the process may
+//! live; a token given by hand is renewed up to its greatest age and then needs [`OpenBaoKeys::set_token`]. Keep the service's own
+//! snapshots apart from the token database's backups, and no longer than what is destroyed may be found.
+//!
+//! In a cluster, give one origin before all nodes, and let standbys answer nothing from what they have: `disable_standby_reads = true` in the
+//! configuration of OpenBao from 2.5 on, `disable_performance_standby = true` for HashiCorp's Enterprise. A standby that lags, or has just
+//! started, else says that a key which is there is missing (`cargo xtask cluster` has seen it), and opens for a moment longer what was
+//! trimmed. Redirects to the active node are never followed: a node that sends one is `NoActiveNode`.
+//!
+//! # When it fails
+//!
+//! Every error's cause is an [`OpenBaoFailure`]. None needs a restart.
+//!
+//! | what happened | [`OpenBaoFailure`] | kind |
+//! | --- | --- | --- |
+//! | sealed; standby without an active node; own fault | `Sealed`, `NoActiveNode`, `Fault` | `KeysUnavailable` |
+//! | nothing mounted at the path, or not yet | `NotMounted` | `KeysUnavailable` |
+//! | no connection; no answer in time; certificate not trusted | `Unreachable`, `TimedOut`, `Untrusted` | `KeysUnavailable` |
+//! | too many calls; a gateway's page | `Throttled`, `Garbage` | `KeysUnavailable` |
+//! | policy withdrawn; token over; role refused | `Forbidden`, `TokenExpired`, `LoginRefused` | `KeysForbidden` |
+//! | no such key; the service does not do it | `KeyMissing`, `Refused` | `KeysUnusable` |
+//! | a key that binds no context, or of another type | `KeyUnfit` | `KeysInsecure` |
+//! | version below `min_decryption_version` | `Disabled` | `KeyDisabled` |
+//! | version trimmed | `Destroyed` | `KeyDestroyed` |
+//! | an id of another key | `UnknownKey` | `KeysWrong` |
+//! | other context, altered bytes | `Rejected` | `Tampered` |
+//!
+//! A call that fails is not made again here: whether to wait is the caller's to decide. The one exception is a token that the service does
+//! not know any more, where another is to be had.
+
+mod batches;
+mod builder;
+mod client;
+mod failure;
+mod ids;
+mod keys;
+mod login;
+mod own;
+mod transit_key;
+mod wire;
+
+pub use builder::OpenBaoBuilder;
+pub use failure::OpenBaoFailure;
+pub use keys::OpenBaoKeys;
+pub use login::AppRole;

@@ -1,0 +1,65 @@
+//! A small client of OpenBao's API, for the tests' own use: blocking, one connection for each call.
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use serde_json::Value;
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+pub(crate) struct Api {
+    config: Arc<ClientConfig>,
+}
+
+impl Api {
+    pub(crate) fn trusting(ca_der: &[u8]) -> io::Result<Self> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from(ca_der)).map_err(io::Error::other)?;
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(io::Error::other)?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Self { config: Arc::new(config) })
+    }
+
+    /// The status, and the body as JSON: `Null` when it is none.
+    pub(crate) fn call(
+        &self,
+        port: u16,
+        method: &str,
+        path: &str,
+        token: &str,
+        data: &Value,
+    ) -> io::Result<(u16, Value)> {
+        let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
+        let connection = ClientConnection::new(Arc::clone(&self.config), name).map_err(io::Error::other)?;
+        let tcp = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+        tcp.set_read_timeout(Some(LIMIT))?;
+        let mut stream = StreamOwned::new(connection, tcp);
+        let body = if data.is_null() { String::new() } else { data.to_string() };
+        let token = if token.is_empty() { String::new() } else { format!("X-Vault-Token: {token}\r\n") };
+        // HTTP/1.0: the answer ends with the connection, and comes in one piece.
+        write!(
+            stream,
+            "{method} /v1/{path} HTTP/1.0\r\nHost: localhost\r\n{token}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        )?;
+        let mut answer = Vec::new();
+        match stream.read_to_end(&mut answer) {
+            // The server may close without the end of TLS once it has answered.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && !answer.is_empty() => {}
+            done => drop(done?),
+        }
+        let answer = String::from_utf8_lossy(&answer);
+        let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(|| io::Error::other("no HTTP answer"))?;
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let status = status.ok_or_else(|| io::Error::other("no HTTP status"))?;
+        Ok((status, serde_json::from_str(body).unwrap_or(Value::Null)))
+    }
+}
