@@ -131,7 +131,7 @@ pub enum Scrub {
 /// - A seal under a closed KEK ([`close_kek`](Self::close_kek)) makes the whole commit fail with `Conflict`: a record whose
 ///   envelope is not the one in place, and names that KEK. A change that leaves the envelope as it is goes through.
 /// - A commit whose chain is another vault's ([`AuditChain::belongs_to`]) is `StoreUnusable`, whatever else is wrong with it: it would
-///   break the audit trail for good. A database that holds no vault yet takes it.
+///   break the audit trail for good. A database that holds no vault takes it, unless the chain's vault was opened: then it was lost.
 /// - A record that [replaces one that was tampered with](Expected::Tampered) comes in the place of any row, also of one that can't
 ///   be read, or of none. What other rows need too stays. Its revision may be any, and the next change goes on from it. Where the
 ///   shard's head, which the commit has locked, is not the one that the change names, that is a `Conflict`.

@@ -51,7 +51,7 @@ pub(crate) async fn from_primary<'q>(
     db: &mut PgConnection,
     query: impl Fn() -> Result<Option<Query<'q, Postgres, PgArguments>>, Error>,
 ) -> Result<Vec<PgRow>, Error> {
-    let (Some(first), Some(again)) = (query()?, query()?) else { return Ok(Vec::new()) };
+    let Some(first) = query()? else { return Ok(Vec::new()) };
     let rows = first.fetch_all(&mut *db).await.map_err(failure)?;
     let standby = match rows.first() {
         Some(row) => row.try_get("standby"),
@@ -59,8 +59,11 @@ pub(crate) async fn from_primary<'q>(
     };
     match standby.map_err(failure)? {
         true => Err(unavailable(STANDBY)),
-        false if rows.is_empty() => again.fetch_all(db).await.map_err(failure),
-        false => Ok(rows),
+        false if !rows.is_empty() => Ok(rows),
+        false => match query()? {
+            Some(again) => again.fetch_all(db).await.map_err(failure),
+            None => Ok(rows),
+        },
     }
 }
 

@@ -198,3 +198,23 @@ async fn a_database_that_lost_its_vault_takes_nothing_more() {
     let connected = vault.connection("u", "apify").unwrap().connect(&f.provider, token(&fake_token())).await;
     assert_eq!(connected.unwrap_err().kind(), ErrorKind::StoreUnusable);
 }
+
+/// What came in behind an erasure, and was altered before its second look, is not passed over as ended.
+#[tokio::test]
+async fn an_erasure_names_what_was_altered_behind_it() {
+    let f = Files::new();
+    let vault = f.fresh().await;
+    let connect = async |name: &str| {
+        let connection = vault.connection("t", name).unwrap();
+        connection.connect(&f.provider, token(&fake_token())).await.unwrap();
+    };
+    connect("b").await;
+    let mut erasure = vault.erase_tenant("t").unwrap();
+    assert_eq!(erasure.next().await.unwrap().unwrap().id.name().as_str(), "b");
+    connect("a").await;
+    f.edit("UPDATE tokenkeep_connection SET status = 'no status' WHERE name = 'a'").await;
+    let named = erasure.next().await.unwrap().expect("one is left");
+    assert_eq!(named.id.name().as_str(), "a");
+    assert_eq!(named.receipt.unwrap_err().kind(), ErrorKind::Tampered);
+    assert!(erasure.next().await.unwrap().is_none());
+}
