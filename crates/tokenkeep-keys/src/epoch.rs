@@ -9,6 +9,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokenkeep_core::{Error, KekId, Revision};
 
+use crate::KekState;
+
 /// How far an epoch's life has got. It goes from each state to the next one only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -32,6 +34,16 @@ impl EpochState {
     pub fn next(self) -> Option<Self> {
         let after = |state: &Self| *state > self;
         Self::ALL.into_iter().find(after)
+    }
+
+    /// What may be done with the KEK of an epoch in this state.
+    #[must_use]
+    pub fn of_kek(self) -> KekState {
+        match self {
+            Self::Active => KekState::Primary,
+            Self::OpenOnly | Self::Drained => KekState::OpenOnly,
+            Self::Destroying => KekState::Destroyed,
+        }
     }
 
     /// The name that a database keeps.

@@ -152,14 +152,7 @@ impl KeyProvider for EpochKeys {
                 kek.state = KekState::OpenOnly;
             }
         }
-        keks.extend(table.rows.iter().map(|row| {
-            let state = match row.state {
-                EpochState::Active => KekState::Primary,
-                EpochState::OpenOnly | EpochState::Drained => KekState::OpenOnly,
-                EpochState::Destroying => KekState::Destroyed,
-            };
-            KekStatus::new(row.id, state)
-        }));
+        keks.extend(table.rows.iter().map(|row| KekStatus::new(row.id, row.state.of_kek())));
         Ok(keks)
     }
 

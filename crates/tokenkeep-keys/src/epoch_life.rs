@@ -9,7 +9,7 @@ use tokenkeep_core::{Envelope, Error, ErrorKind, KekId};
 
 use crate::epoch_cache::Table;
 use crate::epoch_calls::of_store;
-use crate::{Destruction, End, EpochKeys, EpochRecord, EpochState, ProviderCall, RetirableKeys, Retiring};
+use crate::{Destruction, End, EpochKeys, EpochRecord, EpochState, KekState, ProviderCall, RetirableKeys};
 
 impl EpochKeys {
     /// Makes a new epoch now, whatever the age of the active one, which only opens from then on. Gives the new one's id, or that of
@@ -63,9 +63,10 @@ impl RetirableKeys for EpochKeys {
         self.inner.options.max_age + self.inner.options.grace
     }
 
-    async fn retiring(&self, kek: &KekId) -> Result<Retiring, Error> {
+    /// Of epochs alone: the provider's own KEKs are retired with the provider.
+    async fn kek_state(&self, kek: &KekId) -> Result<Option<KekState>, Error> {
         let table = self.inner.read_now().await?;
-        Ok(table.row(kek).map_or(Retiring::Gone, |row| Retiring::In(row.state, row.state_since)))
+        Ok(table.row(kek).map(|row| row.state.of_kek()))
     }
 
     async fn make_open_only(&self, kek: &KekId) -> Result<(), Error> {
@@ -75,14 +76,14 @@ impl RetirableKeys for EpochKeys {
         Ok(())
     }
 
-    async fn mark_drained(&self, kek: &KekId) -> Result<(), Error> {
+    async fn mark_drained(&self, kek: &KekId) -> Result<Option<i64>, Error> {
         let row = self.row(kek).await?;
         match row.state {
-            EpochState::Drained => Ok(()),
+            EpochState::Drained => Ok(None),
             EpochState::OpenOnly if self.inner.now().unix_millis < self.settled_at(&row) => {
-                Err(misuse("other instances may still seal under the epoch; wait for the maximum age"))
+                Ok(Some(self.settled_at(&row)))
             }
-            EpochState::OpenOnly => self.advance(&row).await.map(drop),
+            EpochState::OpenOnly => self.advance(&row).await.map(|_| None),
             _ => Err(misuse("only an epoch that is open-only becomes drained")),
         }
     }

@@ -6,6 +6,7 @@ use tokenkeep_core::KekId;
 
 use crate::keyring::Opened;
 use crate::keyring_format::{Form, encode};
+use crate::keyring_keks::Found;
 use crate::passphrase::SealingKey;
 use crate::{KeyringError, LocalKeyring, Passphrase};
 
@@ -41,9 +42,26 @@ impl LocalKeyring {
     /// As [`reload`](Self::reload); [`KeyringError::PrimaryNeeded`], [`KeyringError::UnknownKek`]; [`KeyringError::ReadOnly`] unless the
     /// keyring is a file. After [`KeyringError::Io`] it may or may not be gone from the file: repeat it.
     pub fn destroy(&self, id: &KekId) -> Result<(), KeyringError> {
+        self.change(|opened| destroy(opened, id))
+    }
+
+    /// Adds a primary KEK in this one's place, unless another process did.
+    pub(crate) fn make_open_only(&self, id: &KekId) -> Result<(), KeyringError> {
+        self.change(|opened| match opened.keks.find(id) {
+            Found::InTurn(_) if opened.keks.primary().id() == id => opened.keks.rotate().map(|_| Changed(())),
+            Found::InTurn(_) | Found::Destroyed => Ok(Unchanged(())),
+            Found::Beside(_) => Err(KeyringError::OfAnEpoch),
+            Found::Unknown => Err(KeyringError::UnknownKek),
+        })
+    }
+
+    /// Destroys a KEK that is, or was, primary in its turn.
+    pub(crate) fn destroy_in_turn(&self, id: &KekId) -> Result<(), KeyringError> {
         self.change(|opened| {
-            let changed = opened.keks.destroy(id)?;
-            Ok(if changed { Changed(()) } else { Unchanged(()) })
+            if let Found::Beside(_) = opened.keks.find(id) {
+                return Err(KeyringError::OfAnEpoch);
+            }
+            destroy(opened, id)
         })
     }
 
@@ -134,6 +152,11 @@ impl LocalKeyring {
     fn checked(&self, opened: Opened) -> Result<Opened, KeyringError> {
         if opened.keks.follows(&self.opened_now().keks) { Ok(opened) } else { Err(KeyringError::KekGone) }
     }
+}
+
+fn destroy(opened: &mut Opened, id: &KekId) -> Result<Change<()>, KeyringError> {
+    let changed = opened.keks.destroy(id)?;
+    Ok(if changed { Changed(()) } else { Unchanged(()) })
 }
 
 use Change::{Changed, Unchanged};

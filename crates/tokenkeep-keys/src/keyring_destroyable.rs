@@ -36,7 +36,7 @@ impl DestroyableKeys for LocalKeyring {
 }
 
 impl LocalKeyring {
-    async fn in_background<T: Send + 'static>(
+    pub(crate) async fn in_background<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Self) -> Result<T, KeyringError> + Send + 'static,
     ) -> Result<T, Error> {

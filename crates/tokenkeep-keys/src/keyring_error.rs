@@ -92,6 +92,9 @@ pub enum KeyringError {
     /// The primary KEK was to be destroyed. The caller's to mend.
     #[error("the primary key can't be destroyed; rotate first, and rewrap what it holds")]
     PrimaryNeeded,
+    /// A KEK that was made beside the primary one was to be retired. The caller's to mend.
+    #[error("the key wraps an epoch; retire the epoch, and the key goes with it")]
+    OfAnEpoch,
     /// A keyring from the environment or a credential was to be changed. The caller's to mend.
     #[error(
         "a keyring from the environment or a credential can't be changed; change the file that it comes from"
@@ -173,6 +176,7 @@ impl From<KeyringError> for Error {
             KeyringError::UnknownKek => ErrorKind::KeysWrong,
             KeyringError::AlreadyThere
             | KeyringError::PrimaryNeeded
+            | KeyringError::OfAnEpoch
             | KeyringError::ReadOnly
             | KeyringError::UnfitPassphrase
             | KeyringError::EscrowBesideKeyring

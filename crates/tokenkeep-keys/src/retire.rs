@@ -5,17 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokenkeep_core::{Error, KekId};
 
-use crate::{Destruction, EpochState, KeyProvider};
-
-/// How far a KEK's end has got.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Retiring {
-    /// It is in this state since then (milliseconds since 1970 UTC).
-    In(EpochState, i64),
-    /// Nothing of it is known: it was never there, or it is destroyed and its record deleted.
-    Gone,
-}
+use crate::{Destruction, KekState, KeyProvider};
 
 /// What came of an attempt to destroy a KEK.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,25 +15,32 @@ pub enum End {
     Settling(i64),
     /// The service destroys it by then (milliseconds since 1970 UTC), and it may be brought back until then; try again.
     Scheduled(i64),
-    /// It is destroyed, as far as [`Destruction`] says, and nothing is left of it.
+    /// It is destroyed, as far as [`Destruction`] says.
     Destroyed(Destruction),
 }
 
-/// A key provider whose KEKs come to an end one by one, in order: [`EpochState`] names the states.
+/// A key provider whose KEKs come to an end one by one.
 ///
 /// Each step may be repeated and may be made by any instance; of two that make it at once, one may get `Conflict`, and finds it
-/// done when it looks again. Whether anything still needs the KEK is not known here: the vault counts that before it says that
-/// the KEK is drained.
+/// done when it looks again. Whether anything still needs the KEK is not known here: a vault counts that, and keeps the times of
+/// each step in its database.
+///
+/// Keys that were [made beside](crate::DestroyableKeys) the primary one wrap epochs, which a vault does not count: their steps are refused
+/// with `Misuse`, and come by retiring the epoch.
 #[async_trait]
 pub trait RetirableKeys: KeyProvider {
-    /// For how long an instance may go on by what it knew before a change.
+    /// For how long an instance may go on by what it knew before a change. Zero where no instance keeps anything, or where the
+    /// database's refusal of closed KEKs is all that tells it.
     fn settles_in(&self) -> Duration;
 
-    /// How far it has got, as it is kept now.
+    /// How it stands by now; `None` for one that was never there, or that is destroyed and forgotten.
     ///
     /// # Errors
     /// As said at [`KeyProvider`].
-    async fn retiring(&self, kek: &KekId) -> Result<Retiring, Error>;
+    async fn kek_state(&self, kek: &KekId) -> Result<Option<KekState>, Error> {
+        self.refresh().await?;
+        Ok(self.keks().await?.into_iter().find(|known| known.id == *kek).map(|known| known.state))
+    }
 
     /// Wraps nothing more under it, with another KEK in its place if it was the primary one. No error where that is so already.
     ///
@@ -51,16 +48,20 @@ pub trait RetirableKeys: KeyProvider {
     /// `Misuse` for a KEK that is not known; `Conflict`; as said at [`KeyProvider`].
     async fn make_open_only(&self, kek: &KekId) -> Result<(), Error>;
 
-    /// Notes that no live envelope names it. No error where that is noted already.
+    /// Notes that nothing needs it, for a provider that keeps that; `None` where that is noted. Otherwise it became open-only less than
+    /// [`settles_in`](Self::settles_in) ago: try again then (milliseconds since 1970 UTC).
     ///
     /// # Errors
-    /// `Misuse` where it is not open-only, or became so less than [`settles_in`](Self::settles_in) ago; `Conflict`; as said at
-    /// [`KeyProvider`].
-    async fn mark_drained(&self, kek: &KekId) -> Result<(), Error>;
+    /// `Misuse` where it is not open-only; `Conflict`; as said at [`KeyProvider`].
+    async fn mark_drained(&self, _kek: &KekId) -> Result<Option<i64>, Error> {
+        Ok(None)
+    }
 
-    /// Destroys a drained KEK: for good, from its first call on. To be repeated until it says [`End::Destroyed`].
+    /// Destroys a KEK that nothing needs: for good, from its first call on. To be repeated until it says [`End::Destroyed`], and then no
+    /// error either for as long as the KEK is known as destroyed.
     ///
     /// # Errors
-    /// `Misuse` where it is not drained; `Conflict`; as said at [`KeyProvider`].
+    /// `Misuse` where it is primary, or was not [marked as drained](Self::mark_drained) with a provider that keeps that; where it can only
+    /// be destroyed after others; `Conflict`; as said at [`KeyProvider`].
     async fn destroy_kek(&self, kek: &KekId) -> Result<End, Error>;
 }

@@ -1,6 +1,7 @@
 //! The store in a PostgreSQL database.
 
 mod borrowed;
+mod closing;
 mod commit;
 mod epochs;
 mod failure;
@@ -19,8 +20,8 @@ use sqlx::query::Query;
 use sqlx::{Connection, PgPool, Postgres};
 use tokenkeep_core::{ConnectionId, Error, ErrorKind, KekId};
 use tokenkeep_store::{
-    AuditChain, AuditEntry, AuditHead, Change, PurgeLease, Record, Scan, Scrub, StoredCheckpoint, Timestamp,
-    TokenSet, TokenStore, VaultRecord,
+    AuditChain, AuditEntry, AuditHead, Change, KekClosure, PurgeLease, Record, Scan, Scrub, StoredCheckpoint,
+    Timestamp, TokenSet, TokenStore, VaultRecord,
 };
 
 use borrowed::{Borrowed, in_time};
@@ -297,8 +298,21 @@ impl TokenStore for PostgresStore {
         .await
     }
 
-    async fn close_kek(&self, kek: &KekId) -> Result<(), Error> {
-        in_time(vault::close_kek(&self.pool, kek)).await
+    async fn rewrap_vault(
+        &self,
+        before: &VaultRecord,
+        after: &VaultRecord,
+        kek: &KekId,
+    ) -> Result<(), Error> {
+        in_time(vault::rewrap(&self.pool, before, after, kek)).await
+    }
+
+    async fn close_kek(&self, kek: &KekId, now: Timestamp) -> Result<KekClosure, Error> {
+        in_time(closing::close_kek(&self.pool, kek, now)).await
+    }
+
+    async fn note_drained(&self, kek: &KekId, now: Option<Timestamp>) -> Result<KekClosure, Error> {
+        in_time(closing::note_drained(&self.pool, kek, now)).await
     }
 
     async fn audit_heads(&self) -> Result<Vec<AuditHead>, Error> {

@@ -7,7 +7,7 @@ use tokenkeep_core::{
     Account, ConnectionId, Error, ErrorKind, Incarnation, Revision, SecretVersion, TenantId, VaultId,
 };
 use tokenkeep_store::{
-    Action, AuditDraft, AuditEntry, AuditHead, Purge, PurgeLease, Record, SHARDS, Sealed, Status,
+    Action, AuditDraft, AuditEntry, AuditHead, KekClosure, Purge, PurgeLease, Record, SHARDS, Sealed, Status,
     StoredCheckpoint, Timestamp, TokenSet, VaultRecord,
 };
 
@@ -165,6 +165,11 @@ pub(crate) fn vault_id(row: &impl Columns, column: &'static str) -> Result<Optio
 const BAD_VAULT: &str = "the vault's id has no right length";
 
 /// The vault, from one row for each of its keys.
+pub(crate) fn kek_closure(row: &impl Columns) -> Result<KekClosure, Error> {
+    let drained_at = row.optional_integer("drained_at")?.map(Timestamp::from_millis);
+    Ok(KekClosure { closed_at: time(row, "closed_at")?, drained_at })
+}
+
 pub(crate) fn vault(rows: &[impl Columns]) -> Result<Option<VaultRecord>, Error> {
     let Some(first) = rows.first() else { return Ok(None) };
     let id = vault_id(first, "id")?.ok_or_else(|| tampered(BAD_VAULT))?;

@@ -8,6 +8,7 @@ mod open;
 mod rows;
 mod sealed;
 mod unused;
+mod vault;
 
 use std::fmt;
 use std::ops::Range;
@@ -20,8 +21,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use sqlx::{Connection as _, Sqlite, Transaction};
 use tokenkeep_core::{ConnectionId, Error, KekId};
 use tokenkeep_store::{
-    AuditChain, AuditEntry, AuditHead, Change, PurgeLease, Record, SHARDS, Scan, Scrub, StoredCheckpoint,
-    Timestamp, TokenSet, TokenStore, VaultRecord,
+    AuditChain, AuditEntry, AuditHead, Change, KekClosure, PurgeLease, Record, SHARDS, Scan, Scrub,
+    StoredCheckpoint, Timestamp, TokenSet, TokenStore, VaultRecord,
 };
 
 use failure::failure;
@@ -92,7 +93,7 @@ impl TokenStore for SqliteStore {
         if let Some(present) = crate::rows::vault(&rows)? {
             return Ok(present);
         }
-        commit::put_vault(&mut transaction, vault).await?;
+        vault::put(&mut transaction, vault).await?;
         transaction.commit().await.map_err(failure)?;
         Ok(vault.clone())
     }
@@ -174,14 +175,29 @@ impl TokenStore for SqliteStore {
         Ok(leased)
     }
 
-    async fn close_kek(&self, kek: &KekId) -> Result<(), Error> {
+    async fn rewrap_vault(
+        &self,
+        before: &VaultRecord,
+        after: &VaultRecord,
+        kek: &KekId,
+    ) -> Result<(), Error> {
         let mut transaction = self.begin().await?;
-        sqlx::query("INSERT INTO tokenkeep_closed_kek (kek) VALUES ($1) ON CONFLICT DO NOTHING")
-            .bind(kek.as_bytes())
-            .execute(&mut *transaction)
-            .await
-            .map_err(failure)?;
+        vault::rewrap(&mut transaction, before, after, kek).await?;
         transaction.commit().await.map_err(failure)
+    }
+
+    async fn close_kek(&self, kek: &KekId, now: Timestamp) -> Result<KekClosure, Error> {
+        let mut transaction = self.begin().await?;
+        let closure = vault::close_kek(&mut transaction, kek, now).await?;
+        transaction.commit().await.map_err(failure)?;
+        Ok(closure)
+    }
+
+    async fn note_drained(&self, kek: &KekId, now: Option<Timestamp>) -> Result<KekClosure, Error> {
+        let mut transaction = self.begin().await?;
+        let closure = vault::note_drained(&mut transaction, kek, now).await?;
+        transaction.commit().await.map_err(failure)?;
+        Ok(closure)
     }
 
     async fn audit_heads(&self) -> Result<Vec<AuditHead>, Error> {

@@ -14,7 +14,7 @@ use tokenkeep_sql::SqliteStore;
 use tokenkeep_store::conformance::{
     sample_chain, sample_chain_of, sample_change, sample_id, sample_record, sample_tombstone, sample_use,
 };
-use tokenkeep_store::{Scan, StoredCheckpoint, TokenStore, VaultRecord};
+use tokenkeep_store::{Scan, StoredCheckpoint, Timestamp, TokenStore, VaultRecord};
 
 async fn refusal(path: &Path) -> Error {
     SqliteStore::open(path).await.expect_err("it should have been refused")
@@ -48,7 +48,7 @@ async fn reopening_keeps_everything() {
     ];
     store.commit(&changes, &sample_chain_of(own)).await.unwrap();
     let kek = KekId::from_slice(b"closed").unwrap();
-    store.close_kek(&kek).await.unwrap();
+    store.close_kek(&kek, Timestamp::from_millis(1)).await.unwrap();
     let heads = store.audit_heads().await.unwrap();
     let shard = tokenkeep_store::shard_of(live.id.tenant());
     let entries = store.audit_entries(shard, 0, 10).await.unwrap();

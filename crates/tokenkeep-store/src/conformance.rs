@@ -8,11 +8,11 @@
 //! | what goes wrong in databases | the rules about it |
 //! | --- | --- |
 //! | lost updates | [`stale_revisions_are_refused`], [`absent_means_no_record`], [`changes_see_those_before_them`], [`discards_are_pinned`] |
-//! | two writers | [`one_winner_per_revision`], [`one_vault_wins`], [`purge_leases_have_one_holder`] |
+//! | two writers | [`one_winner_per_revision`], [`one_vault_wins`], [`vaults_are_rewrapped`], [`purge_leases_have_one_holder`] |
 //! | resurrected rows | [`removed_records_stay_removed`], [`closed_keks_are_refused`] |
 //! | cursors under concurrent change | [`scans_miss_nothing_that_stays`], [`ages_miss_nothing_that_stays`] |
 //! | huge and odd ids and numbers | [`records_come_back_as_written`], [`scans_are_in_order`], [`large_numbers_are_kept`] |
-//! | clocks that disagree | [`clocks_order_nothing`], [`fast_clocks_lease_nothing_for_ever`], [`ages_bear_any_clock`] |
+//! | clocks that disagree | [`clocks_order_nothing`], [`closures_are_noted`], [`fast_clocks_lease_nothing_for_ever`], [`ages_bear_any_clock`] |
 //! | a commit whose answer was lost | [`lost_answers_leave_no_half`] |
 //!
 //! ```
@@ -28,6 +28,7 @@ mod ages;
 mod answers;
 mod checkpoints;
 mod clocks;
+mod closing;
 mod commits;
 mod discards;
 mod fingerprints;
@@ -50,10 +51,10 @@ pub use ages::{ages_are_in_order, ages_miss_nothing_that_stays};
 pub use answers::lost_answers_leave_no_half;
 pub use checkpoints::{checkpoints_have_one_winner, checkpoints_replace_the_one_before};
 pub use clocks::{ages_bear_any_clock, clocks_order_nothing, fast_clocks_lease_nothing_for_ever};
-pub use commits::{
-    changes_see_those_before_them, closed_keks_are_refused, closed_keks_keep_what_is_in_place,
-    commits_are_whole, one_winner_per_revision,
+pub use closing::{
+    closed_keks_are_refused, closed_keks_keep_what_is_in_place, closures_are_noted, vaults_are_rewrapped,
 };
+pub use commits::{changes_see_those_before_them, commits_are_whole, one_winner_per_revision};
 pub use discards::{discards_are_pinned, discards_replace_anything};
 pub use fingerprints::fingerprints_are_found;
 pub use leases::purge_leases_have_one_holder;
@@ -90,12 +91,13 @@ pub async fn run_all(fresh: impl AsyncFn() -> Box<dyn TokenStore>) {
     run! {
         one_vault_wins, records_come_back_as_written, large_numbers_are_kept, absent_means_no_record,
         stale_revisions_are_refused, tombstones_give_way, commits_are_whole, changes_see_those_before_them,
-        one_winner_per_revision, removed_records_stay_removed, lost_answers_leave_no_half, closed_keks_are_refused, closed_keks_keep_what_is_in_place, uses_need_no_record,
+        one_winner_per_revision, removed_records_stay_removed, lost_answers_leave_no_half, closed_keks_are_refused, closed_keks_keep_what_is_in_place,
+        closures_are_noted, uses_need_no_record,
         entries_are_chained, entries_are_paged, scans_are_in_order, scans_filter, scans_miss_nothing_that_stays,
         what_is_asked_together_is_the_same, purge_leases_have_one_holder,
         discards_replace_anything, discards_are_pinned, fingerprints_are_found, ages_are_in_order, ages_miss_nothing_that_stays,
         clocks_order_nothing, fast_clocks_lease_nothing_for_ever, ages_bear_any_clock,
-        lost_vaults_are_not_replaced, other_vaults_are_refused, checkpoints_replace_the_one_before, checkpoints_have_one_winner, scrub_answers,
+        lost_vaults_are_not_replaced, vaults_are_rewrapped, other_vaults_are_refused, checkpoints_replace_the_one_before, checkpoints_have_one_winner, scrub_answers,
     }
 }
 
@@ -133,7 +135,7 @@ async fn refused(rule: &str, store: &dyn TokenStore, changes: &[Change], why: &s
     rule!(rule, snapshot(rule, store).await == before, "{why} was refused and yet left something behind");
 }
 
-fn is_conflict(done: &Result<(), Error>) -> bool {
+fn is_conflict<T>(done: &Result<T, Error>) -> bool {
     matches!(done, Err(error) if error.kind() == ErrorKind::Conflict)
 }
 

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use tokenkeep_core::{ConnectionId, Error, KekId};
 
 use crate::{
-    AuditChain, AuditEntry, AuditHead, Change, PurgeLease, Record, Scan, Scrub, StoredCheckpoint, Timestamp,
-    TokenSet, TokenStore, VaultRecord,
+    AuditChain, AuditEntry, AuditHead, Change, KekClosure, PurgeLease, Record, Scan, Scrub, StoredCheckpoint,
+    Timestamp, TokenSet, TokenStore, VaultRecord,
 };
 
 /// Forwards every method; a default that is forgotten here would hide the store's own.
@@ -79,8 +79,21 @@ macro_rules! forward_to_inner {
                 (**self).lease_purge(id, lease).await
             }
 
-            async fn close_kek(&self, kek: &KekId) -> Result<(), Error> {
-                (**self).close_kek(kek).await
+            async fn rewrap_vault(
+                &self,
+                before: &VaultRecord,
+                after: &VaultRecord,
+                kek: &KekId,
+            ) -> Result<(), Error> {
+                (**self).rewrap_vault(before, after, kek).await
+            }
+
+            async fn close_kek(&self, kek: &KekId, now: Timestamp) -> Result<KekClosure, Error> {
+                (**self).close_kek(kek, now).await
+            }
+
+            async fn note_drained(&self, kek: &KekId, now: Option<Timestamp>) -> Result<KekClosure, Error> {
+                (**self).note_drained(kek, now).await
             }
 
             async fn audit_heads(&self) -> Result<Vec<AuditHead>, Error> {

@@ -1,6 +1,6 @@
 //! The reference: a store without a database, for tests and for the shape of the contract.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::{Bound, Range};
 use std::sync::{Mutex, MutexGuard};
 
@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use tokenkeep_core::{ConnectionId, Error, ErrorKind, KekId};
 
 use crate::{
-    AuditChain, AuditEntry, AuditHead, Change, Expected, Purge, PurgeLease, Record, RecordChange, SHARDS,
-    Scan, Scrub, Status, StoredCheckpoint, Timestamp, TokenSet, TokenStore, VaultRecord, shard_of,
+    AuditChain, AuditEntry, AuditHead, Change, Expected, KekClosure, Purge, PurgeLease, Record, RecordChange,
+    SHARDS, Scan, Scrub, Status, StoredCheckpoint, Timestamp, TokenSet, TokenStore, VaultRecord, shard_of,
 };
 
 /// Keeps everything in memory, and nothing when it is dropped.
@@ -20,7 +20,7 @@ pub struct MemoryStore(Mutex<State>);
 struct State {
     vault: Option<VaultRecord>,
     records: BTreeMap<ConnectionId, Record>,
-    closed: BTreeSet<KekId>,
+    closed: BTreeMap<KekId, KekClosure>,
     leases: BTreeMap<ConnectionId, PurgeLease>,
     /// One chain for each shard.
     trail: Vec<Vec<AuditEntry>>,
@@ -35,7 +35,7 @@ impl MemoryStore {
         Self(Mutex::new(State {
             vault: None,
             records: BTreeMap::new(),
-            closed: BTreeSet::new(),
+            closed: BTreeMap::new(),
             leases: BTreeMap::new(),
             trail,
             checkpoint: None,
@@ -66,7 +66,7 @@ impl State {
     fn seals_under_closed(&self, record: &Record, before: Option<&Record>) -> bool {
         let present = before.and_then(|before| before.sealed.as_ref());
         record.sealed.as_ref().is_some_and(|sealed| {
-            self.closed.contains(&sealed.kek)
+            self.closed.contains_key(&sealed.kek)
                 && present.is_none_or(|present| present.envelope != sealed.envelope)
         })
     }
@@ -178,9 +178,30 @@ impl TokenStore for MemoryStore {
         Ok(tombstone && !taken)
     }
 
-    async fn close_kek(&self, kek: &KekId) -> Result<(), Error> {
-        self.state().closed.insert(*kek);
+    async fn rewrap_vault(
+        &self,
+        before: &VaultRecord,
+        after: &VaultRecord,
+        kek: &KekId,
+    ) -> Result<(), Error> {
+        let mut state = self.state();
+        if state.vault.as_ref() != Some(before) || state.closed.contains_key(kek) {
+            return Err(ErrorKind::Conflict.into());
+        }
+        state.vault = Some(after.clone());
         Ok(())
+    }
+
+    async fn close_kek(&self, kek: &KekId, now: Timestamp) -> Result<KekClosure, Error> {
+        let new = KekClosure { closed_at: now, drained_at: None };
+        Ok(*self.state().closed.entry(*kek).or_insert(new))
+    }
+
+    async fn note_drained(&self, kek: &KekId, now: Option<Timestamp>) -> Result<KekClosure, Error> {
+        let mut state = self.state();
+        let closure = state.closed.get_mut(kek).ok_or(ErrorKind::Conflict)?;
+        closure.drained_at = now.map(|now| closure.drained_at.unwrap_or(now));
+        Ok(*closure)
     }
 
     async fn audit_heads(&self) -> Result<Vec<AuditHead>, Error> {

@@ -111,6 +111,15 @@ impl PurgeLease {
     }
 }
 
+/// How far the end of a KEK has got in this database, beyond what the keys know of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KekClosure {
+    /// Since when no new envelope under it is committed.
+    pub closed_at: Timestamp,
+    /// Since when nothing in the database needs it, as far as somebody looked and noted it.
+    pub drained_at: Option<Timestamp>,
+}
+
 /// How far the bytes of removed rows are gone from the database's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scrub {
@@ -244,11 +253,25 @@ pub trait TokenStore: Send + Sync + fmt::Debug {
     /// As said at the trait.
     async fn lease_purge(&self, id: &ConnectionId, lease: &PurgeLease) -> Result<bool, Error>;
 
-    /// From now on no new envelope under this KEK is committed. Repeating it is no error.
+    /// Puts these envelopes of the vault's own keys in the place of those: the same keys, with their DEKs under this KEK.
+    ///
+    /// # Errors
+    /// `Conflict` unless the vault in the database is `before`, whole; and where the KEK is closed. Otherwise as said at the trait.
+    async fn rewrap_vault(&self, before: &VaultRecord, after: &VaultRecord, kek: &KekId)
+    -> Result<(), Error>;
+
+    /// From now on no new envelope under this KEK is committed, and `now` is noted. Where it is closed already, that time stays,
+    /// and so does all else that was noted.
     ///
     /// # Errors
     /// As said at the trait.
-    async fn close_kek(&self, kek: &KekId) -> Result<(), Error>;
+    async fn close_kek(&self, kek: &KekId, now: Timestamp) -> Result<KekClosure, Error>;
+
+    /// Notes that nothing needs this closed KEK, if that is not noted already; or, with `None`, that something does.
+    ///
+    /// # Errors
+    /// `Conflict` where the KEK is not closed. Otherwise as said at the trait.
+    async fn note_drained(&self, kek: &KekId, now: Option<Timestamp>) -> Result<KekClosure, Error>;
 
     /// The heads of all shards, in order, all of one moment.
     ///

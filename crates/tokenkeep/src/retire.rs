@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use tokenkeep_core::{Envelope, Error, ErrorKind, KekId};
-use tokenkeep_keys::{Destruction, End, EpochState, RetirableKeys, Retiring};
+use tokenkeep_keys::{Destruction, End, KekState, RetirableKeys};
 use tokenkeep_store::{Scan, Timestamp};
 
 use crate::inner::Inner;
+use crate::vault_keys;
 
 /// How many records are read at a time.
 const PAGE: u32 = 512;
 
-/// More steps than there are.
-const STEPS: usize = 8;
+/// How often another process may make the KEK primary anew.
+const TRIES: usize = 8;
 
 /// How far [`Vault::retire`](crate::Vault::retire) has got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,42 +68,41 @@ pub(crate) async fn retire(
     kek: &KekId,
     grace: Duration,
 ) -> Result<Retirement, Error> {
-    for _ in 0..STEPS {
-        let Retiring::In(state, since) = keys.retiring(kek).await? else { return Ok(Retirement::Unknown) };
-        let since = Timestamp::from_millis(since);
-        match state {
-            EpochState::Active => keys.make_open_only(kek).await?,
-            EpochState::OpenOnly => {
-                // Before the waiting: from here on the database takes nothing more under it.
-                vault.store.close_kek(kek).await?;
-                let settled = since.after(keys.settles_in());
-                if vault.now() < settled {
-                    return Ok(Retirement::Waiting(settled));
-                }
-                let census = census(vault, kek).await?;
-                if !census.is_clear() {
-                    return Ok(Retirement::Needed(census));
-                }
-                keys.mark_drained(kek).await?;
-            }
-            EpochState::Drained => {
-                let over = since.after(grace);
-                if vault.now() < over {
-                    return Ok(Retirement::Waiting(over));
-                }
-                vault.store.close_kek(kek).await?;
-                // A backup may have been restored meanwhile.
-                let census = census(vault, kek).await?;
-                if !census.is_clear() {
-                    return Ok(Retirement::Needed(census));
-                }
-                return destroy(keys, kek).await;
-            }
-            EpochState::Destroying => return destroy(keys, kek).await,
-            _ => return Err(ErrorKind::Internal.into()),
+    let mut state = keys.kek_state(kek).await?;
+    for _ in 0..TRIES {
+        if state != Some(KekState::Primary) {
+            break;
         }
+        keys.make_open_only(kek).await?;
+        state = keys.kek_state(kek).await?;
     }
-    Err(ErrorKind::Conflict.into())
+    match state {
+        None => return Ok(Retirement::Unknown),
+        Some(KekState::Destroyed) => return destroy(keys, kek).await,
+        Some(KekState::OpenOnly) => {}
+        Some(_) => return Err(ErrorKind::Conflict.into()),
+    }
+    // Before the waiting: from here on the database takes nothing more under it.
+    let closed = vault.store.close_kek(kek, vault.now()).await?;
+    let settled = closed.closed_at.after(keys.settles_in());
+    if vault.now() < settled {
+        return Ok(Retirement::Waiting(settled));
+    }
+    // Each time anew: a backup may have been restored meanwhile.
+    let census = census(vault, kek).await?;
+    if !census.is_clear() {
+        vault.store.note_drained(kek, None).await?;
+        return Ok(Retirement::Needed(census));
+    }
+    if let Some(settled) = keys.mark_drained(kek).await? {
+        return Ok(Retirement::Waiting(Timestamp::from_millis(settled)));
+    }
+    let now = vault.now();
+    let over = vault.store.note_drained(kek, Some(now)).await?.drained_at.unwrap_or(now).after(grace);
+    if now < over {
+        return Ok(Retirement::Waiting(over));
+    }
+    destroy(keys, kek).await
 }
 
 async fn destroy(keys: &dyn RetirableKeys, kek: &KekId) -> Result<Retirement, Error> {
@@ -117,9 +117,7 @@ async fn destroy(keys: &dyn RetirableKeys, kek: &KekId) -> Result<Retirement, Er
 /// All records, whatever the database's column for the KEK says of them.
 async fn census(vault: &Inner, kek: &KekId) -> Result<Census, Error> {
     let mut census = Census::default();
-    let record = vault.store.vault().await?.ok_or_else(|| {
-        Error::new(ErrorKind::Tampered).because("the vault's own row is missing in the database")
-    })?;
+    let record = vault.store.vault().await?.ok_or_else(vault_keys::row_is_missing)?;
     for (_, envelope) in &record.keys {
         census.count(envelope, kek, false);
     }

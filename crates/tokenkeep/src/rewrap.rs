@@ -1,20 +1,24 @@
 //! Moving tokens from one KEK to the primary one: their DEKs are wrapped anew, no token is seen.
 
+mod envelopes;
+
 use std::fmt;
 use std::sync::Arc;
 
-use tokenkeep_core::{
-    ConnectionId, Dek, EncryptionContext, Envelope, Error, ErrorKind, KekId, UnwrapRequest, WrapRequest,
-};
-use tokenkeep_store::{Action, Change, Expected, Record, Scan, Sealed};
+use tokenkeep_core::{ConnectionId, EncryptionContext, Envelope, Error, ErrorKind, KekId};
+use tokenkeep_store::{Action, Change, Record, Scan};
 
-use crate::inner::{Inner, TokenPlace};
+use crate::inner::Inner;
 use crate::observe::Operation;
+use crate::vault_keys;
 
 /// How many records a page has: one transaction, and one batch for a provider that has a batch call.
 const PAGE: u32 = 64;
 
-/// Moves what is under a KEK to the primary one. Made by [`Vault::rewrap`](crate::Vault::rewrap).
+/// How often the vault's own keys are moved anew while others move them too.
+const TRIES: usize = 8;
+
+/// Moves what is under a KEK to the primary one: the vault's own keys together, then the tokens. Made by [`Vault::rewrap`](crate::Vault::rewrap).
 ///
 /// The payload of each envelope stays as it is, byte by byte; only its DEK is wrapped anew, and unwrapped again before the old
 /// envelope goes. So it is **no** answer to a stolen KEK: who has that one has the DEKs. Each move is a change of its record, with
@@ -33,6 +37,7 @@ const PAGE: u32 = 64;
 pub struct Rewrap {
     vault: Arc<Inner>,
     from: KekId,
+    begun: bool,
     after: Option<ConnectionId>,
     done: bool,
     progress: RewrapProgress,
@@ -44,6 +49,8 @@ pub struct Rewrap {
 pub struct RewrapProgress {
     /// Tokens that are under the primary KEK now.
     pub moved: u64,
+    /// The vault's own keys that are under the primary KEK now. They go first.
+    pub vault_keys: u64,
     /// Records that were changed by others meanwhile, and may be under it by that. Another run finds those that are not.
     pub passed_over: u64,
     /// Records that do not fit their MAC or whose envelope does not open. `verify` says more.
@@ -52,7 +59,7 @@ pub struct RewrapProgress {
 
 impl Rewrap {
     pub(crate) fn new(vault: Arc<Inner>, from: KekId) -> Self {
-        Self { vault, from, after: None, done: false, progress: RewrapProgress::default() }
+        Self { vault, from, begun: false, after: None, done: false, progress: RewrapProgress::default() }
     }
 
     /// Moves the next page and says how far it is; `None` at the end.
@@ -62,7 +69,7 @@ impl Rewrap {
     /// even be read.
     ///
     /// # Cancellation
-    /// Safe: each record was moved or was not. What a dropped call moved is not counted.
+    /// Safe: each record was moved or was not, and so were the vault's own keys. What a dropped call moved is not counted.
     pub async fn next(&mut self) -> Result<Option<RewrapProgress>, Error> {
         if self.done {
             return Ok(None);
@@ -78,6 +85,13 @@ impl Rewrap {
     }
 
     async fn page(&mut self) -> Result<Option<RewrapProgress>, Error> {
+        if !self.begun {
+            let moved = rewrap_vault(&self.vault, &self.from).await?;
+            (self.begun, self.progress.vault_keys) = (true, moved);
+            if moved > 0 {
+                return Ok(Some(self.progress));
+            }
+        }
         let vault = &self.vault;
         let records = vault.store.scan(&Scan::UnderKek(self.from), self.after.as_ref(), PAGE).await?;
         let Some(last) = records.last().map(|record| record.id.clone()) else {
@@ -93,13 +107,12 @@ impl Rewrap {
                 Err(_) => so_far.failed += 1,
             }
         }
-        let moved = vault.rewrapped(&good).await?;
+        let moved = vault.rewrapped_records(&good).await?;
         let mut changes = Vec::with_capacity(good.len());
         for (before, sealed) in good.iter().zip(moved) {
             match sealed {
                 Ok(sealed) if sealed.kek == self.from => {
-                    return Err(Error::new(ErrorKind::Misuse)
-                        .because("tokens can't be moved off the KEK that new ones are sealed under"));
+                    return Err(primary());
                 }
                 Ok(sealed) => {
                     let after = Record { sealed: Some(sealed), ..before.clone() };
@@ -113,6 +126,45 @@ impl Rewrap {
         (self.after, self.progress) = (Some(last), so_far);
         Ok(Some(so_far))
     }
+}
+
+fn primary() -> Error {
+    Error::new(ErrorKind::Misuse).because("nothing can be moved off the KEK that new tokens are sealed under")
+}
+
+/// Moves those of the vault's own keys that are under this KEK, all at once, and says how many.
+async fn rewrap_vault(vault: &Inner, from: &KekId) -> Result<u64, Error> {
+    for _ in 0..TRIES {
+        let before = vault.store.vault().await?.ok_or_else(vault_keys::row_is_missing)?;
+        // One that can't be read does not open either, and keeps no other from being moved.
+        let read = |(place, (purpose, bytes)): (usize, &(_, Vec<u8>))| {
+            let envelope = Envelope::decode(bytes.clone()).ok()?;
+            let context = EncryptionContext::for_vault_key(before.id, *purpose);
+            (envelope.kek() == from).then_some((place, (context, envelope)))
+        };
+        let (places, old): (Vec<usize>, Vec<_>) = before.keys.iter().enumerate().filter_map(read).unzip();
+        let moved = vault.rewrapped(&old).await?.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let Some(kek) = moved.first().map(|envelope| *envelope.kek()) else { return Ok(0) };
+        if kek == *from {
+            return Err(primary());
+        }
+        if moved.iter().any(|envelope| *envelope.kek() != kek) {
+            // The primary KEK was changed in between.
+            continue;
+        }
+        let count = moved.len() as u64;
+        let mut after = before.clone();
+        for (place, envelope) in places.into_iter().zip(moved) {
+            after.keys[place].1 = envelope.into_bytes();
+        }
+        match vault.store.rewrap_vault(&before, &after, &kek).await {
+            Ok(()) => return Ok(count),
+            // Another process moved them, or closed the KEK that they were to go to.
+            Err(error) if error.kind() == ErrorKind::Conflict => vault.key_provider.refresh().await?,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(ErrorKind::Conflict.into())
 }
 
 /// All at once, and one by one where something was changed meanwhile.
@@ -136,104 +188,6 @@ async fn commit(vault: &Inner, changes: &[Change], so_far: &mut RewrapProgress) 
         }
     }
     Ok(())
-}
-
-impl Inner {
-    /// Each record's token with its DEK under the primary KEK. It was unwrapped from there again, so that the old envelope is not
-    /// needed any more.
-    async fn rewrapped(&self, records: &[Record]) -> Result<Vec<Result<Sealed, Error>>, Error> {
-        let mut old = Vec::with_capacity(records.len());
-        for record in records {
-            let sealed = record.sealed.as_ref().ok_or(ErrorKind::NotConnected)?;
-            let context = self.context(&record.id, &TokenPlace::of(record));
-            old.push((sealed, context, Envelope::decode(sealed.envelope.clone())));
-        }
-        let decoded: Vec<(&EncryptionContext, &Envelope)> = old
-            .iter()
-            .filter_map(|(_, context, envelope)| envelope.as_ref().ok().map(|envelope| (context, envelope)))
-            .collect();
-        let requests: Vec<UnwrapRequest<'_>> =
-            decoded.iter().map(|(context, envelope)| envelope.unwrap_request(context)).collect();
-        let deks = answers(self.key_provider.unwrap_deks(&requests).await, requests.len())?;
-        let known: Vec<(&EncryptionContext, &Envelope, &Dek)> = decoded
-            .iter()
-            .zip(&deks)
-            .filter_map(|((context, envelope), dek)| dek.as_ref().ok().map(|dek| (*context, *envelope, dek)))
-            .collect();
-        let mut requests = Vec::with_capacity(known.len());
-        for (context, _, dek) in &known {
-            requests.push(WrapRequest::for_rewrap(dek, context)?);
-        }
-        let wrapped = answers(self.key_provider.wrap_deks(&requests).await, requests.len())?;
-        let wrapped = wrapped.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let moved: Vec<Envelope> = known
-            .iter()
-            .zip(&wrapped)
-            .map(|((_, envelope, _), wrapped)| envelope.with_wrapped_dek(wrapped))
-            .collect();
-        let requests: Vec<UnwrapRequest<'_>> = moved
-            .iter()
-            .zip(&known)
-            .map(|(envelope, (context, ..))| envelope.unwrap_request(context))
-            .collect();
-        let again = answers(self.key_provider.unwrap_deks(&requests).await, requests.len())?;
-        for (again, (.., dek)) in again.into_iter().zip(&known) {
-            if again?.expose_secret() != dek.expose_secret() {
-                return Err(Error::new(ErrorKind::KeysUnusable)
-                    .because("the key provider does not unwrap what it wrapped; nothing was changed"));
-            }
-        }
-        drop(requests);
-        drop(known);
-        // Each answer back to its record: those that were refused on the way have none.
-        let (mut deks, mut moved) = (deks.into_iter(), moved.into_iter());
-        let mut put = |(sealed, _, envelope): (&Sealed, _, Result<Envelope, _>)| {
-            envelope.map_err(Error::from)?;
-            deks.next().ok_or(ErrorKind::Internal)??;
-            let envelope = moved.next().ok_or(ErrorKind::Internal)?;
-            let kek = *envelope.kek();
-            Ok(Sealed { kek, envelope: envelope.into_bytes(), fingerprint: sealed.fingerprint })
-        };
-        Ok(old.into_iter().map(&mut put).collect())
-    }
-
-    /// The same change under the KEK that is primary by now, if it is not the one that it was made under and nothing else was in its
-    /// way. It holds no token: what is moved is the DEK.
-    pub(crate) async fn moved_off_closed_kek(&self, change: &Change) -> Result<Option<Change>, Error> {
-        let Some(step) = change.record.as_ref().filter(|step| step.record.sealed.is_some()) else {
-            return Ok(None);
-        };
-        let present = self.load(&step.record.id).await?.map(|record| record.revision);
-        let met = match step.expected {
-            Expected::Absent => present.is_none(),
-            Expected::Revision(revision) => present == Some(revision),
-            Expected::Tampered { .. } => false,
-        };
-        if !met {
-            return Ok(None);
-        }
-        self.key_provider.refresh().await?;
-        let sealed = self.rewrapped(std::slice::from_ref(&step.record)).await?;
-        let sealed = sealed.into_iter().next().ok_or(ErrorKind::Internal)??;
-        if step.record.sealed.as_ref().is_some_and(|before| before.kek == sealed.kek) {
-            return Ok(None);
-        }
-        let mut moved = change.clone();
-        if let Some(step) = &mut moved.record {
-            step.record.sealed = Some(sealed);
-            self.keys.records.set(&mut step.record);
-            moved.entry.record_mac = Some(step.record.mac);
-        }
-        Ok(Some(moved))
-    }
-}
-
-/// A provider gives one answer for each request.
-fn answers<T>(answers: Vec<T>, asked: usize) -> Result<Vec<T>, Error> {
-    if answers.len() == asked {
-        return Ok(answers);
-    }
-    Err(Error::new(ErrorKind::KeysUnusable).because("the key provider gave not one answer for each request"))
 }
 
 impl fmt::Debug for Rewrap {

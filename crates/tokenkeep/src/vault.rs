@@ -151,20 +151,23 @@ impl Vault {
         Ok(TenantErasure::new(Arc::clone(&self.inner), self.tenant_id(tenant)?))
     }
 
-    /// Moves every token that is under this KEK to the primary one, page by page: see [`Rewrap`].
+    /// Moves every token that is under this KEK to the primary one, page by page, and the vault's own keys before them: see [`Rewrap`].
     pub fn rewrap(&self, from: KekId) -> Rewrap {
         Rewrap::new(Arc::clone(&self.inner), from)
     }
 
     /// Ends a KEK: makes as many of these steps as can be made now, and says what is to be waited for. Call it again then, in this
-    /// process or another, until it says [`Destroyed`](Retirement::Destroyed). `keys` is what the vault was opened with.
+    /// process or another, until it says [`Destroyed`](Retirement::Destroyed). `keys` is what the vault was opened with, or for a KEK of
+    /// the provider that [epochs](tokenkeep_keys::EpochKeys) are under, that provider. The times of the steps are kept in the database.
     ///
     /// 1. Nothing more is wrapped under it, and the database refuses new envelopes under it from then on.
     /// 2. For the time that instances take to notice, nothing.
     /// 3. A census: every record, and the vault's own keys, by the headers of their envelopes. While any needs the KEK the answer
     ///    is how many do: [rewrap](Self::rewrap) moves them.
-    /// 4. For the time of `grace`, nothing: until then an operator may restore a backup.
-    /// 5. Another census, and it is destroyed. What was sealed under it is gone for good, in every copy of the database, as far as
+    /// 4. For the time of `grace`, nothing: until then an operator may restore a backup, and the time begins anew if that brings
+    ///    something back which needs the KEK.
+    /// 5. Another census, and it is destroyed. (A vault that shares its keys with others counts for itself alone: retire a KEK in each
+    ///    of them, with [`Duration::MAX`] as the time of grace in all but the last.) What was sealed under it is gone for good, in every copy of the database, as far as
     ///    the [`Destruction`](tokenkeep_keys::Destruction) says.
     ///
     /// # Errors

@@ -64,6 +64,10 @@ pub(crate) async fn open(record: &VaultRecord, keys: &dyn KeyProvider) -> Result
     })
 }
 
+pub(crate) fn row_is_missing() -> Error {
+    Error::new(ErrorKind::Tampered).because("the vault's own row is missing in the database")
+}
+
 /// What was sealed for a purpose.
 async fn open_one(
     record: &VaultRecord,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokenkeep_core::{ErrorKind, KekId};
 use tokenkeep_keys::{
-    Destruction, End, EpochKeys, EpochState, EpochStore, MemoryEpochStore, RetirableKeys, Retiring,
+    Destruction, End, EpochKeys, EpochState, EpochStore, KekState, MemoryEpochStore, RetirableKeys,
 };
 
 use crate::service::{DAY, Home, MINUTE, SECOND, fails_with, open, seal};
@@ -12,18 +12,18 @@ use crate::service::{DAY, Home, MINUTE, SECOND, fails_with, open, seal};
 const NOW: i64 = 1_795_315_548_123;
 const TEN_MINUTES: i64 = 600_000;
 
-async fn state(keys: &EpochKeys, kek: &KekId) -> EpochState {
-    match keys.retiring(kek).await.unwrap() {
-        Retiring::In(state, _) => state,
-        other => panic!("{other:?}"),
-    }
+/// How it stands in the store, and since when.
+async fn state(home: &Home, kek: &KekId) -> (EpochState, i64) {
+    let rows = home.store.epochs().await.unwrap();
+    let row = rows.iter().find(|row| row.id == *kek).unwrap();
+    (row.state, row.state_since)
 }
 
 /// Brings an epoch to where it may be destroyed.
 async fn drain(home: &Home, keys: &EpochKeys, kek: &KekId) {
     keys.make_open_only(kek).await.unwrap();
     home.clock.pass(MINUTE * 10);
-    keys.mark_drained(kek).await.unwrap();
+    assert_eq!(keys.mark_drained(kek).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -31,30 +31,34 @@ async fn each_step_comes_after_the_one_before_and_none_is_left_out() {
     let home = Home::new();
     let keys = home.instance();
     let kek = *seal(&keys).await.unwrap().kek();
-    assert_eq!(keys.retiring(&kek).await.unwrap(), Retiring::In(EpochState::Active, NOW));
+    assert_eq!(state(&home, &kek).await, (EpochState::Active, NOW));
+    assert_eq!(keys.kek_state(&kek).await.unwrap(), Some(KekState::Primary));
     fails_with(keys.mark_drained(&kek).await, ErrorKind::Misuse);
     fails_with(keys.destroy_kek(&kek).await, ErrorKind::Misuse);
 
     home.clock.pass(SECOND);
     keys.make_open_only(&kek).await.unwrap();
     keys.make_open_only(&kek).await.unwrap();
-    assert_eq!(keys.retiring(&kek).await.unwrap(), Retiring::In(EpochState::OpenOnly, NOW + 1000));
+    assert_eq!(state(&home, &kek).await, (EpochState::OpenOnly, NOW + 1000));
+    assert_eq!(keys.kek_state(&kek).await.unwrap(), Some(KekState::OpenOnly));
     assert_ne!(*seal(&keys).await.unwrap().kek(), kek);
     fails_with(keys.destroy_kek(&kek).await, ErrorKind::Misuse);
     home.clock.pass(MINUTE * 10 - SECOND);
-    fails_with(keys.mark_drained(&kek).await, ErrorKind::Misuse);
+    assert_eq!(keys.mark_drained(&kek).await.unwrap(), Some(NOW + 1000 + TEN_MINUTES));
     home.clock.pass(SECOND);
-    keys.mark_drained(&kek).await.unwrap();
-    keys.mark_drained(&kek).await.unwrap();
-    assert_eq!(state(&keys, &kek).await, EpochState::Drained);
+    for _ in 0..2 {
+        assert_eq!(keys.mark_drained(&kek).await.unwrap(), None);
+    }
+    assert_eq!(state(&home, &kek).await.0, EpochState::Drained);
 
     let until = NOW + 1000 + 2 * TEN_MINUTES;
     assert_eq!(keys.destroy_kek(&kek).await.unwrap(), End::Settling(until));
-    assert_eq!(state(&keys, &kek).await, EpochState::Destroying);
+    assert_eq!(state(&home, &kek).await.0, EpochState::Destroying);
+    assert_eq!(keys.kek_state(&kek).await.unwrap(), Some(KekState::Destroyed));
     fails_with(keys.make_open_only(&KekId::from_slice(b"none").unwrap()).await, ErrorKind::Misuse);
     home.clock.pass(MINUTE * 10);
     assert_eq!(keys.destroy_kek(&kek).await.unwrap(), End::Destroyed(Destruction::Confirmed));
-    assert_eq!(keys.retiring(&kek).await.unwrap(), Retiring::Gone);
+    assert_eq!(keys.kek_state(&kek).await.unwrap(), None);
     assert_eq!((home.service.alive(), home.service.destroyed()), (1, 1));
 }
 
@@ -65,9 +69,9 @@ async fn grace_is_waited_for_too() {
     let kek = *seal(&keys).await.unwrap().kek();
     keys.make_open_only(&kek).await.unwrap();
     home.clock.pass(MINUTE * 14);
-    fails_with(keys.mark_drained(&kek).await, ErrorKind::Misuse);
+    assert_eq!(keys.mark_drained(&kek).await.unwrap(), Some(NOW + TEN_MINUTES / 2 * 3));
     home.clock.pass(MINUTE);
-    keys.mark_drained(&kek).await.unwrap();
+    assert_eq!(keys.mark_drained(&kek).await.unwrap(), None);
 }
 
 /// A service that takes its time: the record stays, opens nothing, and goes once that is over.
@@ -87,7 +91,7 @@ async fn a_scheduled_destruction_is_waited_for() {
     }
     home.service.destroys_with(Destruction::Unprovable);
     assert_eq!(keys.destroy_kek(envelope.kek()).await.unwrap(), End::Destroyed(Destruction::Unprovable));
-    assert_eq!(keys.retiring(envelope.kek()).await.unwrap(), Retiring::Gone);
+    assert_eq!(keys.kek_state(envelope.kek()).await.unwrap(), None);
 }
 
 /// A restart, or another instance, takes it up where it was.

@@ -69,7 +69,9 @@ CREATE INDEX connection_fingerprint ON tokenkeep.connection (fingerprint, tenant
 CREATE INDEX connection_age ON tokenkeep.connection (token_set_at, tenant, name) WHERE kek IS NOT NULL;
 
 CREATE TABLE tokenkeep.closed_kek (
-    kek bytea NOT NULL PRIMARY KEY
+    kek bytea NOT NULL PRIMARY KEY,
+    closed_at bigint NOT NULL,
+    drained_at bigint
 );
 
 -- Whoever seals holds a weak lock on this table until its transaction ends, whoever closes a KEK a strong one, and counts.

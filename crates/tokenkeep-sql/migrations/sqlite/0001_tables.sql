@@ -65,7 +65,9 @@ CREATE INDEX tokenkeep_connection_age ON tokenkeep_connection (token_set_at, ten
 CREATE INDEX tokenkeep_connection_purge ON tokenkeep_connection (tenant, name) WHERE purge = 'pending';
 
 CREATE TABLE tokenkeep_closed_kek (
-    kek BLOB NOT NULL PRIMARY KEY
+    kek BLOB NOT NULL PRIMARY KEY,
+    closed_at INTEGER NOT NULL,
+    drained_at INTEGER
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE tokenkeep_audit (

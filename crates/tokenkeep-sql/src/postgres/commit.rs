@@ -72,7 +72,7 @@ pub(crate) async fn join(db: &mut PgConnection, changes: &[Change]) -> Result<()
 ///
 /// A transaction that sees the database as it was at its beginning would not see a KEK that was closed since. So it also
 /// locks a row that every closing changes, which PostgreSQL refuses if that happened.
-async fn guard_seals(db: &mut PgConnection, fresh: bool) -> Result<(), Error> {
+pub(crate) async fn guard_seals(db: &mut PgConnection, fresh: bool) -> Result<(), Error> {
     sqlx::query("LOCK TABLE tokenkeep.kek_gate IN ROW SHARE MODE")
         .execute(&mut *db)
         .await

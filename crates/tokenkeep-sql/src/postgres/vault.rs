@@ -1,13 +1,13 @@
-//! The vault's own rows, the last checkpoint, and closed KEKs.
-
-use std::time::{Duration, Instant};
+//! The vault's own rows, and the last checkpoint.
 
 use sqlx::{Connection, PgConnection, PgPool};
 use tokenkeep_core::{Error, ErrorKind, KekId};
 use tokenkeep_store::{StoredCheckpoint, VaultRecord};
 
-use super::borrowed::{BEGIN, Borrowed, begin, durable};
-use super::failure::{LOCK_TIMEOUT, code_of, failure};
+use super::borrowed::{BEGIN, Borrowed};
+use super::closing::closure;
+use super::commit::guard_seals;
+use super::failure::failure;
 use super::queries::VAULT;
 use crate::columns::to_signed;
 use crate::rows;
@@ -27,13 +27,17 @@ pub(crate) async fn init(pool: &PgPool, vault: &VaultRecord) -> Result<VaultReco
     vault
 }
 
-async fn put_vault(db: &mut PgConnection, vault: &VaultRecord) -> Result<VaultRecord, Error> {
+/// What is there, with nobody changing it until the transaction ends.
+async fn locked(db: &mut PgConnection) -> Result<Option<VaultRecord>, Error> {
     sqlx::query("LOCK TABLE tokenkeep.vault IN SHARE ROW EXCLUSIVE MODE")
         .execute(&mut *db)
         .await
         .map_err(failure)?;
-    let found = sqlx::query(VAULT).fetch_all(&mut *db).await.map_err(failure)?;
-    if let Some(present) = rows::vault(&found)? {
+    rows::vault(&sqlx::query(VAULT).fetch_all(db).await.map_err(failure)?)
+}
+
+async fn put_vault(db: &mut PgConnection, vault: &VaultRecord) -> Result<VaultRecord, Error> {
+    if let Some(present) = locked(db).await? {
         return Ok(present);
     }
     if sqlx::query_scalar(IN_USE).fetch_one(&mut *db).await.map_err(failure)? {
@@ -56,45 +60,39 @@ async fn put_vault(db: &mut PgConnection, vault: &VaultRecord) -> Result<VaultRe
     Ok(vault.clone())
 }
 
-/// Short waits, many of them: while this waits, every seal queues behind it.
-const BEGIN_CLOSING: &str = begin!("250ms", durable!());
-const PAUSE: Duration = Duration::from_millis(250);
-const CLOSING: Duration = Duration::from_secs(10);
-
-pub(crate) async fn close_kek(pool: &PgPool, kek: &KekId) -> Result<(), Error> {
-    let until = Instant::now() + CLOSING;
-    loop {
-        match try_close(pool, kek).await {
-            Err(error) if code_of(&error) == Some(LOCK_TIMEOUT) && Instant::now() < until => {
-                tokio::time::sleep(PAUSE).await;
-            }
-            done => return done,
-        }
-    }
-}
-
-async fn try_close(pool: &PgPool, kek: &KekId) -> Result<(), Error> {
+/// Other envelopes of the same keys.
+pub(crate) async fn rewrap(
+    pool: &PgPool,
+    before: &VaultRecord,
+    after: &VaultRecord,
+    kek: &KekId,
+) -> Result<(), Error> {
     let mut connection = Borrowed::of(pool).await?;
-    let mut transaction = connection.begin_with(BEGIN_CLOSING).await.map_err(failure)?;
-    let made = put_closed(&mut transaction, kek).await;
+    let mut transaction = connection.begin_with(BEGIN).await.map_err(failure)?;
+    let made = put_rewrapped(&mut transaction, before, after, kek).await;
     let made = Borrowed::end(transaction, made).await?;
     connection.done();
     made
 }
 
-/// Behind the gate: once it is locked, no transaction that sealed before is still open, and those that come later see this.
-async fn put_closed(db: &mut PgConnection, kek: &KekId) -> Result<(), Error> {
-    for statement in [
-        "LOCK TABLE tokenkeep.kek_gate IN EXCLUSIVE MODE",
-        "UPDATE tokenkeep.kek_gate SET closings = closings + 1",
-    ] {
-        sqlx::query(statement).execute(&mut *db).await.map_err(failure)?;
+async fn put_rewrapped(
+    db: &mut PgConnection,
+    before: &VaultRecord,
+    after: &VaultRecord,
+    kek: &KekId,
+) -> Result<(), Error> {
+    guard_seals(db, true).await?;
+    if locked(db).await?.as_ref() != Some(before) || closure(db, kek).await?.is_some() {
+        return Err(ErrorKind::Conflict.into());
     }
-    sqlx::query("INSERT INTO tokenkeep.closed_kek (kek) VALUES ($1) ON CONFLICT DO NOTHING")
-        .bind(kek.as_bytes())
-        .execute(db)
-        .await
-        .map_err(failure)?;
+    for (purpose, envelope) in &after.keys {
+        sqlx::query("UPDATE tokenkeep.vault_key SET envelope = $2 WHERE purpose = $1")
+            .bind(purpose.name())
+            .bind(&envelope[..])
+            .execute(&mut *db)
+            .await
+            .map_err(failure)?;
+    }
     Ok(())
 }
 

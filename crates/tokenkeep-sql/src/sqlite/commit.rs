@@ -6,7 +6,7 @@ use sqlx::{Sqlite, SqliteConnection};
 use tokenkeep_core::{ConnectionId, Error, ErrorKind, VaultId};
 use tokenkeep_store::{
     AuditChain, AuditEntry, AuditHead, Change, Expected, PurgeLease, Record, RecordChange, StoredCheckpoint,
-    VaultRecord, shard_of,
+    shard_of,
 };
 
 use super::failure::failure;
@@ -209,32 +209,6 @@ fn bind_entry<'q>(query: Write<'q>, entry: &'q AuditEntry) -> Result<Write<'q>, 
         .bind(to_signed(draft.count)?)
         .bind(draft.subject.as_deref())
         .bind(&mac[..]))
-}
-
-/// What a vault leaves in the database, should its own row be lost.
-const IN_USE: &str = "SELECT EXISTS (SELECT 1 FROM tokenkeep_connection) OR EXISTS (SELECT 1 FROM tokenkeep_audit) \
-    OR EXISTS (SELECT 1 FROM tokenkeep_audit_head) OR EXISTS (SELECT 1 FROM tokenkeep_vault_key) \
-    OR EXISTS (SELECT 1 FROM tokenkeep_checkpoint)";
-
-/// In a database that holds no vault.
-pub(crate) async fn put_vault(db: &mut SqliteConnection, vault: &VaultRecord) -> Result<(), Error> {
-    if sqlx::query_scalar(IN_USE).fetch_one(&mut *db).await.map_err(failure)? {
-        return Err(Error::new(ErrorKind::StoreUnusable).because("its vault is missing, its records are not"));
-    }
-    sqlx::query("INSERT INTO tokenkeep_vault (only_one, id) VALUES (1, $1)")
-        .bind(&vault.id.as_bytes()[..])
-        .execute(&mut *db)
-        .await
-        .map_err(failure)?;
-    for (purpose, envelope) in &vault.keys {
-        sqlx::query("INSERT INTO tokenkeep_vault_key (purpose, envelope) VALUES ($1, $2)")
-            .bind(purpose.name())
-            .bind(&envelope[..])
-            .execute(&mut *db)
-            .await
-            .map_err(failure)?;
-    }
-    Ok(())
 }
 
 /// In the place of the one before it, or where there is none.

@@ -7,7 +7,7 @@ use tokenkeep_sql::PostgresStore;
 use tokenkeep_store::conformance::{sample_chain, sample_change, sample_id, sample_record};
 use tokenkeep_store::{Scan, TokenStore};
 
-use super::Database;
+use super::{Database, NOW};
 use crate::cancelled::{commits_dropped_anywhere, poll_times};
 
 /// Waits until no other connection is at work or in a transaction: a dropped commit that had been handed to the server may be
@@ -55,7 +55,7 @@ async fn the_pool_that_dropped_calls_leave_commits_what_it_is_given() {
     for times in 0..30 {
         let record = sample_record(&sample_id("tenant", &format!("name-{times}")), 1);
         poll_times(store.commit(&[sample_change(&record, None)], &sample_chain()), times).await;
-        poll_times(store.close_kek(&tokenkeep_core::KekId::random().unwrap()), times).await;
+        poll_times(store.close_kek(&tokenkeep_core::KekId::random().unwrap(), NOW), times).await;
         poll_times(store.scan(&Scan::All, None, 1000), times).await;
         poll_times(store.audit_heads(), times).await;
         sqlx::query("INSERT INTO theirs VALUES ($1)").bind(times as i32).execute(&pool).await.unwrap();

@@ -10,7 +10,7 @@ use tokenkeep_store::conformance::{sample_chain, sample_change, sample_id, sampl
 use tokenkeep_store::{Change, Scan, TokenStore};
 use tokenkeep_testkit::ThrowawayPostgres;
 
-use super::{Database, run};
+use super::{Database, NOW, run};
 
 fn change(name: &str) -> Change {
     sample_change(&sample_record(&sample_id("tenant-1", name), 1), None)
@@ -54,7 +54,7 @@ async fn a_server_that_is_gone_is_unavailable_and_then_works() {
         is_passing(
             "a closing",
             Instant::now(),
-            store.close_kek(&tokenkeep_core::KekId::random().unwrap()).await,
+            store.close_kek(&tokenkeep_core::KekId::random().unwrap(), NOW).await,
         );
         server.start_again().unwrap();
         // The pool's other connections may be broken still: it finds out one by one.

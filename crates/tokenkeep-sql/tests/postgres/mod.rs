@@ -16,7 +16,10 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions, SqlSafeStr};
 use tokenkeep_sql::PostgresStore;
+use tokenkeep_store::Timestamp;
 use tokenkeep_testkit::ThrowawayPostgres;
+
+pub(crate) const NOW: Timestamp = Timestamp::from_millis(1);
 
 /// One for all tests: it ends with this process.
 static SERVER: LazyLock<ThrowawayPostgres> = LazyLock::new(|| {

@@ -15,7 +15,7 @@ use tokenkeep_store::conformance::{
 use tokenkeep_store::{Change, PurgeLease, Scan, Timestamp, TokenSet, TokenStore, VaultRecord, shard_of};
 use tokenkeep_testkit::ThrowawayPostgres;
 
-use super::run;
+use super::{NOW, run};
 
 /// As many tenants as this, with as many entries.
 const TENANTS: usize = 20_000;
@@ -172,7 +172,7 @@ async fn every_method(store: &PostgresStore, round: u64) {
     let now = Timestamp::now();
     assert!(store.lease_purge(&new.id, &PurgeLease { holder: [1; 16], now, until: now }).await.unwrap());
     let closed = KekId::random().unwrap();
-    store.close_kek(&closed).await.unwrap();
+    store.close_kek(&closed, NOW).await.unwrap();
     let mut refused = sample_record(&id, before + 3);
     refused.sealed.as_mut().unwrap().kek = closed;
     store.commit(&[sample_change(&refused, Some(before + 2))], &chain).await.unwrap_err();

@@ -1,11 +1,10 @@
 //! Rules about a commit as a whole.
 
-use super::samples::sample_kek;
 use super::{
-    at_once, commit, is_conflict, read, reads_back, refused, rule, sample_chain, sample_change, sample_entry,
-    sample_id, sample_record, sample_tombstone, sample_use, trail,
+    at_once, commit, is_conflict, read, reads_back, refused, rule, sample_chain, sample_change, sample_id,
+    sample_record, sample_use, trail,
 };
-use crate::{Action, Change, Record, Status, TokenStore, shard_of};
+use crate::{Change, TokenStore, shard_of};
 
 /// Of several changes either all happen or none does, whichever of them is refused.
 ///
@@ -83,96 +82,4 @@ pub async fn one_winner_per_revision(store: &dyn TokenStore) {
         let head = trail::heads(RULE, store).await[usize::from(shard_of(id.tenant()))];
         rule!(RULE, head.sequence == round, "a refused change left an entry");
     }
-}
-
-/// Under a closed KEK no new envelope is committed any more; what is under it already stays, and can be removed or moved.
-///
-/// # Panics
-/// When the store breaks the rule.
-pub async fn closed_keks_are_refused(store: &dyn TokenStore) {
-    const RULE: &str = "closed_keks_are_refused";
-    let before = under("name", 1, b"old");
-    commit(RULE, store, &[sample_change(&before, None)]).await;
-    for _ in 0..2 {
-        let closed = store.close_kek(&sample_kek(b"old")).await;
-        rule!(RULE, closed.is_ok(), "a KEK can't be closed, or not twice: {closed:?}");
-    }
-    reads_back(RULE, store, &before).await;
-    let another = sample_change(&under("name", 2, b"old"), Some(1));
-    refused(RULE, store, &[another], "another envelope under a closed KEK").await;
-    let mut elsewhere = under("other", 1, b"old");
-    elsewhere.sealed = before.sealed.clone();
-    let whole = [sample_use(&before.id), sample_change(&elsewhere, None)];
-    refused(RULE, store, &whole, "a new record under a closed KEK").await;
-    // A name that begins like it is another KEK.
-    let moved = under("name", 2, b"old2");
-    let mut rewrap = sample_change(&moved, Some(1));
-    rewrap.entry = sample_entry(&moved, Action::Rewrapped);
-    commit(RULE, store, &[rewrap]).await;
-    let closed = store.close_kek(&sample_kek(b"old2")).await;
-    rule!(RULE, closed.is_ok(), "a second KEK can't be closed: {closed:?}");
-    let tombstone = sample_tombstone(&moved);
-    commit(RULE, store, &[sample_change(&tombstone, Some(2))]).await;
-    reads_back(RULE, store, &tombstone).await;
-    // The envelope that was there before the tombstone is not in place any more.
-    let again = after(&moved, 4);
-    refused(RULE, store, &[sample_change(&again, Some(3))], "an envelope that was removed").await;
-}
-
-/// A change that leaves the envelope as it is goes through, be its KEK closed or not.
-///
-/// # Panics
-/// When the store breaks the rule.
-pub async fn closed_keks_keep_what_is_in_place(store: &dyn TokenStore) {
-    const RULE: &str = "closed_keks_keep_what_is_in_place";
-    let old = sample_kek(b"old");
-    let before = under("name", 1, b"old");
-    commit(RULE, store, &[sample_change(&before, None)]).await;
-    let closed = store.close_kek(&old).await;
-    rule!(RULE, closed.is_ok(), "a KEK can't be closed: {closed:?}");
-    let mut paused = after(&before, 2);
-    paused.status = Status::Paused;
-    let mut pause = sample_change(&paused, Some(1));
-    pause.entry = sample_entry(&paused, Action::Paused);
-    commit(RULE, store, &[pause]).await;
-    reads_back(RULE, store, &paused).await;
-    // All else may change, more than once in a commit.
-    let (third, fourth) = (after(&before, 3), after(&before, 4));
-    commit(RULE, store, &[sample_change(&third, Some(2)), sample_change(&fourth, Some(3))]).await;
-    reads_back(RULE, store, &fourth).await;
-    // One byte more, one less, one other: each is another envelope.
-    let edits: [fn(&mut Vec<u8>); 3] = [
-        |envelope| envelope.push(0),
-        |envelope| envelope.truncate(envelope.len() - 1),
-        |envelope| envelope[0] ^= 1,
-    ];
-    for edit in edits {
-        let mut edited = after(&fourth, 5);
-        edited.sealed.iter_mut().for_each(|sealed| edit(&mut sealed.envelope));
-        refused(RULE, store, &[sample_change(&edited, Some(4))], "an edited envelope under a closed KEK")
-            .await;
-    }
-    // What counts is what is in place when its turn comes.
-    let (moved, back) = (under("name", 5, b"new"), after(&fourth, 6));
-    let there_and_back = [sample_change(&moved, Some(4)), sample_change(&back, Some(5))];
-    refused(RULE, store, &there_and_back, "an envelope that the same commit moved").await;
-    commit(RULE, store, &there_and_back[..1]).await;
-    refused(RULE, store, &there_and_back[1..], "an envelope that was moved").await;
-    reads_back(RULE, store, &moved).await;
-}
-
-fn under(name: &str, revision: u64, kek: &[u8]) -> Record {
-    let mut record = sample_record(&sample_id("tenant", name), revision);
-    record.sealed.iter_mut().for_each(|sealed| sealed.kek = sample_kek(kek));
-    record
-}
-
-/// Another version of the record with the same envelope; all else in it differs.
-fn after(record: &Record, revision: u64) -> Record {
-    let mut next = sample_record(&record.id, revision);
-    if let (Some(next), Some(sealed)) = (&mut next.sealed, &record.sealed) {
-        next.envelope.clone_from(&sealed.envelope);
-        next.kek = sealed.kek;
-    }
-    next
 }

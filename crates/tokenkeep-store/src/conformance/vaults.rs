@@ -57,7 +57,7 @@ pub async fn lost_vaults_are_not_replaced(store: &dyn TokenStore) {
     }
 }
 
-fn sample_vault(seed: u8) -> VaultRecord {
+pub(super) fn sample_vault(seed: u8) -> VaultRecord {
     // Not in the order of their names: the order is kept as well.
     let purposes = [VaultKeyPurpose::RecordMac, VaultKeyPurpose::Fingerprint, VaultKeyPurpose::AuditMac];
     let keys = purposes.into_iter().zip(1..).map(|(purpose, n)| (purpose, vec![seed; usize::from(seed) * n]));

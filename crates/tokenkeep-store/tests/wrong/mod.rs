@@ -53,9 +53,15 @@ pub(crate) enum Flaw {
     OverlooksWhatHappenedSince,
     PinsToTheBeginning,
     RefusesJumps,
+    ForgetsWhenItClosed,
+    NotesDrainedAnew,
+    NotesOfAnyKek,
+    ForgetsNothing,
+    RewrapsBlindly,
+    RewrapsUnderClosed,
 }
 
-pub(crate) const FLAWS: [(Flaw, &str); 33] = [
+pub(crate) const FLAWS: [(Flaw, &str); 39] = [
     (Flaw::IgnoresWhatIsExpected, "absent_means_no_record"),
     (Flaw::LooksAndThenWrites, "one_winner_per_revision"),
     (Flaw::ReplacesTombstones, "absent_means_no_record"),
@@ -89,6 +95,12 @@ pub(crate) const FLAWS: [(Flaw, &str); 33] = [
     (Flaw::TakesOtherVaults, "other_vaults_are_refused"),
     (Flaw::KeepsOtherVaultsUses, "other_vaults_are_refused"),
     (Flaw::OverlooksWhatHappenedSince, "discards_are_pinned"),
+    (Flaw::ForgetsWhenItClosed, "closed again"),
+    (Flaw::NotesDrainedAnew, "drained still"),
+    (Flaw::NotesOfAnyKek, "closures_are_noted"),
+    (Flaw::ForgetsNothing, "closures_are_noted"),
+    (Flaw::RewrapsBlindly, "what was in place is not compared"),
+    (Flaw::RewrapsUnderClosed, "came under a closed KEK"),
 ];
 
 pub(crate) const ALONE: [(Flaw, &str); 10] = [

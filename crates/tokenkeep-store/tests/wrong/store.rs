@@ -5,8 +5,8 @@ use std::ops::Range;
 use async_trait::async_trait;
 use tokenkeep_core::{ConnectionId, Error, ErrorKind, KekId};
 use tokenkeep_store::{
-    AuditChain, AuditEntry, AuditHead, Change, PurgeLease, Record, Scan, Scrub, StoredCheckpoint, Timestamp,
-    TokenSet, TokenStore, VaultRecord,
+    AuditChain, AuditEntry, AuditHead, Change, KekClosure, PurgeLease, Record, Scan, Scrub, StoredCheckpoint,
+    Timestamp, TokenSet, TokenStore, VaultRecord,
 };
 
 use super::{Flaw, Flawed};
@@ -172,15 +172,47 @@ impl TokenStore for Flawed {
         Ok(self.scan(scan, None, limit).await)
     }
 
-    async fn close_kek(&self, kek: &KekId) -> Result<(), Error> {
+    async fn rewrap_vault(
+        &self,
+        before: &VaultRecord,
+        after: &VaultRecord,
+        kek: &KekId,
+    ) -> Result<(), Error> {
+        let there = self.inner.vault().await?;
+        match (self.flaw, &there) {
+            (Flaw::RewrapsBlindly, Some(there)) => self.inner.rewrap_vault(there, after, kek).await,
+            (Flaw::RewrapsUnderClosed, _) => {
+                let fresh = KekId::random().unwrap();
+                self.inner.rewrap_vault(before, after, &fresh).await
+            }
+            _ => self.inner.rewrap_vault(before, after, kek).await,
+        }
+    }
+
+    async fn close_kek(&self, kek: &KekId, now: Timestamp) -> Result<KekClosure, Error> {
         match self.flaw {
-            Flaw::ClosesNothing => Ok(()),
+            Flaw::ClosesNothing => Ok(KekClosure { closed_at: now, drained_at: None }),
             Flaw::ClosesWhatStays | Flaw::ComparesKeksAlone => {
                 self.closed.lock().unwrap().push(*kek);
-                Ok(())
+                Ok(KekClosure { closed_at: now, drained_at: None })
             }
-            _ => self.inner.close_kek(kek).await,
+            Flaw::ForgetsWhenItClosed => {
+                self.inner.close_kek(kek, now).await.map(|known| KekClosure { closed_at: now, ..known })
+            }
+            _ => self.inner.close_kek(kek, now).await,
         }
+    }
+
+    async fn note_drained(&self, kek: &KekId, now: Option<Timestamp>) -> Result<KekClosure, Error> {
+        match self.flaw {
+            Flaw::NotesDrainedAnew => self.inner.note_drained(kek, None).await.map(drop)?,
+            Flaw::NotesOfAnyKek => self.inner.close_kek(kek, Timestamp::from_millis(0)).await.map(drop)?,
+            Flaw::ForgetsNothing if now.is_none() => {
+                return self.inner.note_drained(kek, Some(Timestamp::from_millis(0))).await;
+            }
+            _ => {}
+        }
+        self.inner.note_drained(kek, now).await
     }
 
     async fn audit_heads(&self) -> Result<Vec<AuditHead>, Error> {

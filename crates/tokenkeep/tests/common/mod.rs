@@ -14,7 +14,7 @@ use tokenkeep::{
     Receipt, Scrub, Timestamp, TokenStore, Use, Vault,
 };
 use tokenkeep_core::KekId;
-use tokenkeep_store::{PurgeLease, Record, Scan, StoredCheckpoint, TokenSet, VaultRecord};
+use tokenkeep_store::{KekClosure, PurgeLease, Record, Scan, StoredCheckpoint, TokenSet, VaultRecord};
 
 /// A provider that answers as it is told. It asks for the token, as a transport would, and keeps the last one.
 #[derive(Debug)]
@@ -248,8 +248,21 @@ impl TokenStore for Unsteady {
         self.steady.lease_purge(id, lease).await
     }
 
-    async fn close_kek(&self, kek: &KekId) -> Result<(), Error> {
-        self.steady.close_kek(kek).await
+    async fn rewrap_vault(
+        &self,
+        before: &VaultRecord,
+        after: &VaultRecord,
+        kek: &KekId,
+    ) -> Result<(), Error> {
+        self.steady.rewrap_vault(before, after, kek).await
+    }
+
+    async fn close_kek(&self, kek: &KekId, now: Timestamp) -> Result<KekClosure, Error> {
+        self.steady.close_kek(kek, now).await
+    }
+
+    async fn note_drained(&self, kek: &KekId, now: Option<Timestamp>) -> Result<KekClosure, Error> {
+        self.steady.note_drained(kek, now).await
     }
 
     async fn audit_heads(&self) -> Result<Vec<AuditHead>, Error> {

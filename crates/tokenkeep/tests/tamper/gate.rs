@@ -10,7 +10,7 @@ use tokenkeep::{
     Timestamp, TokenStore,
 };
 use tokenkeep_core::KekId;
-use tokenkeep_store::{PurgeLease, Record, Scan, StoredCheckpoint, TokenSet, VaultRecord};
+use tokenkeep_store::{KekClosure, PurgeLease, Record, Scan, StoredCheckpoint, TokenSet, VaultRecord};
 use tokio::sync::Barrier;
 
 #[derive(Debug)]
@@ -88,8 +88,21 @@ impl TokenStore for Gate {
         self.inner.lease_purge(id, lease).await
     }
 
-    async fn close_kek(&self, kek: &KekId) -> Result<(), Error> {
-        self.inner.close_kek(kek).await
+    async fn rewrap_vault(
+        &self,
+        before: &VaultRecord,
+        after: &VaultRecord,
+        kek: &KekId,
+    ) -> Result<(), Error> {
+        self.inner.rewrap_vault(before, after, kek).await
+    }
+
+    async fn close_kek(&self, kek: &KekId, now: Timestamp) -> Result<KekClosure, Error> {
+        self.inner.close_kek(kek, now).await
+    }
+
+    async fn note_drained(&self, kek: &KekId, now: Option<Timestamp>) -> Result<KekClosure, Error> {
+        self.inner.note_drained(kek, now).await
     }
 
     async fn audit_heads(&self) -> Result<Vec<AuditHead>, Error> {

@@ -1,0 +1,32 @@
+//! The end of a keyring's KEK.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokenkeep_core::{Error, KekId};
+
+use crate::{Destruction, End, LocalKeyring, RetirableKeys};
+
+/// In the file, under its lock, and on a thread for blocking work: these need tokio's runtime. A call that is dropped goes on there to its
+/// end. `Misuse` for a keyring that is no file, which can't be changed.
+#[async_trait]
+impl RetirableKeys for LocalKeyring {
+    /// Nothing: another process may go on with what it read for as long as it likes, so that no time is enough. What it seals the
+    /// database refuses, and a vault then reads the file again.
+    fn settles_in(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    async fn make_open_only(&self, kek: &KekId) -> Result<(), Error> {
+        let kek = *kek;
+        self.in_background(move |keyring| keyring.make_open_only(&kek)).await
+    }
+
+    /// Always [`Destruction::Unprovable`]: a file can be copied, and other processes hold the KEK until they
+    /// [reload](LocalKeyring::reload).
+    async fn destroy_kek(&self, kek: &KekId) -> Result<End, Error> {
+        let kek = *kek;
+        self.in_background(move |keyring| keyring.destroy_in_turn(&kek)).await?;
+        Ok(End::Destroyed(Destruction::Unprovable))
+    }
+}
