@@ -35,6 +35,14 @@ impl<'a> WrapRequest<'a> {
         Ok(Self { dek, context, nonce })
     }
 
+    /// The same request with a nonce of its own, for a provider that hands on a part of a batch.
+    ///
+    /// # Errors
+    /// [`RandomUnavailable`] when the system gives no random bytes.
+    pub fn anew(&self) -> Result<Self, RandomUnavailable> {
+        Self::for_rewrap(self.dek, self.context)
+    }
+
     pub(crate) fn with_nonce(dek: &'a Dek, context: &'a EncryptionContext, nonce: [u8; NONCE]) -> Self {
         Self { dek, context, nonce }
     }
@@ -79,7 +87,7 @@ impl fmt::Debug for WrapRequest<'_> {
 }
 
 /// A wrapped DEK to recover.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct UnwrapRequest<'a> {
     kek: KekId,
     wrapped: &'a [u8],

@@ -1,8 +1,11 @@
 //! What every key provider must do, as functions that check it.
 //!
 //! Whoever writes a [`KeyProvider`] runs [`run_all`] on it, best against its real key service. It wraps DEKs of its own
-//! and leaves nothing behind; nobody may rotate meanwhile. The calls come one after the other: some fifty, and one unwrap
+//! and leaves nothing behind; nobody may rotate meanwhile. The calls come one after the other: some sixty, and two unwraps
 //! more for each byte of a wrapped DEK. A broken rule panics and is named in the message.
+//!
+//! Each rule is checked for DEKs of tokens and for those of a vault's own keys, as a provider may send the two different ways; batches
+//! have both, in turn.
 //!
 //! [`run_states`] checks what needs a hand from the tests: old, disabled and destroyed KEKs, and a service that refuses, is silent, away,
 //! busy, slow or talks nonsense. What a provider's tests have no means for is left out, and its name given back: compare that
@@ -21,20 +24,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod sample;
 mod states;
+mod wrapped;
 
 use std::collections::HashSet;
-use std::fmt::Debug;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::Poll;
 
-use tokenkeep_core::{
-    Dek, EncryptionContext, Envelope, Error, ErrorKind, KekId, SealDraft, VaultId, VaultKeyPurpose,
-    WrapRequest, WrappedDek, fill_random,
-};
+use tokenkeep_core::{Dek, ErrorKind, KekId};
 
 use crate::{KekState, KeyProvider};
+use sample::{Sample, envelope_with, refuses, start_and_drop, under, under_no_kek, unwrap, works};
 
 pub use states::{
     Circumstance, LeftOut, Rig, destroyed_keys_open_nothing, disabled_keys_open_nothing, old_versions_open,
@@ -62,15 +61,17 @@ pub async fn run_all(provider: &dyn KeyProvider) {
 /// When the rule is broken.
 pub async fn round_trip(provider: &dyn KeyProvider) {
     const RULE: &str = "round trip";
-    let sample = Sample::new();
-    let wrapped = sample.wrapped_by(provider, RULE).await;
-    let shows = wrapped.as_bytes().windows(Dek::LEN).any(|bytes| bytes == sample.dek.expose_secret());
-    assert!(!shows, "{RULE}: the wrapped bytes show the DEK");
-    let unwrapped = works(RULE, unwrap(provider, &wrapped, &sample.context).await);
-    assert!(sample.is(&unwrapped), "{RULE}: another DEK came back than was wrapped");
+    for sample in Sample::both() {
+        let wrapped = sample.wrapped_by(provider, RULE).await;
+        let shows = wrapped.as_bytes().windows(Dek::LEN).any(|bytes| bytes == sample.dek.expose_secret());
+        assert!(!shows, "{RULE}: the wrapped bytes show the DEK");
+        let unwrapped = works(RULE, unwrap(provider, &wrapped, &sample.context).await);
+        assert!(sample.is(&unwrapped), "{RULE}: another DEK came back than was wrapped");
+    }
 }
 
-/// Exactly one KEK is primary, no id stands twice, and wraps are under the primary.
+/// Exactly one KEK is primary, no id stands twice, and tokens' wraps are under the primary. A vault's own keys are under it too, or
+/// under another one that is listed and not destroyed.
 ///
 /// # Panics
 /// When the rule is broken.
@@ -81,8 +82,13 @@ pub async fn one_primary(provider: &dyn KeyProvider) {
     assert!(ids.len() == keks.len(), "{RULE}: a KEK id is listed twice");
     let primaries: Vec<_> = keks.iter().filter(|kek| kek.state == KekState::Primary).collect();
     assert!(primaries.len() == 1, "{RULE}: exactly one KEK must be primary");
-    let wrapped = Sample::new().wrapped_by(provider, RULE).await;
+    let [token, vault_key] = Sample::both();
+    let wrapped = token.wrapped_by(provider, RULE).await;
     assert!(wrapped.kek() == &primaries[0].id, "{RULE}: a wrap is not under the primary KEK");
+    let wrapped = vault_key.wrapped_by(provider, RULE).await;
+    let listed = keks.iter().find(|kek| kek.id == *wrapped.kek());
+    let lives = listed.is_some_and(|kek| kek.state != KekState::Destroyed);
+    assert!(lives, "{RULE}: a vault's key is wrapped under a KEK that is not listed, or is destroyed");
 }
 
 /// A DEK does not unwrap for another context: `Tampered`.
@@ -91,11 +97,11 @@ pub async fn one_primary(provider: &dyn KeyProvider) {
 /// When the rule is broken.
 pub async fn other_context_is_refused(provider: &dyn KeyProvider) {
     const RULE: &str = "context";
-    let sample = Sample::new();
-    let wrapped = sample.wrapped_by(provider, RULE).await;
-    let same_vault = EncryptionContext::for_vault_key(sample.vault, VaultKeyPurpose::AuditMac);
-    for context in [same_vault, Sample::new().context] {
-        refuses(RULE, unwrap(provider, &wrapped, &context).await, &[ErrorKind::Tampered]);
+    for sample in Sample::both() {
+        let wrapped = sample.wrapped_by(provider, RULE).await;
+        for context in sample.others.iter().chain(Sample::both().iter().map(|other| &other.context)) {
+            refuses(RULE, unwrap(provider, &wrapped, context).await, &[ErrorKind::Tampered]);
+        }
     }
 }
 
@@ -107,18 +113,19 @@ pub async fn other_context_is_refused(provider: &dyn KeyProvider) {
 pub async fn altered_bytes_are_refused(provider: &dyn KeyProvider) {
     const RULE: &str = "altered bytes";
     const KINDS: [ErrorKind; 2] = [ErrorKind::Tampered, ErrorKind::KeysWrong];
-    let sample = Sample::new();
-    let wrapped = sample.wrapped_by(provider, RULE).await;
-    let good = wrapped.as_bytes();
-    let flipped = (0..good.len()).map(|at| {
-        let mut bytes = good.to_vec();
-        bytes[at] ^= 1;
-        bytes
-    });
-    let others = [good[..1].to_vec(), good[..good.len() - 1].to_vec(), [good, &[0]].concat()];
-    for bytes in flipped.chain(others) {
-        let altered = under(RULE, *wrapped.kek(), bytes);
-        refuses(RULE, unwrap(provider, &altered, &sample.context).await, &KINDS);
+    for sample in Sample::both() {
+        let wrapped = sample.wrapped_by(provider, RULE).await;
+        let good = wrapped.as_bytes();
+        let flipped = (0..good.len()).map(|at| {
+            let mut bytes = good.to_vec();
+            bytes[at] ^= 1;
+            bytes
+        });
+        let others = [good[..1].to_vec(), good[..good.len() - 1].to_vec(), [good, &[0]].concat()];
+        for bytes in flipped.chain(others) {
+            let altered = under(RULE, *wrapped.kek(), bytes);
+            refuses(RULE, unwrap(provider, &altered, &sample.context).await, &KINDS);
+        }
     }
 }
 
@@ -128,10 +135,11 @@ pub async fn altered_bytes_are_refused(provider: &dyn KeyProvider) {
 /// When the rule is broken.
 pub async fn unknown_kek_is_told(provider: &dyn KeyProvider) {
     const RULE: &str = "unknown KEK";
-    let sample = Sample::new();
-    let wrapped = sample.wrapped_by(provider, RULE).await;
-    let unknown = under(RULE, works(RULE, KekId::random()), wrapped.as_bytes().to_vec());
-    refuses(RULE, unwrap(provider, &unknown, &sample.context).await, &[ErrorKind::KeysWrong]);
+    for sample in Sample::both() {
+        let wrapped = sample.wrapped_by(provider, RULE).await;
+        let unknown = under_no_kek(RULE, &wrapped);
+        refuses(RULE, unwrap(provider, &unknown, &sample.context).await, &[ErrorKind::KeysWrong]);
+    }
 }
 
 /// A batch gives one answer for each request, in order, and what it wraps and unwraps is what single calls do.
@@ -143,7 +151,7 @@ pub async fn batches_keep_their_order(provider: &dyn KeyProvider) {
     assert!(provider.wrap_deks(&[]).await.is_empty(), "{RULE}: an empty batch has answers");
     assert!(provider.unwrap_deks(&[]).await.is_empty(), "{RULE}: an empty batch has answers");
 
-    let samples: Vec<Sample> = (0..5).map(|_| Sample::new()).collect();
+    let samples = Sample::mixed(3);
     let requests: Vec<_> = samples.iter().map(|sample| sample.request(RULE)).collect();
     let answers = provider.wrap_deks(&requests).await;
     assert!(answers.len() == samples.len(), "{RULE}: not one answer for each wrap");
@@ -170,22 +178,25 @@ pub async fn batches_keep_their_order(provider: &dyn KeyProvider) {
 /// When the rule is broken.
 pub async fn refusals_in_a_batch_stay_in_place(provider: &dyn KeyProvider) {
     const RULE: &str = "refusals in a batch";
-    let samples: Vec<Sample> = (0..3).map(|_| Sample::new()).collect();
-    let mut envelopes = Vec::new();
-    for sample in &samples {
-        envelopes.push(envelope_with(&sample.wrapped_by(provider, RULE).await));
+    let samples = Sample::mixed(4);
+    let mut requests = Vec::new();
+    for (index, sample) in samples.iter().enumerate() {
+        let wrapped = sample.wrapped_by(provider, RULE).await;
+        // One of each kind for another context, and one under no KEK; good ones before, between and after.
+        requests.push(match index {
+            1 | 2 => (envelope_with(&wrapped), &sample.others[0], Some(ErrorKind::Tampered)),
+            5 => (envelope_with(&under_no_kek(RULE, &wrapped)), &sample.context, Some(ErrorKind::KeysWrong)),
+            _ => (envelope_with(&wrapped), &sample.context, None),
+        });
     }
-    let other = Sample::new();
-    let contexts = [&samples[0].context, &other.context, &samples[2].context];
-    let requests: Vec<_> =
-        envelopes.iter().zip(contexts).map(|(e, context)| e.unwrap_request(context)).collect();
-    let answers = provider.unwrap_deks(&requests).await;
+    let batch: Vec<_> =
+        requests.iter().map(|(envelope, context, _)| envelope.unwrap_request(context)).collect();
+    let answers = provider.unwrap_deks(&batch).await;
     assert!(answers.len() == samples.len(), "{RULE}: not one answer for each unwrap");
-    for (index, answer) in answers.into_iter().enumerate() {
-        if index == 1 {
-            refuses(RULE, answer, &[ErrorKind::Tampered]);
-        } else {
-            assert!(samples[index].is(&works(RULE, answer)), "{RULE}: a good request got another DEK");
+    for ((answer, (.., refused)), sample) in answers.into_iter().zip(&requests).zip(&samples) {
+        match refused {
+            Some(kind) => refuses(RULE, answer, &[*kind]),
+            None => assert!(sample.is(&works(RULE, answer)), "{RULE}: a good request got another DEK"),
         }
     }
 }
@@ -196,90 +207,26 @@ pub async fn refusals_in_a_batch_stay_in_place(provider: &dyn KeyProvider) {
 /// When the rule is broken.
 pub async fn dropped_calls_leave_no_harm(provider: &dyn KeyProvider) {
     const RULE: &str = "dropped call";
-    let sample = Sample::new();
-    let wrapped = sample.wrapped_by(provider, RULE).await;
-    let envelope = envelope_with(&wrapped);
-    let request = sample.request(RULE);
-    start_and_drop(provider.wrap_dek(&request)).await;
-    start_and_drop(provider.unwrap_dek(&envelope.unwrap_request(&sample.context))).await;
-    start_and_drop(provider.wrap_deks(&[sample.request(RULE), sample.request(RULE)])).await;
-    start_and_drop(provider.unwrap_deks(&[envelope.unwrap_request(&sample.context)])).await;
+    let mut envelopes = Vec::new();
+    let samples = Sample::both();
+    for sample in &samples {
+        let wrapped = sample.wrapped_by(provider, RULE).await;
+        envelopes.push(envelope_with(&wrapped));
+    }
+    let wraps = samples.each_ref().map(|sample| sample.request(RULE));
+    let unwraps: Vec<_> = samples.iter().zip(&envelopes).map(|(s, e)| e.unwrap_request(&s.context)).collect();
+    for (wrap, unwrap) in wraps.iter().zip(&unwraps) {
+        start_and_drop(provider.wrap_dek(wrap)).await;
+        start_and_drop(provider.unwrap_dek(unwrap)).await;
+    }
+    start_and_drop(provider.wrap_deks(&wraps)).await;
+    start_and_drop(provider.unwrap_deks(&unwraps)).await;
     start_and_drop(provider.keks()).await;
 
-    let unwrapped = works(RULE, unwrap(provider, &wrapped, &sample.context).await);
-    assert!(sample.is(&unwrapped), "{RULE}: another DEK came back");
+    for (sample, request) in samples.iter().zip(&unwraps) {
+        let unwrapped = works(RULE, provider.unwrap_dek(request).await);
+        assert!(sample.is(&unwrapped), "{RULE}: another DEK came back");
+    }
     round_trip(provider).await;
     one_primary(provider).await;
-}
-
-/// A DEK and what it is bound to.
-struct Sample {
-    dek: Dek,
-    vault: VaultId,
-    context: EncryptionContext,
-}
-
-impl Sample {
-    fn new() -> Self {
-        let mut bytes = [0; Dek::LEN];
-        works("random bytes", fill_random(&mut bytes));
-        let vault = works("random bytes", VaultId::random());
-        let context = EncryptionContext::for_vault_key(vault, VaultKeyPurpose::RecordMac);
-        Self { dek: Dek::from_bytes(&bytes), vault, context }
-    }
-
-    fn request(&self, rule: &str) -> WrapRequest<'_> {
-        works(rule, WrapRequest::for_rewrap(&self.dek, &self.context))
-    }
-
-    async fn wrapped_by(&self, provider: &dyn KeyProvider, rule: &str) -> WrappedDek {
-        works(rule, provider.wrap_dek(&self.request(rule)).await)
-    }
-
-    fn is(&self, dek: &Dek) -> bool {
-        self.dek.expose_secret() == dek.expose_secret()
-    }
-}
-
-async fn unwrap(
-    provider: &dyn KeyProvider,
-    wrapped: &WrappedDek,
-    context: &EncryptionContext,
-) -> Result<Dek, Error> {
-    provider.unwrap_dek(&envelope_with(wrapped).unwrap_request(context)).await
-}
-
-/// An envelope that carries the wrapped DEK; its payload is nobody's.
-fn envelope_with(wrapped: &WrappedDek) -> Envelope {
-    let Sample { context, .. } = Sample::new();
-    works("an envelope", works("an envelope", SealDraft::new(&context)).finish(&[], wrapped))
-}
-
-fn under(rule: &str, kek: KekId, bytes: Vec<u8>) -> WrappedDek {
-    works(rule, WrappedDek::from_service(kek, bytes))
-}
-
-async fn start_and_drop(call: impl Future) {
-    let mut call = pin!(call);
-    poll_fn(|context| {
-        let _ = call.as_mut().poll(context);
-        Poll::Ready(())
-    })
-    .await;
-}
-
-#[track_caller]
-fn works<T, E: Debug>(rule: &str, result: Result<T, E>) -> T {
-    match result {
-        Ok(value) => value,
-        Err(error) => panic!("{rule}: a call that must work failed: {error:?}"),
-    }
-}
-
-#[track_caller]
-fn refuses(rule: &str, result: Result<Dek, Error>, kinds: &[ErrorKind]) {
-    match result {
-        Ok(_) => panic!("{rule}: a DEK was given that must be refused"),
-        Err(error) => assert!(kinds.contains(&error.kind()), "{rule}: must be one of {kinds:?}: {error:?}"),
-    }
 }

@@ -1,5 +1,7 @@
 //! The seam between epochs and the key service that wraps them.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use tokenkeep_core::{Error, KekId, WrapRequest, WrappedDek};
 
@@ -43,3 +45,26 @@ pub trait DestroyableKeys: KeyProvider {
     /// `KeysWrong` for a key that was never known, where that can be told from a destroyed one; as said at the trait.
     async fn destroy_key(&self, key: &KekId) -> Result<Destruction, Error>;
 }
+
+macro_rules! forward {
+    ($pointer:ident) => {
+        #[deny(clippy::missing_trait_methods)]
+        #[async_trait]
+        impl<T: DestroyableKeys + ?Sized> DestroyableKeys for $pointer<T> {
+            async fn make_key(&self) -> Result<KekId, Error> {
+                (**self).make_key().await
+            }
+
+            async fn wrap_under(&self, key: &KekId, request: &WrapRequest<'_>) -> Result<WrappedDek, Error> {
+                (**self).wrap_under(key, request).await
+            }
+
+            async fn destroy_key(&self, key: &KekId) -> Result<Destruction, Error> {
+                (**self).destroy_key(key).await
+            }
+        }
+    };
+}
+
+forward!(Arc);
+forward!(Box);

@@ -59,10 +59,33 @@ impl Asker {
     ) -> Result<T, Error> {
         let began = self.now();
         let outcome = work.await;
-        let failed = outcome.as_ref().err().map(Error::kind);
-        let took = self.now().steady.saturating_sub(began.steady);
-        self.options.watch.tell(&EpochEvent::Called { call, took, failed });
+        self.tell(call, began, outcome.as_ref().err());
         outcome
+    }
+
+    /// A batch for the provider, which is to have one answer for each request.
+    pub(crate) async fn timed_batch<T>(
+        &self,
+        call: ProviderCall,
+        asked: usize,
+        work: impl Future<Output = Vec<Result<T, Error>>>,
+    ) -> Vec<Result<T, Error>> {
+        let began = self.now();
+        let mut answers = work.await;
+        if answers.len() != asked {
+            let wrong = || {
+                Error::new(ErrorKind::KeysUnusable)
+                    .because("the key provider gave not one answer for each request")
+            };
+            answers = (0..asked).map(|_| Err(wrong())).collect();
+        }
+        self.tell(call, began, answers.iter().find_map(|answer| answer.as_ref().err()));
+        answers
+    }
+
+    fn tell(&self, call: ProviderCall, began: EpochTime, failed: Option<&Error>) {
+        let took = self.now().steady.saturating_sub(began.steady);
+        self.options.watch.tell(&EpochEvent::Called { call, took, failed: failed.map(Error::kind) });
     }
 
     async fn table(&self) -> Result<Table, Error> {
@@ -95,7 +118,15 @@ impl Asker {
         let envelope = Envelope::decode(row.sealed.clone())?;
         let context = EncryptionContext::for_epoch(&row.id, row.created_at);
         let request = envelope.unwrap_request(&context);
-        let dek = self.timed(ProviderCall::UnwrapEpoch, self.base.unwrap_dek(&request)).await?;
+        let unwrap = || self.timed(ProviderCall::UnwrapEpoch, self.base.unwrap_dek(&request));
+        let dek = match unwrap().await {
+            // Another instance may have made the key since the provider last learnt its keys.
+            Err(error) if error.kind() == ErrorKind::KeysWrong => {
+                self.base.refresh().await?;
+                unwrap().await?
+            }
+            unwrapped => unwrapped?,
+        };
         let payload = open_payload(&envelope, &dek, &context)?;
         let mut bytes = Zeroizing::new([0; Kek::LEN]);
         if payload.len() != bytes.len() {

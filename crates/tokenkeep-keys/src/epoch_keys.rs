@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokenkeep_core::{Dek, Error, KekId, UnwrapRequest, WrapRequest, WrappedDek};
+use tokenkeep_core::{Dek, Envelope, Error, KekId, UnwrapRequest, WrapRequest, WrappedDek};
 
 use crate::epoch_inner::Inner;
 use crate::{
-    DestroyableKeys, EpochOptions, EpochState, EpochStore, KekState, KekStatus, KeyProvider, ProviderCall,
+    DestroyableKeys, EpochOptions, EpochRecord, EpochState, EpochStore, KekState, KekStatus, KeyProvider,
+    ProviderCall,
 };
 
 /// KEKs of tokenkeep's own, each sealed under a key that a key provider made for it alone: epochs.
@@ -82,7 +83,7 @@ impl EpochKeys {
         let inner = &self.inner;
         let table = inner.table().await?;
         let now = inner.now();
-        let status = |row: &crate::EpochRecord| {
+        let status = |row: &EpochRecord| {
             let held_for = inner.cache.look(&row.id, now).map(|seen| now.since(seen.loaded.began));
             EpochStatus {
                 id: row.id,
@@ -136,8 +137,19 @@ impl KeyProvider for EpochKeys {
         }
     }
 
+    /// What is a vault's own is one batch for the provider; for the tokens an epoch is taken once, or once for each range of wraps that is
+    /// set aside.
+    async fn wrap_deks(&self, requests: &[WrapRequest<'_>]) -> Vec<Result<WrappedDek, Error>> {
+        self.inner.wrap_batch(requests).await
+    }
+
+    /// Each epoch that is named is taken once; what is under none is one batch for the provider.
+    async fn unwrap_deks(&self, requests: &[UnwrapRequest<'_>]) -> Vec<Result<Dek, Error>> {
+        self.inner.unwrap_batch(requests).await
+    }
+
     /// The provider's KEKs, of which none is primary here, and the epochs, of which the active one is. Makes an epoch where none is
-    /// active.
+    /// active. An epoch is destroyed, too, where the provider lists its own key as destroyed.
     async fn keks(&self) -> Result<Vec<KekStatus>, Error> {
         let inner = &self.inner;
         let mut table = inner.read_now().await?;
@@ -152,11 +164,18 @@ impl KeyProvider for EpochKeys {
                 kek.state = KekState::OpenOnly;
             }
         }
-        keks.extend(table.rows.iter().map(|row| KekStatus::new(row.id, row.state.of_kek())));
+        let state = |row: &EpochRecord| match row.state.of_kek() {
+            KekState::OpenOnly if is_gone(row, &keks) => KekState::Destroyed,
+            state => state,
+        };
+        let epochs: Vec<KekStatus> =
+            table.rows.iter().map(|row| KekStatus::new(row.id, state(row))).collect();
+        keks.extend(epochs);
         Ok(keks)
     }
 
-    /// Reads the records of all epochs.
+    /// Reads the records of all epochs. The provider is told to [refresh](KeyProvider::refresh) where it does not know an epoch's own
+    /// key.
     async fn refresh(&self) -> Result<(), Error> {
         self.inner.read_now().await.map(drop)
     }
@@ -164,4 +183,11 @@ impl KeyProvider for EpochKeys {
     fn key_file(&self) -> Option<&Path> {
         self.inner.asker.base.key_file()
     }
+}
+
+/// Whether the provider says that the epoch's own key is destroyed, whatever its record says.
+fn is_gone(row: &EpochRecord, keks: &[KekStatus]) -> bool {
+    Envelope::decode(row.sealed.clone()).is_ok_and(|envelope| {
+        keks.iter().any(|kek| kek.id == *envelope.kek() && kek.state == KekState::Destroyed)
+    })
 }

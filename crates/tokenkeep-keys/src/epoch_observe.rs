@@ -46,16 +46,16 @@ impl<T: EpochObserver + ?Sized> EpochObserver for Arc<T> {
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum EpochEvent {
-    /// The key provider was called, and the call ended. One whose callers are all gone is not told.
+    /// The key provider was called, and the call ended: a batch is one call. One whose callers are all gone is not told.
     Called {
         /// What it was asked.
         call: ProviderCall,
         /// How long it took.
         took: Duration,
-        /// What it failed with.
+        /// What it failed with; of a batch, the first failure in it.
         failed: Option<ErrorKind>,
     },
-    /// A DEK was unwrapped or wrapped under an epoch that was in memory.
+    /// A DEK, or all of a batch, was unwrapped or wrapped under an epoch that was in memory.
     Hit {
         /// The epoch.
         epoch: KekId,

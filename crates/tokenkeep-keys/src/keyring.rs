@@ -191,6 +191,16 @@ impl KeyProvider for LocalKeyring {
         Ok(self.opened_now().keks.statuses())
     }
 
+    /// A [reload](Self::reload) on a thread for blocking work; outside of tokio's runtime the call blocks. One that is dropped goes on
+    /// to its end. A keyring from the environment or a credential is read there again: a variable is what it was, a credential what systemd made
+    /// of it since.
+    ///
+    /// # Errors
+    /// Those of [`reload`](Self::reload), as [`Error`] has them. What was known stays in use then.
+    async fn refresh(&self) -> Result<(), Error> {
+        self.in_background(Self::reload).await
+    }
+
     fn key_file(&self) -> Option<&Path> {
         self.key_path()
     }

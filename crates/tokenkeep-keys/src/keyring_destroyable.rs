@@ -2,14 +2,14 @@
 
 use async_trait::async_trait;
 use tokenkeep_core::{Error, ErrorKind, KekId, WrapRequest, WrappedDek};
-use tokio::task;
+use tokio::runtime::Handle;
 
 use crate::keyring::unknown;
 use crate::keyring_keks::Found;
 use crate::{DestroyableKeys, Destruction, KeyringError, LocalKeyring};
 
 /// Made and destroyed in the file, as by [`rotate`](LocalKeyring::rotate) and [`destroy`](LocalKeyring::destroy), on a thread for blocking
-/// work: these need tokio's runtime. A call that is dropped goes on there to its end.
+/// work, where a call that is dropped goes on to its end. Outside of tokio's runtime the call blocks.
 #[async_trait]
 impl DestroyableKeys for LocalKeyring {
     async fn make_key(&self) -> Result<KekId, Error> {
@@ -40,8 +40,9 @@ impl LocalKeyring {
         &self,
         work: impl FnOnce(&Self) -> Result<T, KeyringError> + Send + 'static,
     ) -> Result<T, Error> {
+        let Ok(runtime) = Handle::try_current() else { return Ok(work(self)?) };
         let keyring = self.clone();
-        let done = task::spawn_blocking(move || work(&keyring)).await;
+        let done = runtime.spawn_blocking(move || work(&keyring)).await;
         // It panicked, or the runtime is shutting down.
         Ok(done
             .map_err(|_| Error::new(ErrorKind::Internal).because("a keyring's change was not finished"))??)

@@ -11,6 +11,7 @@ compile_error!("tokenkeep-keys needs Unix: it protects key files by their mode a
 pub mod conformance;
 mod destroyable;
 mod epoch;
+mod epoch_batch;
 mod epoch_cache;
 mod epoch_calls;
 mod epoch_clock;

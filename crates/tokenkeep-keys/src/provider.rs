@@ -48,10 +48,14 @@ impl KekStatus {
 /// `KeysForbidden` (the service lets this process in no longer, or not to this), `Tampered` (key, context or bytes don't fit;
 /// which is not told), `KeysUnusable` and `KeysInsecure` (the service is not set up as it must be), `RandomUnavailable`.
 ///
+/// A provider may wrap a vault's own keys ([`WrapRequest::is_for_vault_key`]) under another KEK than tokens, as
+/// [`EpochKeys`](crate::EpochKeys) do. Primary is the one that tokens are wrapped under; the other is listed, too, and not as destroyed.
+/// What unwraps is told by the KEK's id alone.
+///
 /// Calls may be dropped at any await: a wrap or an unwrap changes nothing that a repetition would not.
 #[async_trait]
 pub trait KeyProvider: Send + Sync + fmt::Debug {
-    /// Wraps a DEK under the primary KEK.
+    /// Wraps a DEK under the primary KEK; a vault key's may be under another one.
     ///
     /// # Errors
     /// As said at the trait.

@@ -47,6 +47,8 @@ async fn each_flaw_is_named() {
         (Flaw::ListsTwoPrimaries, "one primary"),
         (Flaw::ListsTwice, "one primary"),
         (Flaw::WrapsUnderAnother, "one primary"),
+        (Flaw::KeepsVaultKeysUnlisted, "one primary"),
+        (Flaw::BindsTokensAlone, "context"),
         (Flaw::IgnoresContext, "context"),
         (Flaw::CachesByContextAlone, "altered bytes"),
         (Flaw::CallsTamperingAnOutage, "context"),
@@ -54,8 +56,10 @@ async fn each_flaw_is_named() {
         (Flaw::CallsUnknownTampered, "unknown KEK"),
         (Flaw::ReversesWraps, "batch"),
         (Flaw::ReversesUnwraps, "batch"),
+        (Flaw::SortsTheBatch, "batch"),
         (Flaw::DropsAnAnswer, "batch"),
         (Flaw::SpoilsTheBatch, "refusals in a batch"),
+        (Flaw::SpoilsWhatComesAfter, "refusals in a batch"),
         (Flaw::DiesWhenDropped, "dropped call"),
     ] {
         assert_eq!(broken_rule(Box::new(Broken::new(flaw))).await, rule, "{flaw:?}");
@@ -76,6 +80,8 @@ enum Flaw {
     ListsTwoPrimaries,
     ListsTwice,
     WrapsUnderAnother,
+    KeepsVaultKeysUnlisted,
+    BindsTokensAlone,
     IgnoresContext,
     CachesByContextAlone,
     CallsTamperingAnOutage,
@@ -83,8 +89,10 @@ enum Flaw {
     CallsUnknownTampered,
     ReversesWraps,
     ReversesUnwraps,
+    SortsTheBatch,
     DropsAnAnswer,
     SpoilsTheBatch,
+    SpoilsWhatComesAfter,
     DiesWhenDropped,
 }
 
@@ -94,14 +102,15 @@ struct Broken {
     flaw: Flaw,
     primary: Kek,
     other: Kek,
+    unlisted: Kek,
     cache: Mutex<HashMap<[u8; 32], [u8; 32]>>,
     busy: AtomicBool,
 }
 
 impl Broken {
     fn new(flaw: Flaw) -> Self {
-        let (primary, other) = (Kek::generate().unwrap(), Kek::generate().unwrap());
-        Self { flaw, primary, other, cache: Mutex::default(), busy: AtomicBool::new(false) }
+        let [primary, other, unlisted] = [(); 3].map(|()| Kek::generate().unwrap());
+        Self { flaw, primary, other, unlisted, cache: Mutex::default(), busy: AtomicBool::new(false) }
     }
 }
 
@@ -118,6 +127,11 @@ impl KeyProvider for Broken {
             Flaw::WrapsNothing => WrappedDek::from_service(*self.primary.id(), dek.expose_secret().to_vec())?,
             Flaw::IgnoresContext => WrapRequest::for_rewrap(dek, &one_context())?.wrap_with(&self.primary),
             Flaw::WrapsUnderAnother => request.wrap_with(&self.other),
+            Flaw::KeepsVaultKeysUnlisted if request.is_for_vault_key() => request.wrap_with(&self.unlisted),
+            // One kind of context only is bound.
+            Flaw::BindsTokensAlone if request.is_for_vault_key() => {
+                WrapRequest::for_rewrap(dek, &one_context())?.wrap_with(&self.other)
+            }
             _ => request.wrap_with(&self.primary),
         })
     }
@@ -130,7 +144,8 @@ impl KeyProvider for Broken {
             tokio::task::yield_now().await;
             self.busy.store(false, Ordering::Relaxed);
         }
-        let Some(kek) = [&self.primary, &self.other].into_iter().find(|kek| kek.id() == request.kek()) else {
+        let keks = [&self.primary, &self.other, &self.unlisted];
+        let Some(kek) = keks.into_iter().find(|kek| kek.id() == request.kek()) else {
             return match self.flaw {
                 Flaw::TakesAnyKek => Ok(Dek::from_bytes(&[0; 32])),
                 Flaw::CallsUnknownTampered => Err(ErrorKind::Tampered.into()),
@@ -138,7 +153,8 @@ impl KeyProvider for Broken {
             };
         };
         match self.flaw {
-            Flaw::IgnoresContext => {
+            Flaw::BindsTokensAlone if kek.id() == self.primary.id() => Ok(request.unwrap_with(kek)?),
+            Flaw::IgnoresContext | Flaw::BindsTokensAlone => {
                 let wrapped = WrappedDek::from_service(*kek.id(), request.wrapped().to_vec())?;
                 let context = one_context();
                 let envelope = SealDraft::new(&context)?.finish(&[], &wrapped)?;
@@ -160,8 +176,17 @@ impl KeyProvider for Broken {
         for request in requests {
             answers.push(self.wrap_dek(request).await);
         }
-        if self.flaw == Flaw::ReversesWraps {
-            answers.reverse();
+        match self.flaw {
+            Flaw::ReversesWraps => answers.reverse(),
+            // What was sent two ways is not put back in order.
+            Flaw::SortsTheBatch => {
+                let mut kinds = requests.iter().map(WrapRequest::is_for_vault_key);
+                let (vault_keys, mut tokens): (Vec<_>, Vec<_>) =
+                    answers.into_iter().partition(|_| kinds.next() == Some(true));
+                tokens.extend(vault_keys);
+                answers = tokens;
+            }
+            _ => {}
         }
         answers
     }
@@ -178,6 +203,13 @@ impl KeyProvider for Broken {
             }
             Flaw::SpoilsTheBatch if answers.iter().any(Result::is_err) => {
                 answers = answers.iter().map(|_| Err(ErrorKind::Tampered.into())).collect();
+            }
+            Flaw::SpoilsWhatComesAfter => {
+                let good = answers.iter().take_while(|answer| answer.is_ok()).count();
+                answers
+                    .iter_mut()
+                    .skip(good + 1)
+                    .for_each(|answer| *answer = Err(ErrorKind::Tampered.into()));
             }
             _ => {}
         }

@@ -4,9 +4,10 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use tokenkeep_core::{Envelope, Error, ErrorKind, KekId, WrappedDek};
+use tokenkeep_core::{Dek, Error, ErrorKind, KekId};
 
-use super::{Sample, envelope_with, refuses, start_and_drop, unwrap, works};
+use super::sample::{Sample, refuses, start_and_drop, works};
+use super::wrapped::{Versions, Wrapped, all_open, listed, nothing_under_opens, two_versions};
 use crate::{KekState, KeyProvider};
 
 /// Something that the tests of a provider bring about.
@@ -49,6 +50,13 @@ pub trait Rig: Send + Sync {
     /// Brings it about, and returns once the service acts by it. `false`: that can't be had here, and the rules that need it
     /// are left out by name.
     async fn bring_about(&self, what: Circumstance) -> bool;
+
+    /// Whether this KEK, which the provider lists, is one of those that are primary in turn. Yes unless overridden; a provider that also
+    /// lists KEKs below or beside them says no for those, and they are left alone.
+    async fn takes_turns(&self, kek: &KekId) -> bool {
+        let _ = kek;
+        true
+    }
 
     /// How long a call may take before it has failed by itself. 30 s unless overridden.
     fn patience(&self) -> Duration {
@@ -129,26 +137,27 @@ pub async fn wrong_keys_open_nothing(rig: &dyn Rig) -> bool {
     const KINDS: [ErrorKind; 2] = [ErrorKind::KeysWrong, ErrorKind::Tampered];
     let Some(other) = rig.other_keys().await else { return false };
     let (ours, theirs) =
-        (Wrapped::by(rig.provider(), WRONG_KEY).await, Wrapped::by(&*other, WRONG_KEY).await);
+        (Wrapped::both(rig.provider(), WRONG_KEY).await, Wrapped::both(&*other, WRONG_KEY).await);
     for (wrapped, provider) in [(&ours, &*other), (&theirs, rig.provider())] {
-        refuses(WRONG_KEY, wrapped.open(provider).await, &KINDS);
-        ours.opens(rig.provider(), WRONG_KEY).await;
+        for wrapped in wrapped {
+            refuses(WRONG_KEY, wrapped.open(provider).await, &KINDS);
+        }
+        all_open(rig.provider(), WRONG_KEY, &ours).await;
     }
     true
 }
 
-/// After a rotation what is wrapped is under another KEK, and what was wrapped before opens. `false` when nobody can rotate.
+/// After a rotation tokens are wrapped under another KEK, and what was wrapped before opens. `false` when nobody can rotate.
 ///
 /// # Panics
 /// When the rule is broken.
 #[must_use]
 pub async fn old_versions_open(rig: &dyn Rig) -> bool {
-    let Some((old, new)) = two_versions(rig, OLD_VERSION).await else { return false };
+    let Some(Versions { old, new, all }) = two_versions(rig, OLD_VERSION).await else { return false };
     let provider = rig.provider();
-    assert!(old.kek() != new.kek(), "{OLD_VERSION}: a wrap is under the former primary KEK");
-    old.opens(provider, OLD_VERSION).await;
-    new.opens(provider, OLD_VERSION).await;
-    let listed = listed(provider, OLD_VERSION, old.kek()).await;
+    assert!(old != new, "{OLD_VERSION}: a wrap is under the former primary KEK");
+    all_open(provider, OLD_VERSION, &all).await;
+    let listed = listed(provider, OLD_VERSION, &old).await;
     assert!(listed == Some(KekState::OpenOnly), "{OLD_VERSION}: the former primary KEK must be open-only");
     true
 }
@@ -160,20 +169,16 @@ pub async fn old_versions_open(rig: &dyn Rig) -> bool {
 /// When the rule is broken.
 #[must_use]
 pub async fn disabled_keys_open_nothing(rig: &dyn Rig) -> bool {
-    let Some((old, new)) = two_versions(rig, DISABLED).await else { return false };
-    if !rig.bring_about(Circumstance::Disabled(*old.kek())).await {
+    let Some(Versions { old, all, .. }) = two_versions(rig, DISABLED).await else { return false };
+    if !rig.bring_about(Circumstance::Disabled(old)).await {
         return false;
     }
     let provider = rig.provider();
-    for _ in 0..2 {
-        refuses(DISABLED, old.open(provider).await, &[ErrorKind::KeyDisabled]);
-        new.opens(provider, DISABLED).await;
-    }
-    in_one_batch(provider, DISABLED, &old, &new, &[ErrorKind::KeyDisabled]).await;
-    let listed = listed(provider, DISABLED, old.kek()).await;
+    nothing_under_opens(provider, DISABLED, &old, &all, &[ErrorKind::KeyDisabled]).await;
+    let listed = listed(provider, DISABLED, &old).await;
     assert!(listed.is_none_or(|state| state != KekState::Primary), "{DISABLED}: it is listed as primary");
-    assert!(rig.bring_about(Circumstance::Enabled(*old.kek())).await, "{DISABLED}: it must be enabled again");
-    old.opens(provider, DISABLED).await;
+    assert!(rig.bring_about(Circumstance::Enabled(old)).await, "{DISABLED}: it must be enabled again");
+    all_open(provider, DISABLED, &all).await;
     true
 }
 
@@ -188,22 +193,18 @@ pub async fn destroyed_keys_open_nothing(rig: &dyn Rig) -> bool {
     let provider = rig.provider();
     // The oldest are destroyed first: all that came of the rules before.
     let former = works(DESTROYED, provider.keks().await);
-    let Some((old, new)) = two_versions(rig, DESTROYED).await else { return false };
+    let Some(Versions { old, all, .. }) = two_versions(rig, DESTROYED).await else { return false };
     for kek in former.iter().filter(|kek| kek.state == KekState::OpenOnly) {
-        if !rig.bring_about(Circumstance::Destroyed(kek.id)).await {
+        if rig.takes_turns(&kek.id).await && !rig.bring_about(Circumstance::Destroyed(kek.id)).await {
             return false;
         }
     }
-    old.opens(provider, DESTROYED).await;
-    if !rig.bring_about(Circumstance::Destroyed(*old.kek())).await {
+    all_open(provider, DESTROYED, &all).await;
+    if !rig.bring_about(Circumstance::Destroyed(old)).await {
         return false;
     }
-    for _ in 0..2 {
-        refuses(DESTROYED, old.open(provider).await, &KINDS);
-        new.opens(provider, DESTROYED).await;
-    }
-    in_one_batch(provider, DESTROYED, &old, &new, &KINDS).await;
-    let listed = listed(provider, DESTROYED, old.kek()).await;
+    nothing_under_opens(provider, DESTROYED, &old, &all, &KINDS).await;
+    let listed = listed(provider, DESTROYED, &old).await;
     assert!(
         listed.is_none_or(|state| state == KekState::Destroyed),
         "{DESTROYED}: it is listed as one that can be used"
@@ -224,7 +225,7 @@ async fn trouble_is_told_and_passes(
     kind: ErrorKind,
 ) -> bool {
     let provider = rig.provider();
-    let wrapped = Wrapped::by(provider, rule).await;
+    let wrapped = Wrapped::both(provider, rule).await;
     if !rig.bring_about(trouble).await {
         return false;
     }
@@ -235,31 +236,37 @@ async fn trouble_is_told_and_passes(
             None => assert!(rig.works_on_its_own(), "{rule}: a call worked that can't"),
         }
     };
-    for _ in 0..2 {
-        let begin = Instant::now();
-        let opened = wrapped.open(provider).await;
+    let opened = |begin: Instant, wrapped: &Wrapped, opened: Result<Dek, Error>| {
         told(begin, opened.as_ref().err());
         let right = opened.map_or(true, |dek| wrapped.sample.is(&dek));
         assert!(right, "{rule}: another DEK came back");
+    };
+    for one in wrapped.iter().chain(&wrapped) {
+        let begin = Instant::now();
+        opened(begin, one, one.open(provider).await);
     }
-    let sample = Sample::new();
-    let begin = Instant::now();
-    told(begin, provider.wrap_dek(&sample.request(rule)).await.err().as_ref());
-    let requests = [sample.request(rule), sample.request(rule)];
+    let samples = Sample::both();
+    let requests = samples.each_ref().map(|sample| sample.request(rule));
+    for request in &requests {
+        let begin = Instant::now();
+        told(begin, provider.wrap_dek(request).await.err().as_ref());
+    }
     let begin = Instant::now();
     let answers = provider.wrap_deks(&requests).await;
-    assert!(answers.len() == 2, "{rule}: not one answer for each wrap");
+    assert!(answers.len() == requests.len(), "{rule}: not one answer for each wrap");
     answers.iter().for_each(|answer| told(begin, answer.as_ref().err()));
-    let request = [wrapped.envelope.unwrap_request(&wrapped.sample.context)];
+    let requests = wrapped.each_ref().map(Wrapped::request);
     let begin = Instant::now();
-    let answers = provider.unwrap_deks(&request).await;
-    assert!(answers.len() == 1, "{rule}: not one answer for each unwrap");
-    answers.iter().for_each(|answer| told(begin, answer.as_ref().err()));
-    start_and_drop(provider.unwrap_dek(&request[0])).await;
+    let answers = provider.unwrap_deks(&requests).await;
+    assert!(answers.len() == requests.len(), "{rule}: not one answer for each unwrap");
+    wrapped.iter().zip(answers).for_each(|(one, answer)| opened(begin, one, answer));
+    for request in &requests {
+        start_and_drop(provider.unwrap_dek(request)).await;
+    }
 
     assert!(rig.bring_about(Circumstance::Well).await, "{rule}: it must pass again");
-    wrapped.opens(provider, rule).await;
-    Wrapped::by(provider, rule).await.opens(provider, rule).await;
+    all_open(provider, rule, &wrapped).await;
+    all_open(provider, rule, &Wrapped::both(provider, rule).await).await;
     works(rule, provider.keks().await);
     true
 }
@@ -272,80 +279,17 @@ async fn trouble_is_told_and_passes(
 #[must_use]
 pub async fn slow_answers_are_right(rig: &dyn Rig) -> bool {
     let provider = rig.provider();
-    let (one, other) = (Wrapped::by(provider, SLOW).await, Wrapped::by(provider, SLOW).await);
+    let [one, other] = [Wrapped::both(provider, SLOW).await, Wrapped::both(provider, SLOW).await];
     if !rig.bring_about(Circumstance::Slow).await {
         return false;
     }
-    start_and_drop(provider.unwrap_dek(&one.envelope.unwrap_request(&one.sample.context))).await;
-    other.opens(provider, SLOW).await;
-    one.opens(provider, SLOW).await;
-    Wrapped::by(provider, SLOW).await.opens(provider, SLOW).await;
+    for one in &one {
+        start_and_drop(provider.unwrap_dek(&one.request())).await;
+    }
+    all_open(provider, SLOW, &other).await;
+    all_open(provider, SLOW, &one).await;
+    all_open(provider, SLOW, &Wrapped::both(provider, SLOW).await).await;
     assert!(rig.bring_about(Circumstance::Well).await, "{SLOW}: it must pass again");
-    one.opens(provider, SLOW).await;
+    all_open(provider, SLOW, &one).await;
     true
-}
-
-/// A DEK that was wrapped.
-struct Wrapped {
-    sample: Sample,
-    wrapped: WrappedDek,
-    envelope: Envelope,
-}
-
-impl Wrapped {
-    async fn by(provider: &dyn KeyProvider, rule: &str) -> Self {
-        let sample = Sample::new();
-        let wrapped = sample.wrapped_by(provider, rule).await;
-        Self { envelope: envelope_with(&wrapped), sample, wrapped }
-    }
-
-    fn kek(&self) -> &KekId {
-        self.wrapped.kek()
-    }
-
-    async fn open(&self, provider: &dyn KeyProvider) -> Result<tokenkeep_core::Dek, Error> {
-        unwrap(provider, &self.wrapped, &self.sample.context).await
-    }
-
-    async fn opens(&self, provider: &dyn KeyProvider, rule: &str) {
-        let dek = works(rule, self.open(provider).await);
-        assert!(self.sample.is(&dek), "{rule}: another DEK came back");
-    }
-}
-
-/// One wrapped before a rotation and one after it.
-async fn two_versions(rig: &dyn Rig, rule: &str) -> Option<(Wrapped, Wrapped)> {
-    let provider = rig.provider();
-    let old = Wrapped::by(provider, rule).await;
-    if !rig.bring_about(Circumstance::Rotated).await {
-        return None;
-    }
-    // Whoever lists the KEKs is to know the new one from then on.
-    works(rule, provider.keks().await);
-    Some((old, Wrapped::by(provider, rule).await))
-}
-
-async fn listed(provider: &dyn KeyProvider, rule: &str, kek: &KekId) -> Option<KekState> {
-    let keks = works(rule, provider.keks().await);
-    keks.into_iter().find(|listed| listed.id == *kek).map(|listed| listed.state)
-}
-
-/// The refused one spoils not the good one.
-async fn in_one_batch(
-    provider: &dyn KeyProvider,
-    rule: &str,
-    refused: &Wrapped,
-    good: &Wrapped,
-    kinds: &[ErrorKind],
-) {
-    let requests =
-        [refused, good, refused].map(|wrapped| wrapped.envelope.unwrap_request(&wrapped.sample.context));
-    let answers: [_; 3] = match provider.unwrap_deks(&requests).await.try_into() {
-        Ok(answers) => answers,
-        Err(_) => panic!("{rule}: not one answer for each unwrap"),
-    };
-    let [first, second, third] = answers;
-    refuses(rule, first, kinds);
-    assert!(good.sample.is(&works(rule, second)), "{rule}: a good request got another DEK");
-    refuses(rule, third, kinds);
 }

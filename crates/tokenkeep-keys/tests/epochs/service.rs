@@ -1,6 +1,6 @@
 //! The key service, the clock, the observer and the tokens of these tests.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -38,6 +38,18 @@ struct Inside {
     waiting: AtomicUsize,
     destroys: Mutex<Destruction>,
     garbles: AtomicBool,
+    disabled: Mutex<HashSet<KekId>>,
+    pace: Mutex<Pace>,
+}
+
+/// How the service answers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Pace {
+    AtOnce,
+    /// Late, but it does.
+    After(Duration),
+    /// Not at all: its client gives up.
+    NotWithin(Duration),
 }
 
 impl Service {
@@ -53,6 +65,8 @@ impl Service {
             waiting: AtomicUsize::new(0),
             destroys: Mutex::new(Destruction::Confirmed),
             garbles: AtomicBool::new(false),
+            disabled: Mutex::default(),
+            pace: Mutex::new(Pace::AtOnce),
         }))
     }
 
@@ -97,12 +111,36 @@ impl Service {
         self.0.garbles.store(true, Ordering::SeqCst);
     }
 
+    /// What this key wrapped does not open for now, or opens again.
+    pub(crate) fn disables(&self, key: &KekId, disabled: bool) {
+        let mut keys = self.0.disabled.lock().unwrap();
+        let _ = if disabled { keys.insert(*key) } else { keys.remove(key) };
+    }
+
+    pub(crate) fn answers(&self, pace: Pace) {
+        *self.0.pace.lock().unwrap() = pace;
+    }
+
     pub(crate) fn destroyed(&self) -> usize {
         self.0.keys.lock().unwrap().values().filter(|key| key.is_none()).count()
     }
 
     pub(crate) fn alive(&self) -> usize {
         self.0.keys.lock().unwrap().values().filter(|key| key.is_some()).count()
+    }
+
+    fn unwrap(&self, request: &UnwrapRequest<'_>) -> Result<Dek, Error> {
+        if request.kek() == self.0.primary.id() {
+            return Ok(request.unwrap_with(&self.0.primary)?);
+        }
+        match self.0.keys.lock().unwrap().get(request.kek()) {
+            Some(Some(_)) if self.0.disabled.lock().unwrap().contains(request.kek()) => {
+                Err(ErrorKind::KeyDisabled.into())
+            }
+            Some(Some(kek)) => Ok(request.unwrap_with(kek)?),
+            Some(None) => Err(ErrorKind::KeyDestroyed.into()),
+            None => Err(ErrorKind::KeysWrong.into()),
+        }
     }
 
     async fn call(&self, what: &'static str) -> Result<(), Error> {
@@ -112,7 +150,15 @@ impl Service {
             let _leaves = Leaves(&self.0.waiting);
             self.0.gate.acquire().await.unwrap().forget();
         }
-        tokio::task::yield_now().await;
+        let pace = *self.0.pace.lock().unwrap();
+        match pace {
+            Pace::AtOnce => tokio::task::yield_now().await,
+            Pace::After(time) => tokio::time::sleep(time).await,
+            Pace::NotWithin(time) => {
+                tokio::time::sleep(time).await;
+                return Err(ErrorKind::KeysUnavailable.into());
+            }
+        }
         if what == "make" && self.0.makes_none.load(Ordering::SeqCst) {
             return Err(ErrorKind::KeysUnavailable.into());
         }
@@ -140,13 +186,20 @@ impl KeyProvider for Service {
 
     async fn unwrap_dek(&self, request: &UnwrapRequest<'_>) -> Result<Dek, Error> {
         self.call("unwrap").await?;
-        if request.kek() == self.0.primary.id() {
-            return Ok(request.unwrap_with(&self.0.primary)?);
+        self.unwrap(request)
+    }
+
+    async fn wrap_deks(&self, requests: &[WrapRequest<'_>]) -> Vec<Result<WrappedDek, Error>> {
+        match self.call("wrap-batch").await {
+            Ok(()) => requests.iter().map(|request| Ok(request.wrap_with(&self.0.primary))).collect(),
+            Err(error) => requests.iter().map(|_| Err(error.kind().into())).collect(),
         }
-        match self.0.keys.lock().unwrap().get(request.kek()) {
-            Some(Some(kek)) => Ok(request.unwrap_with(kek)?),
-            Some(None) => Err(ErrorKind::KeyDestroyed.into()),
-            None => Err(ErrorKind::KeysWrong.into()),
+    }
+
+    async fn unwrap_deks(&self, requests: &[UnwrapRequest<'_>]) -> Vec<Result<Dek, Error>> {
+        match self.call("unwrap-batch").await {
+            Ok(()) => requests.iter().map(|request| self.unwrap(request)).collect(),
+            Err(error) => requests.iter().map(|_| Err(error.kind().into())).collect(),
         }
     }
 
