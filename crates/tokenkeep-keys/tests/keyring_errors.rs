@@ -196,10 +196,11 @@ const ROWS: &[Row] = &[
     ),
 ];
 
-/// Those that only another user, another host or systemd's place can show: seen where it says.
+/// Those that only another user, another host, systemd's place or a call that hides it can show: seen where it says.
 const SEEN_ELSEWHERE: &[(&str, &str)] = &[
     ("NotOurs", "src/keyring_file.rs"),
     ("ReadOnly", "tests/keyring_sources.rs"),
+    ("OfAnEpoch", "tests/keyring_retire.rs"),
     ("CredentialOpenToOthers", "tests/keyring_sources.rs"),
     ("NoMemory", "nowhere: memory does not run out on demand"),
     ("Random", "nowhere: the system's generator does not fail on demand"),
