@@ -106,7 +106,7 @@ pub(crate) async fn finish(vault: &Inner, tombstone: &Record) -> Receipt {
         hooks_done: hooks.done,
         hooks_pending: hooks.pending,
         hooks_elsewhere: hooks.elsewhere,
-        backups: Backups::BoundedByRetention,
+        backups: Backups::of(tombstone.token_set_at, vault.keks_end_within),
     }
 }
 

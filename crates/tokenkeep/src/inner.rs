@@ -1,6 +1,7 @@
 //! What every handle of an open vault shares.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokenkeep_core::{
     ApiToken, ConnectionId, EncryptionContext, Envelope, Error, ErrorKind, Incarnation, PayloadKind,
@@ -35,6 +36,8 @@ pub(crate) struct Inner {
     pub(crate) seen: HighWater,
     pub(crate) watch: Watch,
     pub(crate) replacement: ReplacementPolicy,
+    /// How long a KEK lives at most, by the operator's plan.
+    pub(crate) keks_end_within: Option<Duration>,
     pub(crate) sink: Option<Arc<dyn CheckpointSink>>,
 }
 

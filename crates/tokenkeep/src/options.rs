@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokenkeep_core::{Error, ErrorKind};
 use tokenkeep_keys::KeyProvider;
@@ -13,7 +14,7 @@ use crate::high_water::HighWater;
 use crate::inner::Inner;
 use crate::observe::{Observer, Operation, Watch};
 use crate::purge::{Hooks, PurgeHook};
-use crate::replacement::ReplacementPolicy;
+use crate::replacement::{DAY, ReplacementPolicy};
 use crate::uses::Uses;
 use crate::vault::Vault;
 use crate::vault_keys::{self, TenantNames};
@@ -31,6 +32,7 @@ pub struct VaultOptions {
     replace_every: Option<u32>,
     replace_warning: Option<u32>,
     sink: Option<Arc<dyn CheckpointSink>>,
+    keks_end_within: Option<u32>,
 }
 
 impl VaultOptions {
@@ -109,6 +111,17 @@ impl VaultOptions {
         self
     }
 
+    /// Says by what date the receipts of disconnects may expect that older backups open no more: every KEK is destroyed at most this
+    /// many days after it was made, from 1 to 3650. That is the operator's plan, to make and to keep by rotating and
+    /// [retiring](Vault::retire) in time; nobody here checks it. So the days are those for which an epoch is active, and all that retiring
+    /// it waits for, the service's own time to destroy a key too, with some to spare.
+    ///
+    /// Not for keys in a file: a file can be copied, and no date can be told.
+    pub fn keks_end_within(mut self, days: u32) -> Self {
+        self.keks_end_within = Some(days);
+        self
+    }
+
     /// Another clock, for tests.
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
         self.clock = Some(Arc::new(clock));
@@ -151,6 +164,7 @@ impl VaultOptions {
                 "hooks are registered here, said to be elsewhere, or said to be nowhere: only one of these can be",
             ));
         }
+        let keks_end_within = planned(self.keks_end_within, &keys)?;
         if !self.keys_beside_database && beside(store.database_file(), keys.key_file()) {
             return Err(Error::new(ErrorKind::KeysInsecure)
                 .because("the key file lies in the database's folder, or the other way round; keep them in separate folders"));
@@ -182,7 +196,21 @@ impl VaultOptions {
             seen: HighWater::default(),
             watch: self.watch,
             replacement,
+            keks_end_within,
         }))
+    }
+}
+
+/// The plan for the end of KEKs.
+fn planned(days: Option<u32>, keys: &impl KeyProvider) -> Result<Option<Duration>, Error> {
+    let refused = |detail| Err(Error::new(ErrorKind::Misuse).because(detail));
+    match days {
+        None => Ok(None),
+        Some(_) if keys.key_file().is_some() => {
+            refused("keys in a file can be copied: no date can be told by which nobody has them")
+        }
+        Some(days @ 1..=3650) => Ok(Some(DAY * days)),
+        Some(_) => refused("a KEK is destroyed after 1 to 3650 days"),
     }
 }
 

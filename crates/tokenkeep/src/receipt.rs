@@ -1,6 +1,7 @@
 //! What a disconnect did, said plainly.
 
 use std::fmt;
+use std::time::Duration;
 
 use tokenkeep_core::{ConnectionId, ProviderName};
 use tokenkeep_store::{Scrub, Timestamp};
@@ -9,8 +10,23 @@ use tokenkeep_store::{Scrub, Timestamp};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Backups {
-    /// The sealed token, which the keyring opens: for as long as the application keeps such backups.
+    /// The sealed token, which the keys open: for as long as the application keeps such backups.
     BoundedByRetention,
+    /// The sealed token, and every KEK that opens it is planned to be destroyed by then
+    /// ([`VaultOptions::keks_end_within`](crate::VaultOptions::keks_end_within)). Whether it was is told by
+    /// [`Retirement::Destroyed`](crate::Retirement::Destroyed), not by this.
+    PlannedUntil(Timestamp),
+}
+
+impl Backups {
+    /// What backups from before this time hold, by a plan.
+    pub(crate) fn of(removed_at: Timestamp, keks_end_within: Option<Duration>) -> Self {
+        match keks_end_within {
+            None => Self::BoundedByRetention,
+            // Whatever sealed the token until then was made before then.
+            Some(within) => Self::PlannedUntil(removed_at.after(within)),
+        }
+    }
 }
 
 /// What a disconnect did. `Display` prints it for a person to read.
@@ -67,8 +83,14 @@ impl fmt::Display for Receipt {
             (_, pending) => format!("pending: {}; finish_disconnects retries", pending.join(", ")),
         };
         writeln!(f, "  cached data     {hooks}")?;
-        let Backups::BoundedByRetention = self.backups;
-        writeln!(f, "  older backups   hold the sealed token for as long as you keep them")?;
+        match self.backups {
+            Backups::BoundedByRetention => {
+                writeln!(f, "  older backups   hold the sealed token for as long as you keep them")?;
+            }
+            Backups::PlannedUntil(end) => {
+                writeln!(f, "  older backups   hold the sealed token; its keys are planned to end by {end}")?;
+            }
+        }
         write!(f, "  at {:<13}the token stays valid until it is deleted there", self.provider.as_str())
     }
 }

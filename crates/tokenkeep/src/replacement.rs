@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokenkeep_core::{Error, ErrorKind};
 use tokenkeep_store::Timestamp;
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The most days that a token may be used for: ten years.
 const MOST: u32 = 3650;

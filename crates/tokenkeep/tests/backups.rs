@@ -12,7 +12,8 @@ use std::time::Duration;
 use common::{Scripted, TestClock, account, give, token};
 use service::Service;
 use tokenkeep::{
-    Backups, Destruction, EpochKeys, ErrorKind, KekId, Retirement, SqliteEpochStore, SqliteStore, Vault,
+    Backups, Destruction, EpochKeys, ErrorKind, KekId, LocalKeyring, Retirement, SqliteEpochStore,
+    SqliteStore, Vault,
 };
 use tokenkeep_keys::{DestroyableKeys, KekState, KeyProvider};
 
@@ -172,6 +173,41 @@ async fn what_old_copies_open(
     process.opens("stays").await.unwrap();
     live.process(&service).await.opens("stays").await.unwrap();
     assert!(process.vault.verify().await.unwrap().is_whole());
+}
+
+/// A date is the operator's plan, said as one, and not to be had of keys in a file.
+#[tokio::test]
+async fn receipts_tell_a_planned_date_as_a_plan() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = Site { folder: folder.path().to_path_buf(), clock: TestClock::new() };
+    let process = site.process(&Service::new()).await;
+    process.connect("leaves").await;
+    let opened = |days: u32| {
+        let options = Vault::options().clock(Arc::clone(&site.clock)).keks_end_within(days);
+        options.open(process.store.clone(), process.keys.clone())
+    };
+    let vault = opened(45).await.unwrap();
+    let receipt = vault.connection("leaves", "apify").unwrap().disconnect().await.unwrap();
+    let until = receipt.removed_at.after(Duration::from_secs(45 * 24 * 60 * 60));
+    assert_eq!(receipt.backups, Backups::PlannedUntil(until));
+    let text = format!("hold the sealed token; its keys are planned to end by {until}");
+    assert!(receipt.to_string().contains(&text), "{receipt}");
+    // Told again later, it is the same date.
+    site.clock.advance(TEN_MINUTES);
+    let again = vault.connection("leaves", "apify").unwrap().disconnect().await.unwrap();
+    assert_eq!(again.backups, receipt.backups);
+    for days in [0, 3651] {
+        assert_eq!(opened(days).await.unwrap_err().kind(), ErrorKind::Misuse);
+    }
+    let keyring = LocalKeyring::create(folder.path().join("keys/keyring")).unwrap();
+    let epochs = EpochKeys::new(keyring.clone(), process.epochs.clone()).unwrap();
+    let refused = async |keys: Box<dyn KeyProvider>| {
+        let store = SqliteStore::open(folder.path().join("other/tokens.sqlite")).await.unwrap();
+        let opened = Vault::options().keks_end_within(45).open(store, keys).await;
+        assert_eq!(opened.unwrap_err().kind(), ErrorKind::Misuse);
+    };
+    refused(Box::new(keyring)).await;
+    refused(Box::new(epochs)).await;
 }
 
 async fn retire(process: &Process, kek: &KekId) -> Retirement {
