@@ -8,10 +8,11 @@ use tokenkeep_core::{ApiToken, Error, Origin, ProviderSpec};
 use tokenkeep_https::{Transport, TransportBuilder};
 
 use crate::OpenBaoFailure;
+use crate::app_role::{AppRole, STILL_WRAPPED};
 use crate::client::Client;
 use crate::ids::Place;
 use crate::keys::{Inner, OpenBaoKeys};
-use crate::login::{AppRole, Login, Way};
+use crate::login::{Login, Way};
 use crate::own::OwnKeys;
 use crate::transit_key::Watched;
 
@@ -103,8 +104,32 @@ impl OpenBaoBuilder {
     /// The provider. Opens no connection: whether everything fits shows with the first call.
     ///
     /// # Errors
-    /// `Misuse` without token or AppRole, or for a mount, namespace or key name that can't be one.
+    /// `Misuse` without token or AppRole, for a secret id that is still wrapped, or for a mount, namespace or key name that can't be
+    /// one.
     pub fn build(self) -> Result<OpenBaoKeys, Error> {
+        match &self.way {
+            Some(Way::AppRole(role)) if role.is_wrapped() => Err(STILL_WRAPPED.into()),
+            _ => Ok(OpenBaoKeys { inner: Arc::new(self.assembled()?) }),
+        }
+    }
+
+    /// The provider, with the secret id of [`AppRole::wrapped`] taken out of its wrapping: once, at the start of a process.
+    ///
+    /// # Errors
+    /// `KeysForbidden` with [`OpenBaoFailure::WrappingTokenSpent`], and then **somebody else may have the secret id**: destroy it by its
+    /// accessor, read the service's audit log, and wrap a new one; or with [`OpenBaoFailure::WrapsSomethingElse`], for a token that
+    /// this AppRole did not wrap. Otherwise as [`build`](Self::build) and at [`KeyProvider`](tokenkeep_keys::KeyProvider). After a time-out
+    /// the token may be spent.
+    ///
+    /// # Cancellation
+    /// A call that is dropped may have used the wrapping token up; then another one is needed.
+    pub async fn build_unwrapping(self) -> Result<OpenBaoKeys, Error> {
+        let mut inner = self.assembled()?;
+        inner.client.unwrap_secret_id().await?;
+        Ok(OpenBaoKeys { inner: Arc::new(inner) })
+    }
+
+    fn assembled(self) -> Result<Inner, Error> {
         let way = self.way.ok_or(OpenBaoFailure::Misuse("a way in is missing: a token or an AppRole"))?;
         let mount_of_role = match &way {
             Way::AppRole(role) => role.mount_path(),
@@ -123,15 +148,13 @@ impl OpenBaoBuilder {
             .into());
         }
         let namespace = namespace.map(str::to_owned);
-        Ok(OpenBaoKeys {
-            inner: Arc::new(Inner {
-                place: Place::new(namespace.as_deref().unwrap_or_default(), &self.mount, &self.key),
-                own: self.own_keys.then(|| OwnKeys::behind(&self.key)),
-                client: Client::new(self.transport.build()?, namespace, Login::new(way)),
-                mount: self.mount,
-                key: self.key,
-                watched: Watched::default(),
-            }),
+        Ok(Inner {
+            place: Place::new(namespace.as_deref().unwrap_or_default(), &self.mount, &self.key),
+            own: self.own_keys.then(|| OwnKeys::behind(&self.key)),
+            client: Client::new(self.transport.build()?, namespace, Login::new(way)),
+            mount: self.mount,
+            key: self.key,
+            watched: Watched::default(),
         })
     }
 }

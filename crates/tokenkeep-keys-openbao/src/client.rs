@@ -47,6 +47,18 @@ impl Client {
         &self.transport
     }
 
+    /// Takes an AppRole's secret id out of its wrapping, where it is in one.
+    pub(crate) async fn unwrap_secret_id(&mut self) -> Result<(), OpenBaoFailure> {
+        let secret_id = match self.login.app_role() {
+            Some(role) => role.unwrapped(self).await?,
+            None => None,
+        };
+        if let Some(secret_id) = secret_id {
+            self.login.put_secret_id(secret_id);
+        }
+        Ok(())
+    }
+
     /// One call with the token of the day. If the service does not know it any more and there is a way to another one, that one is
     /// got and the call made again, once: the service did nothing for the first.
     pub(crate) async fn call(

@@ -62,6 +62,18 @@ pub enum OpenBaoFailure {
         "the key service does not accept the role id and secret id; give new ones, or look at the role's bounds"
     )]
     LoginRefused,
+    /// The wrapping token of a secret id was used, or its time is over: `KeysForbidden`.
+    #[error(
+        "the wrapping token was used already, or is over; unless that was this application, somebody else may have the secret id: \
+         destroy it, look at the key service's audit log, and wrap a new one"
+    )]
+    WrappingTokenSpent,
+    /// What the wrapping token wraps is no answer of this AppRole: `KeysForbidden`.
+    #[error(
+        "the wrapping token does not wrap a secret id as this AppRole gave it; somebody may have unwrapped it and wrapped it again: \
+         destroy that secret id, look at the key service's audit log, and wrap a new one"
+    )]
+    WrapsSomethingElse,
     /// There is no transit key of this name: `KeysUnusable`.
     #[error(
         "the key service has no key of this name at this mount and namespace; create it, or mend the name"
@@ -101,10 +113,17 @@ pub enum OpenBaoFailure {
 }
 
 impl OpenBaoFailure {
-    /// The failure that this error comes from, if it is one of a key service.
+    /// The failure that this error comes from, if it is one of a key service: also behind what epochs or a vault say of it.
     #[must_use]
     pub fn of(error: &Error) -> Option<&Self> {
-        error.source()?.downcast_ref()
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            if let Some(failure) = error.downcast_ref() {
+                return Some(failure);
+            }
+            cause = error.source();
+        }
+        None
     }
 
     /// The kind of error that it becomes.
@@ -120,7 +139,11 @@ impl OpenBaoFailure {
             | Self::Fault(_)
             | Self::Throttled(_)
             | Self::Garbage => ErrorKind::KeysUnavailable,
-            Self::Forbidden | Self::TokenExpired | Self::LoginRefused => ErrorKind::KeysForbidden,
+            Self::Forbidden
+            | Self::TokenExpired
+            | Self::LoginRefused
+            | Self::WrappingTokenSpent
+            | Self::WrapsSomethingElse => ErrorKind::KeysForbidden,
             Self::KeyMissing | Self::Refused => ErrorKind::KeysUnusable,
             Self::KeyUnfit(_) => ErrorKind::KeysInsecure,
             Self::UnknownKey => ErrorKind::KeysWrong,

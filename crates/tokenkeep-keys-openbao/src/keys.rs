@@ -5,13 +5,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use serde_json::json;
-use tokenkeep_core::{ApiToken, Dek, Error, KekId, Origin, UnwrapRequest, WrapRequest, WrappedDek};
+use tokenkeep_core::{ApiToken, Dek, Error, Origin, UnwrapRequest, WrapRequest, WrappedDek};
 use tokenkeep_https::Method;
-use tokenkeep_keys::{Destruction, KekStatus, KeyProvider};
+use tokenkeep_keys::{KekStatus, KeyProvider};
 
 use crate::client::Client;
-use crate::ids::{Named, Place};
+use crate::ids::Place;
 use crate::own::OwnKeys;
 use crate::transit_key::Watched;
 use crate::{OpenBaoBuilder, OpenBaoFailure};
@@ -54,64 +53,6 @@ impl OpenBaoKeys {
     /// A provider over the transit key of this name, at the service with this origin.
     pub fn builder(origin: Origin, key: &str) -> OpenBaoBuilder {
         OpenBaoBuilder::new(origin, key)
-    }
-
-    /// Makes the transit key as it must be, if there is none of its name. For an operator: the application's policy need not
-    /// allow it.
-    ///
-    /// # Errors
-    /// `KeysInsecure` when there is one that is made otherwise; as said at [`KeyProvider`].
-    pub async fn create_key(&self) -> Result<(), Error> {
-        let inner = &*self.inner;
-        inner.make(&inner.key).await?;
-        inner.view_from(Instant::now()).await?;
-        Ok(())
-    }
-
-    /// Makes a new version and gives its id: it is primary here from now on, elsewhere within a minute. Touches no stored data. For
-    /// an operator. A call whose answer is lost may have made one.
-    ///
-    /// # Errors
-    /// As said at [`KeyProvider`].
-    pub async fn rotate(&self) -> Result<KekId, Error> {
-        let inner = &*self.inner;
-        inner.act(&inner.key, "rotate", json!({})).await?;
-        let view = inner.view_from(Instant::now()).await?;
-        Ok(view.primary(&inner.place))
-    }
-
-    /// Destroys the oldest version that is left: raises `min_decryption_version` and `min_encryption_version` above it, trims it,
-    /// and asks the service whether it is gone. For an operator. Repeating it is no error. `Unprovable` for a key that the service lets out
-    /// (`exportable`, `allow_plaintext_backup`).
-    ///
-    /// # Errors
-    /// `Misuse` with [`OpenBaoFailure::OutOfOrder`] while an older version is left, and for the newest: the service trims from
-    /// the oldest on. `KeysWrong` for an id that names no version. As said at [`KeyProvider`].
-    pub async fn destroy_version(&self, id: &KekId) -> Result<Destruction, Error> {
-        let inner = &*self.inner;
-        let Some(Named::Version { number, stamp }) = inner.place.read(id) else {
-            return Err(OpenBaoFailure::UnknownKey.into());
-        };
-        let view = inner.view_from(Instant::now()).await?;
-        match view.allows(&inner.place, number, &stamp) {
-            Ok(()) | Err(OpenBaoFailure::Disabled) => {
-                if number >= view.key.latest_version || view.key.min_available_version.max(1) != number {
-                    return Err(OpenBaoFailure::OutOfOrder.into());
-                }
-                // Never lowered: a newer version may be disabled already.
-                let lowest = view.key.min_decryption_version.max(number + 1);
-                inner.raise(&inner.key, lowest, number + 1).await?;
-            }
-            Err(OpenBaoFailure::Destroyed) => {}
-            Err(failure) => return Err(failure.into()),
-        }
-        let view = inner.view_from(Instant::now()).await?;
-        match view.allows(&inner.place, number, &stamp) {
-            Err(OpenBaoFailure::Destroyed) if view.key.may_be_copied() => Ok(Destruction::Unprovable),
-            Err(OpenBaoFailure::Destroyed) => Ok(Destruction::Confirmed),
-            Ok(()) => Err(OpenBaoFailure::Refused.into()),
-            Err(failure) => Err(failure.into()),
-        }
     }
 
     /// Goes on with this token, after the one before expired or before it does.
@@ -172,6 +113,12 @@ impl KeyProvider for OpenBaoKeys {
         }
         Ok(statuses)
     }
+
+    /// Asks anew which versions there are, so that what another process rotated counts here at once instead of within a minute.
+    async fn refresh(&self) -> Result<(), Error> {
+        self.inner.view_from(Instant::now()).await?;
+        Ok(())
+    }
 }
 
 fn only<T>(answers: Vec<Result<T, OpenBaoFailure>>) -> Result<T, Error> {
@@ -197,19 +144,5 @@ impl Inner {
         let mut path = self.keys_path(key);
         path.push(what);
         self.client.call(&Method::POST, &path, Some(data.to_string().as_bytes())).await?.done()
-    }
-
-    /// Makes a key as it must be; no error where it is there already.
-    pub(crate) async fn make(&self, key: &str) -> Result<(), OpenBaoFailure> {
-        let data = json!({ "type": "aes256-gcm96", "derived": true });
-        let path = self.keys_path(key);
-        self.client.call(&Method::POST, &path, Some(data.to_string().as_bytes())).await?.done()
-    }
-
-    /// Nothing below `lowest` is used any more, and what is below `available` is trimmed.
-    pub(crate) async fn raise(&self, key: &str, lowest: u32, available: u32) -> Result<(), OpenBaoFailure> {
-        let config = json!({ "min_decryption_version": lowest, "min_encryption_version": lowest });
-        self.act(key, "config", config).await?;
-        self.act(key, "trim", json!({ "min_available_version": available })).await
     }
 }

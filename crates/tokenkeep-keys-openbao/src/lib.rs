@@ -52,8 +52,16 @@
 //! ```
 //!
 //! Give the application an AppRole whose secret id is bound to its hosts (`secret_id_bound_cidrs`) and renews for as long as the process may
-//! live; a token given by hand is renewed up to its greatest age and then needs [`OpenBaoKeys::set_token`]. Keep the service's own
+//! live. Hand it over wrapped: [`AppRole::wrapped`] takes a token that is good for one look, so that nobody on the way has the secret id
+//! without its being noticed. A token given by hand is renewed up to its greatest age and then needs [`OpenBaoKeys::set_token`]. Keep the service's own
 //! snapshots apart from the token database's backups, and no longer than what is destroyed may be found.
+//!
+//! # The end of a key
+//!
+//! [`rotate`](OpenBaoKeys::rotate) makes a new version, which touches no stored data and ends nothing. A version ends in two steps, both by the
+//! operator: [`close_version`](OpenBaoKeys::close_version) makes the service wrap nothing more under it, for whoever asks; and once nothing
+//! that is kept names it, [`destroy_version`](OpenBaoKeys::destroy_version) trims it, the oldest one that is left first, and looks that it is
+//! gone. A key that was made for an epoch ends with its epoch. [`orphans`](OpenBaoKeys::orphans) lists those that a crash left without one.
 //!
 //! In a cluster, give one origin before all nodes, and let standbys answer nothing from what they have: `disable_standby_reads = true` in the
 //! configuration of OpenBao from 2.5 on, `disable_performance_standby = true` for HashiCorp's Enterprise. A standby that lags, or has just
@@ -71,6 +79,7 @@
 //! | no connection; no answer in time; certificate not trusted | `Unreachable`, `TimedOut`, `Untrusted` | `KeysUnavailable` |
 //! | too many calls; a gateway's page | `Throttled`, `Garbage` | `KeysUnavailable` |
 //! | policy withdrawn; token over; role refused | `Forbidden`, `TokenExpired`, `LoginRefused` | `KeysForbidden` |
+//! | wrapping token used by somebody; not of this role | `WrappingTokenSpent`, `WrapsSomethingElse` | `KeysForbidden` |
 //! | no such key; the service does not do it | `KeyMissing`, `Refused` | `KeysUnusable` |
 //! | a key that binds no context, or of another type | `KeyUnfit` | `KeysInsecure` |
 //! | version below `min_decryption_version` | `Disabled` | `KeyDisabled` |
@@ -81,6 +90,7 @@
 //! A call that fails is not made again here: whether to wait is the caller's to decide. The one exception is a token that the service does
 //! not know any more, where another is to be had.
 
+mod app_role;
 mod batches;
 mod builder;
 mod client;
@@ -88,11 +98,14 @@ mod failure;
 mod ids;
 mod keys;
 mod login;
+mod orphans;
 mod own;
 mod transit_key;
+mod versions;
 mod wire;
 
+pub use app_role::AppRole;
 pub use builder::OpenBaoBuilder;
 pub use failure::OpenBaoFailure;
 pub use keys::OpenBaoKeys;
-pub use login::AppRole;
+pub use orphans::OrphanKey;

@@ -1,6 +1,5 @@
 //! How this process gets in at the service, and stays in.
 
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -8,52 +7,15 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use tokenkeep_core::{ApiToken, Credential, Origin};
 use tokenkeep_https::Method;
-use zeroize::Zeroizing;
 
 use crate::OpenBaoFailure;
-use crate::client::{Client, Reply};
+use crate::app_role::AppRole;
+use crate::client::Client;
 
 /// After a renewal that failed, how long the next one waits while the token still holds.
 const PAUSE: Duration = Duration::from_secs(5);
 /// How long a token that the service just said it knows is taken to be known.
 const KNOWN: Duration = Duration::from_secs(1);
-
-/// The ids of an AppRole: a way in that gets a new token by itself.
-///
-/// Both ids wipe themselves and are shown nowhere. Bind the secret id to the application's hosts at the service, and let it live and
-/// be used as long as the process: it is needed again when a token can't be renewed any more.
-pub struct AppRole {
-    mount: String,
-    role_id: ApiToken,
-    secret_id: ApiToken,
-}
-
-impl AppRole {
-    /// The ids, for the auth method at `auth/approle`.
-    #[must_use]
-    pub fn new(role_id: ApiToken, secret_id: ApiToken) -> Self {
-        Self { mount: "approle".into(), role_id, secret_id }
-    }
-
-    /// The same for the auth method at this path below `auth/`.
-    #[must_use]
-    pub fn mount(mut self, mount: &str) -> Self {
-        mount.clone_into(&mut self.mount);
-        self
-    }
-}
-
-impl AppRole {
-    pub(crate) fn mount_path(&self) -> &str {
-        &self.mount
-    }
-}
-
-impl fmt::Debug for AppRole {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AppRole").field("mount", &self.mount).finish_non_exhaustive()
-    }
-}
 
 pub(crate) enum Way {
     Token(Mutex<Arc<ApiToken>>),
@@ -75,6 +37,11 @@ struct Lease {
 }
 
 impl Session {
+    /// With a token that is not renewed.
+    pub(crate) fn lasting(origin: &Origin, token: Arc<ApiToken>) -> Arc<Self> {
+        Self::new(origin, token, None)
+    }
+
     fn new(origin: &Origin, token: Arc<ApiToken>, lease: Option<Lease>) -> Arc<Self> {
         Arc::new(Self { credential: Credential::fixed(origin.clone(), Arc::clone(&token)), token, lease })
     }
@@ -143,6 +110,19 @@ impl Login {
         *given.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(token);
         self.put(None);
         true
+    }
+
+    pub(crate) fn app_role(&self) -> Option<&AppRole> {
+        match &self.way {
+            Way::AppRole(role) => Some(role),
+            Way::Token(_) => None,
+        }
+    }
+
+    pub(crate) fn put_secret_id(&mut self, secret_id: ApiToken) {
+        if let Way::AppRole(role) = &mut self.way {
+            role.put_secret_id(secret_id);
+        }
     }
 
     pub(crate) async fn session(&self, client: &Client) -> Result<Arc<Session>, OpenBaoFailure> {
@@ -295,27 +275,3 @@ impl Login {
 
 const LOOKUP: &[&str] = &["auth", "token", "lookup-self"];
 const RENEW: &[&str] = &["auth", "token", "renew-self"];
-
-impl AppRole {
-    async fn log_in(&self, client: &Client) -> Result<Reply, OpenBaoFailure> {
-        let (role, secret) = (self.role_id.expose_secret(), self.secret_id.expose_secret());
-        // Every character escaped would be six; a block that grows leaves its old self behind.
-        let mut body = Zeroizing::new(Vec::with_capacity(64 + 6 * (role.len() + secret.len())));
-        serde_json::to_writer(&mut *body, &Ids { role_id: role, secret_id: secret })
-            .map_err(|_| OpenBaoFailure::Misuse("the ids of an AppRole can't be sent"))?;
-        let mut path = vec!["auth"];
-        path.extend(self.mount.split('/'));
-        path.push("login");
-        match client.send(&Method::POST, &path, Some(&body), None).await {
-            Ok(reply) if reply.is_done() => Ok(reply),
-            Ok(_) | Err(OpenBaoFailure::Forbidden) => Err(OpenBaoFailure::LoginRefused),
-            Err(failure) => Err(failure),
-        }
-    }
-}
-
-#[derive(serde::Serialize)]
-struct Ids<'a> {
-    role_id: &'a str,
-    secret_id: &'a str,
-}

@@ -50,16 +50,8 @@ impl OwnKeys {
 
     /// Every such key at the service.
     pub(crate) async fn list(&self, inner: &Inner) -> Result<Vec<KekStatus>, OpenBaoFailure> {
-        let mut path: Vec<&str> = inner.mount.split('/').collect();
-        path.push("keys");
-        let reply = inner.client.list(&path).await?;
-        if reply.is_missing() {
-            return Ok(Vec::new());
-        }
-        reply.done()?;
-        let names: Names = reply.data()?;
         let mut statuses = Vec::new();
-        for random in names.keys.iter().filter_map(|name| self.random_part(name)) {
+        for random in self.names(inner).await? {
             let state = match self.is_destroyed(inner, &random).await {
                 Ok(true) => KekState::Destroyed,
                 Ok(false) => KekState::OpenOnly,
@@ -70,6 +62,34 @@ impl OwnKeys {
             statuses.push(KekStatus::new(inner.place.own(&random), state));
         }
         Ok(statuses)
+    }
+
+    /// Those that are not destroyed, and when each was made, in seconds since 1970 UTC; 0 for one that is disabled.
+    pub(crate) async fn left(&self, inner: &Inner) -> Result<Vec<(KekId, u64)>, OpenBaoFailure> {
+        let mut left = Vec::new();
+        for random in self.names(inner).await? {
+            match self.read(inner, &random).await {
+                Ok(key) if is_trimmed(&key) => {}
+                Ok(key) => {
+                    left.push((inner.place.own(&random), key.keys.get(&1).copied().unwrap_or_default()));
+                }
+                Err(OpenBaoFailure::UnknownKey) => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+        Ok(left)
+    }
+
+    async fn names(&self, inner: &Inner) -> Result<Vec<[u8; 16]>, OpenBaoFailure> {
+        let mut path: Vec<&str> = inner.mount.split('/').collect();
+        path.push("keys");
+        let reply = inner.client.list(&path).await?;
+        if reply.is_missing() {
+            return Ok(Vec::new());
+        }
+        reply.done()?;
+        let names: Names = reply.data()?;
+        Ok(names.keys.iter().filter_map(|name| self.random_part(name)).collect())
     }
 
     async fn is_destroyed(&self, inner: &Inner, random: &[u8; 16]) -> Result<bool, OpenBaoFailure> {
@@ -105,7 +125,7 @@ fn is_trimmed(key: &TransitKey) -> bool {
 }
 
 impl OpenBaoKeys {
-    fn own(&self) -> Result<&OwnKeys, OpenBaoFailure> {
+    pub(crate) fn own(&self) -> Result<&OwnKeys, OpenBaoFailure> {
         const OFF: OpenBaoFailure =
             OpenBaoFailure::Misuse("keys of their own were not turned on in the builder");
         self.inner.own.as_ref().ok_or(OFF)
@@ -162,7 +182,8 @@ impl DestroyableKeys for OpenBaoKeys {
                 seen = own.read(inner, &random).await?;
             }
             // The newest can't be trimmed; of two that do this at once, either's rotation will do.
-            inner.raise(&name, seen.latest_version, seen.latest_version).await?;
+            let newest = seen.latest_version;
+            inner.raise(&name, newest, newest, newest).await?;
             seen = own.read(inner, &random).await?;
         }
         match (is_trimmed(&seen), seen.may_be_copied()) {

@@ -148,6 +148,9 @@ pub(crate) struct TransitKey {
     pub(crate) allow_plaintext_backup: bool,
     pub(crate) latest_version: u32,
     pub(crate) min_decryption_version: u32,
+    /// 0 where none was set.
+    #[serde(default)]
+    pub(crate) min_encryption_version: u32,
     #[serde(default)]
     pub(crate) min_available_version: u32,
     /// Of the versions that decrypt: when each was made, in seconds.

@@ -12,10 +12,14 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio_rustls::server::TlsStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::tasks::Tasks;
 use crate::tls::{self, Authority};
+
+/// How long a client may take to close a connection that is over.
+const CLOSING: Duration = Duration::from_secs(10);
 
 /// What a [`TlsProxy`] does with a request, or with a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,15 +114,13 @@ impl TlsProxy {
         self.connections.load(Ordering::SeqCst)
     }
 
-    /// From now on it does this. Closes the connections that are open, and waits until they are, so that no request goes an old
-    /// way.
+    /// From now on it does this. Ends the connections that are open, and waits until the client has closed them, too: so no request
+    /// goes an old way, or is sent on a connection that is over.
     pub async fn set(&self, way: InTheWay) {
         self.way.send_replace(way);
         while self.open.load(Ordering::SeqCst) > 0 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        // The client's side notices by itself, in a moment.
-        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
@@ -170,15 +172,22 @@ impl Path {
         let _open = Open(Arc::clone(&self.open));
         let mut changes = self.way.subscribe();
         let way = changes.borrow_and_update().clone();
+        let accepted = tokio::select! {
+            accepted = self.accept.accept(tcp) => accepted,
+            _ = changes.changed() => return,
+        };
+        let Ok(mut client) = accepted else { return };
         tokio::select! {
             // Either side's going away is no failure of the proxy.
-            _ = self.go(tcp, way) => {}
+            _ = self.go(&mut client, way) => {}
             _ = changes.changed() => {}
         }
+        // A client that is late to notice could send on it, and closing a socket with something unread in it would reset it before the
+        // client has read its answer.
+        let _ = tokio::time::timeout(CLOSING, until_closed(&mut client)).await;
     }
 
-    async fn go(&self, tcp: TcpStream, way: InTheWay) -> io::Result<()> {
-        let mut client = self.accept.accept(tcp).await?;
+    async fn go(&self, client: &mut TlsStream<TcpStream>, way: InTheWay) -> io::Result<()> {
         match way {
             InTheWay::Nothing => {}
             InTheWay::Slowness(time) => tokio::time::sleep(time).await,
@@ -188,26 +197,27 @@ impl Path {
                 return Ok(());
             }
             InTheWay::Answer { status, retry_after, body } => {
-                // Read whole, or closing the socket would reset it before the answer is read.
-                let mut read = [0; 16 * 1024];
-                let _ = client.read(&mut read).await?;
-                while let Ok(Ok(1..)) =
-                    tokio::time::timeout(Duration::from_millis(20), client.read(&mut read)).await
-                {
-                }
+                let _ = client.read(&mut [0; 4096]).await?;
                 let retry = retry_after.map_or(String::new(), |wait| format!("Retry-After: {wait}\r\n"));
                 let head = format!(
                     "HTTP/1.1 {status} made up\r\n{retry}Content-Length: {}\r\nConnection: close\r\n\r\n",
                     body.len()
                 );
                 client.write_all(head.as_bytes()).await?;
-                client.write_all(body.as_bytes()).await?;
-                return client.shutdown().await;
+                return client.write_all(body.as_bytes()).await;
             }
         }
         let tcp = TcpStream::connect((Ipv4Addr::LOCALHOST, self.server)).await?;
         let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
         let mut server = self.connect.connect(name, tcp).await?;
-        copy_bidirectional(&mut client, &mut server).await.map(drop)
+        copy_bidirectional(client, &mut server).await.map(drop)
     }
+}
+
+/// Says that nothing more comes, and takes what does until the client has closed.
+async fn until_closed(client: &mut TlsStream<TcpStream>) -> io::Result<()> {
+    client.shutdown().await?;
+    let mut rest = [0; 16 * 1024];
+    while client.read(&mut rest).await? > 0 {}
+    Ok(())
 }

@@ -4,9 +4,13 @@ mod support;
 
 /// Their paths say what they need: `cargo xtask test --without openbao` leaves them out by it.
 mod openbao {
+    mod epochs;
     mod failures;
     mod login;
+    mod orphans;
     mod own_keys;
+    mod retiring;
     mod states;
     mod versions;
+    mod wrapped_login;
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokenkeep_core::{
-    ApiToken, Dek, EncryptionContext, Envelope, Error, ErrorKind, KekId, Origin, SealDraft, VaultId,
-    VaultKeyPurpose, WrapRequest, WrappedDek, fill_random,
+    ApiToken, ConnectionId, Dek, EncryptionContext, Envelope, Error, ErrorKind, Incarnation, KekId, Origin,
+    PayloadKind, SealDraft, SecretVersion, TokenFacts, VaultId, VaultKeyPurpose, WrapRequest, WrappedDek,
+    fill_random,
 };
 use tokenkeep_keys::KeyProvider;
 use tokenkeep_keys_openbao::{OpenBaoBuilder, OpenBaoFailure, OpenBaoKeys};
@@ -106,6 +107,20 @@ impl Sample {
         let vault = VaultId::random().unwrap();
         let context = EncryptionContext::for_vault_key(vault, VaultKeyPurpose::AuditMac);
         Self { dek: Dek::from_bytes(&bytes), context }
+    }
+
+    /// A token's, not a vault's own key: what epochs are for.
+    pub(crate) fn of_a_token() -> Self {
+        let context = EncryptionContext::for_token(&TokenFacts {
+            vault: VaultId::random().unwrap(),
+            connection: ConnectionId::new("customer-number-17", "main-account").unwrap(),
+            incarnation: Incarnation::random().unwrap(),
+            provider: "apify".parse().unwrap(),
+            origin: Origin::parse("https://api.apify.com").unwrap(),
+            kind: PayloadKind::ApiToken,
+            secret_version: SecretVersion::FIRST,
+        });
+        Self { context, ..Self::new() }
     }
 
     pub(crate) fn request(&self) -> WrapRequest<'_> {

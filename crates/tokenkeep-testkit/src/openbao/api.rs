@@ -15,6 +15,17 @@ pub(crate) struct Api {
     config: Arc<ClientConfig>,
 }
 
+/// One call; empty is what is not sent.
+#[derive(Clone, Copy)]
+pub(crate) struct Request<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) token: &'a str,
+    /// Asks for an answer that is wrapped for so long.
+    pub(crate) wrap_ttl: &'a str,
+    pub(crate) data: &'a Value,
+}
+
 impl Api {
     pub(crate) fn trusting(ca_der: &[u8]) -> io::Result<Self> {
         let mut roots = RootCertStore::empty();
@@ -29,25 +40,23 @@ impl Api {
     }
 
     /// The status, and the body as JSON: `Null` when it is none.
-    pub(crate) fn call(
-        &self,
-        port: u16,
-        method: &str,
-        path: &str,
-        token: &str,
-        data: &Value,
-    ) -> io::Result<(u16, Value)> {
+    pub(crate) fn call(&self, port: u16, request: &Request<'_>) -> io::Result<(u16, Value)> {
+        let Request { method, path, token, wrap_ttl, data } = request;
         let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
         let connection = ClientConnection::new(Arc::clone(&self.config), name).map_err(io::Error::other)?;
         let tcp = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
         tcp.set_read_timeout(Some(LIMIT))?;
         let mut stream = StreamOwned::new(connection, tcp);
         let body = if data.is_null() { String::new() } else { data.to_string() };
-        let token = if token.is_empty() { String::new() } else { format!("X-Vault-Token: {token}\r\n") };
+        let header = |name, value: &str| match value {
+            "" => String::new(),
+            value => format!("{name}: {value}\r\n"),
+        };
+        let headers = header("X-Vault-Token", token) + &header("X-Vault-Wrap-TTL", wrap_ttl);
         // HTTP/1.0: the answer ends with the connection, and comes in one piece.
         write!(
             stream,
-            "{method} /v1/{path} HTTP/1.0\r\nHost: localhost\r\n{token}Content-Length: {}\r\n\r\n{body}",
+            "{method} /v1/{path} HTTP/1.0\r\nHost: localhost\r\n{headers}Content-Length: {}\r\n\r\n{body}",
             body.len()
         )?;
         let mut answer = Vec::new();
