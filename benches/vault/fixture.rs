@@ -5,28 +5,33 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use tempfile::TempDir;
 use tokenkeep::{
-    Account, ApiToken, Change, Clock, Connection, Credential, LocalKeyring, Origin, Provider, ProviderSpec,
-    Timestamp, TokenStore, Vault, async_trait,
+    Account, ApiToken, Change, Clock, Connection, Credential, KeyProvider, LocalKeyring, Origin, Provider,
+    ProviderSpec, Timestamp, TokenStore, Vault, async_trait,
 };
 use tokenkeep_core::fill_random;
 
 /// The keys of all vaults of one run, in a folder that vanishes.
 pub(crate) struct Keys {
-    pub(crate) folder: TempDir,
-    ring: LocalKeyring,
+    pub(crate) folder: Arc<TempDir>,
+    provider: Arc<dyn KeyProvider>,
 }
 
 impl Keys {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let ring = LocalKeyring::create(folder.path().join("keys/keyring")).expect("a keyring");
-        Self { folder, ring }
+        Self::of(Arc::new(folder), ring)
+    }
+
+    /// Of another provider.
+    pub(crate) fn of(folder: Arc<TempDir>, provider: impl KeyProvider + 'static) -> Self {
+        Self { folder, provider: Arc::new(provider) }
     }
 
     /// A vault as it is by default, but for the clock: no minute ends while a use is measured.
     pub(crate) async fn vault(&self, store: impl TokenStore + 'static, clock: &Arc<StillClock>) -> Vault {
         let options = Vault::options().clock(Arc::clone(clock));
-        options.open(store, self.ring.clone()).await.expect("a vault")
+        options.open(store, Arc::clone(&self.provider)).await.expect("a vault")
     }
 }
 

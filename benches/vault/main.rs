@@ -1,7 +1,9 @@
 //! The vault on SQLite and PostgreSQL, beside the same work on the database alone. `cargo xtask bench` shows it as a
-//! table. With `--scale`: PostgreSQL with ten thousand, a hundred thousand and a million connections.
+//! table. With `--scale`: PostgreSQL with ten thousand, a hundred thousand and a million connections. With `--epochs`: what
+//! epochs cost, and what they spare the key provider.
 #![forbid(unsafe_code)]
 
+mod epochs;
 mod fixture;
 mod floors;
 mod load;
@@ -43,7 +45,14 @@ async fn main() {
         scale::measure(effort, &scale::SIZES).await;
         return;
     }
+    if asked("--epochs") {
+        epochs::measure(effort, &epochs::Sizes::FULL).await;
+        return;
+    }
     on_sqlite::measure(effort, &only).await;
+    if !effort.is_measured() {
+        epochs::measure(effort, &epochs::Sizes::SMALL).await;
+    }
     if !without_postgres {
         on_postgres::measure(effort, &only).await;
         if !effort.is_measured() {

@@ -100,9 +100,20 @@ pub(crate) async fn pairs(
     floor: &Turn<impl Work>,
     subject: &Turn<impl Work>,
 ) {
-    if !operation.contains(only) {
-        return;
+    if operation.contains(only) {
+        compare(operation, ["floor", "tokenkeep"], tasks, effort, floor, subject).await;
     }
+}
+
+/// The same under other names than floor and tokenkeep.
+pub(crate) async fn compare(
+    operation: &str,
+    names: [&str; 2],
+    tasks: usize,
+    effort: Effort,
+    floor: &Turn<impl Work>,
+    subject: &Turn<impl Work>,
+) {
     // Connections are opened, statements prepared and caches filled before anything counts.
     let _ = (floor.run(tasks, effort.slice).await, subject.run(tasks, effort.slice).await);
     for round in 1..=effort.rounds {
@@ -112,7 +123,7 @@ pub(crate) async fn pairs(
             of_subject += subject.run(tasks, effort.slice).await;
         }
         if effort.is_measured() {
-            for (name, took) in [("floor", of_floor), ("tokenkeep", of_subject)] {
+            for (name, took) in names.into_iter().zip([of_floor, of_subject]) {
                 note(&format!("{operation}\t{name}\t{round}\t{:.1}", took.each()));
             }
         }

@@ -18,16 +18,19 @@ use table::{Goal, Table};
 const HELP: &str = "\
 The benchmarks: medians of alternated rounds, each beside the floor of the same run.
 
-Usage: cargo xtask bench [--rounds N] [--only seal|vault] [--without postgres] [--scale]
+Usage: cargo xtask bench [--rounds N] [--only seal|vault|epochs] [--without postgres] [--scale]
 
   --rounds N          how many rounds, 9 unless told (an odd number has a middle)
-  --only NAME         only the core's (seal), on each backend, or the vault's on SQLite and PostgreSQL
+  --only NAME         only the core's (seal), on each backend; the vault's on SQLite and PostgreSQL; or what epochs cost, and
+                      what they spare a key service (epochs): ten minutes at most, and 2 GB of disk
   --without postgres  leaves PostgreSQL out
   --scale             instead of these, and within ten minutes: a vault of 10 thousand, 100 thousand and a million
                       connections on PostgreSQL; it also draws benches/scale.svg. Needs 4 GB of disk";
 
 /// What a subject may cost, by what its operation's name begins with.
-const GOALS: [(&str, Goal); 8] = [
+const GOALS: [(&str, Goal); 10] = [
+    ("warm open", Goal::AtMost(1.1)),
+    ("new key", Goal::AtMost(1.1)),
     ("seal", Goal::AtMost(2.5)),
     ("open", Goal::AtMost(4.5)),
     ("postgres use", Goal::AtLeast(0.90)),
@@ -60,6 +63,17 @@ const VAULT_NOTES: [(&str, &str); 2] = [
         "sqlx alone: use is the store's own SELECT, decoded; connect and replace one transaction with the same rows",
     ),
     ("tokenkeep", "the vault, its provider's check answered at once; a use within a minute of the first one"),
+];
+
+const EPOCHS_NOTES: [(&str, &str); 5] = [
+    ("keyring", "a LocalKeyring; epochs are over the same one, and held"),
+    ("alone", "the DEK unwrapped and the token opened"),
+    ("memory", "a use of a vault in memory, within a minute of the first one"),
+    ("sqlite", "the same on SQLite"),
+    (
+        "new key",
+        "a new key in the keyring and a new epoch under it, on SQLite beside so many tokens, which stay as they are",
+    ),
 ];
 
 const SCALE_NOTES: [(&str, &str); 2] = [
@@ -102,22 +116,33 @@ struct Options {
     rounds: u32,
     seal: bool,
     vault: bool,
+    epochs: bool,
     scale: bool,
     without_postgres: bool,
 }
 
+impl Options {
+    const ALL: Self =
+        Self { rounds: 9, seal: true, vault: true, epochs: true, scale: false, without_postgres: false };
+
+    /// Leaves one of the parts.
+    fn only(&mut self, name: &str) -> Option<()> {
+        for (part, on) in [("seal", &mut self.seal), ("vault", &mut self.vault), ("epochs", &mut self.epochs)]
+        {
+            *on &= part == name;
+        }
+        (self.seal || self.vault || self.epochs).then_some(())
+    }
+}
+
 /// `None` for what makes no sense, and for `--help`.
 fn parse(arguments: &[String]) -> Option<Options> {
-    let mut options = Options { rounds: 9, seal: true, vault: true, scale: false, without_postgres: false };
+    let mut options = Options::ALL;
     let mut arguments = arguments.iter().map(String::as_str);
     while let Some(argument) = arguments.next() {
         match argument {
             "--rounds" => options.rounds = arguments.next()?.parse().ok().filter(|n| *n > 0)?,
-            "--only" => match arguments.next()? {
-                "seal" => options.vault = false,
-                "vault" => options.seal = false,
-                _ => return None,
-            },
+            "--only" => options.only(arguments.next()?)?,
             "--without" => {
                 arguments.next().filter(|name| *name == POSTGRES)?;
                 options.without_postgres = true;
@@ -126,8 +151,9 @@ fn parse(arguments: &[String]) -> Option<Options> {
             _ => return None,
         }
     }
-    let scale_alone = !options.scale || (options.seal && options.vault && !options.without_postgres);
-    ((options.seal || options.vault) && scale_alone).then_some(options)
+    let all = options.seal && options.vault && options.epochs;
+    let scale_alone = !options.scale || (all && !options.without_postgres);
+    scale_alone.then_some(options)
 }
 
 pub(crate) fn main(arguments: &[String]) -> ExitCode {
@@ -159,6 +185,9 @@ fn run(options: &Options) -> Result<(), String> {
     if options.vault {
         vault(&workspace, options.rounds, &postgres)?;
     }
+    if options.epochs {
+        epochs(&workspace, options.rounds)?;
+    }
     println!("\nload average at the end: {}", machine::load());
     Ok(())
 }
@@ -189,6 +218,21 @@ fn vault(workspace: &Workspace, rounds: u32, postgres: &Postgres) -> Result<(), 
     if let Some(why) = postgres.left_out() {
         println!("\n{why}");
     }
+    Ok(())
+}
+
+fn epochs(workspace: &Workspace, rounds: u32) -> Result<(), String> {
+    let results = fresh(workspace, "epochs")?.with_extension("tsv");
+    let mut command = of_package(workspace, "bench");
+    own_harness(command.args(["--bench", "vault", "--", "--epochs"]), rounds, &results)?;
+    let measured = Measured::of_lines(&results)?;
+    show("epochs, beside the keyring that they are over", "keyring", &measured.of("warm open"))?;
+    show("a new key", "1000", &measured.of("new key"))?;
+    println!("\n  {:<82} {:>8} {:>9}", "calls to the key service", "epochs", "without");
+    for [what, with, without] in &measured.calls {
+        println!("  {what:<82} {with:>8} {without:>9}");
+    }
+    notes(&EPOCHS_NOTES);
     Ok(())
 }
 
@@ -251,9 +295,13 @@ mod tests {
 
     #[test]
     fn options_are_read() {
-        let all = Options { rounds: 9, seal: true, vault: true, scale: false, without_postgres: false };
+        let all = Options::ALL;
         assert_eq!(parsed(""), Some(Options { ..all }));
-        assert_eq!(parsed("--rounds 15 --only vault"), Some(Options { rounds: 15, seal: false, ..all }));
+        assert_eq!(
+            parsed("--rounds 15 --only vault"),
+            Some(Options { rounds: 15, seal: false, epochs: false, ..all })
+        );
+        assert_eq!(parsed("--only epochs"), Some(Options { seal: false, vault: false, ..all }));
         assert_eq!(parsed("--without postgres"), Some(Options { without_postgres: true, ..all }));
         assert_eq!(parsed("--scale"), Some(Options { scale: true, ..all }));
     }

@@ -13,7 +13,9 @@ use crate::epoch_cache::{Cache, Loaded, Seen, Table};
 use crate::epoch_calls::{Asker, Renewed};
 use crate::epoch_flight::{Flight, Outcome, Slot, own};
 use crate::epoch_wiper::Wiper;
-use crate::{DestroyableKeys, EpochEvent, EpochOptions, EpochRecord, EpochState, EpochStore, EpochTime};
+use crate::{
+    DestroyableKeys, EpochEvent, EpochOptions, EpochRecord, EpochState, EpochStatus, EpochStore, EpochTime,
+};
 
 /// How often a call begins anew because what it waited for was too old when it came.
 const TRIES: usize = 4;
@@ -174,6 +176,7 @@ impl Inner {
             && let Ok(table) = outcome
         {
             self.take_table(&mut flights, table);
+            self.tell_read();
         }
     }
 
@@ -181,6 +184,31 @@ impl Inner {
     pub(crate) fn take_table(&self, flights: &mut Flights, table: &Arc<Table>) {
         self.cache.put_table(table);
         flights.epochs.retain(|id, _| table.row(id).is_some());
+    }
+
+    /// Once all that came with a reading is taken over.
+    pub(crate) fn tell_read(&self) {
+        if self.options.watch.0.is_some()
+            && let Some(table) = self.cache.table()
+        {
+            let now = self.now();
+            for row in &table.rows {
+                self.options.watch.tell(&EpochEvent::Read(self.status_of(row, now)));
+            }
+        }
+    }
+
+    pub(crate) fn status_of(&self, row: &EpochRecord, now: EpochTime) -> EpochStatus {
+        let held_for = self.cache.look(&row.id, now).map(|seen| now.since(seen.loaded.began));
+        let age = now.unix_millis.saturating_sub(row.created_at).max(0);
+        EpochStatus {
+            id: row.id,
+            state: row.state,
+            age: Duration::from_millis(age.unsigned_abs()),
+            wraps_left: if row.state == EpochState::Active { self.wraps_left(row) } else { 0 },
+            held_for,
+            on_grace: held_for.is_some_and(|age| age >= self.options.max_age),
+        }
     }
 
     /// The epoch of this record, unwrapped no longer ago than the maximum age.

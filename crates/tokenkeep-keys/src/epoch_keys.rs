@@ -83,25 +83,12 @@ impl EpochKeys {
         let inner = &self.inner;
         let table = inner.table().await?;
         let now = inner.now();
-        let status = |row: &EpochRecord| {
-            let held_for = inner.cache.look(&row.id, now).map(|seen| now.since(seen.loaded.began));
-            EpochStatus {
-                id: row.id,
-                state: row.state,
-                age: Duration::from_millis(
-                    now.unix_millis.saturating_sub(row.created_at).max(0).unsigned_abs(),
-                ),
-                wraps_left: if row.state == EpochState::Active { inner.wraps_left(row) } else { 0 },
-                held_for,
-                on_grace: held_for.is_some_and(|age| age >= inner.options.max_age),
-            }
-        };
-        Ok(table.rows.iter().map(status).collect())
+        Ok(table.rows.iter().map(|row| inner.status_of(row, now)).collect())
     }
 }
 
 /// One epoch, as an instance knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EpochStatus {
     /// The KEK id that envelopes name.

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokenkeep_core::{ErrorKind, KekId};
 
+use crate::EpochStatus;
+
 /// Is told of everything that [`EpochKeys`](crate::EpochKeys) asks its key provider, and of what becomes of its epochs. Set by
 /// [`EpochOptions::observer`](crate::EpochOptions::observer).
 ///
@@ -22,8 +24,16 @@ use tokenkeep_core::{ErrorKind, KekId};
 ///     fn event(&self, event: &EpochEvent) {
 ///         match event {
 ///             EpochEvent::Called { call, took, failed, .. } => {
+///                 // Calls to the provider, and their latency.
 ///                 // self.0.histogram("tokenkeep_kms_seconds", took, &[call.name(), if failed.is_some() { "failed" } else { "ok" }]);
 ///                 # let _ = (call, took, failed);
+///             }
+///             EpochEvent::Hit { .. } => { /* self.0.counter("tokenkeep_epoch_hits", 1) */ }
+///             EpochEvent::Read(epoch) => {
+///                 let label = epoch.id.to_string();
+///                 // self.0.gauge("tokenkeep_epoch_age_seconds", epoch.age, &[&label, epoch.state.name()]);
+///                 // self.0.gauge("tokenkeep_epoch_wraps_left", epoch.wraps_left, &[&label]);
+///                 # let _ = label;
 ///             }
 ///             EpochEvent::Grace { .. } => { /* alert: the key provider is down */ }
 ///             _ => {}
@@ -82,6 +92,9 @@ pub enum EpochEvent {
         /// The epoch.
         epoch: KekId,
     },
+    /// The epochs' store was read, and this epoch was in it: one event for each epoch, at least once in a maximum age while there
+    /// are calls. What [`EpochKeys::status`](crate::EpochKeys::status) gives, for a gauge of ages and of the wraps that are left.
+    Read(EpochStatus),
     /// A number of wraps was set aside for this instance.
     Reserved {
         /// The epoch.

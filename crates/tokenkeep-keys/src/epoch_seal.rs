@@ -152,6 +152,7 @@ impl Inner {
         if let Some(loaded) = &renewed.loaded {
             self.take_loaded(&flights, loaded);
         }
+        self.tell_read();
     }
 
     /// What is left for new wraps of an epoch, as far as this instance knows: what nobody set aside, and what it did.

@@ -184,7 +184,7 @@ impl Path {
         }
         // A client that is late to notice could send on it, and closing a socket with something unread in it would reset it before the
         // client has read its answer.
-        let _ = tokio::time::timeout(CLOSING, until_closed(&mut client)).await;
+        let _ = tokio::time::timeout(CLOSING, Box::pin(until_closed(&mut client))).await;
     }
 
     async fn go(&self, client: &mut TlsStream<TcpStream>, way: InTheWay) -> io::Result<()> {

@@ -52,7 +52,7 @@ fn openbao_child() {
     if std::env::var_os(CHILD).is_some() {
         let server = ThrowawayOpenBao::start().unwrap();
         let line = format!("FOLDER {}\n", server.folder().display());
-        std::io::stderr().write_all(line.as_bytes()).unwrap();
+        io::stderr().write_all(line.as_bytes()).unwrap();
         std::thread::sleep(Duration::from_secs(60));
     }
 }

@@ -81,7 +81,8 @@
 //!
 //! # Running it
 //!
-//! [`Vault::check`] is for a readiness probe, an [`Observer`] for metrics; every call is a `tracing` span with its action and
+//! [`Vault::check`] is for a readiness probe, an [`Observer`] for metrics, and an [`EpochObserver`] for those of the keys
+//! ([`EpochKeys`]), which the same type may be; every call is a `tracing` span with its action and
 //! outcome. No tenant's name is logged above DEBUG, and no token at any level.
 //!
 //! The audit trail: [`Vault::audit`] reads and exports it, [`Vault::verify`] tells whether it is whole. With
@@ -159,8 +160,9 @@ pub use tokenkeep_core::{
     TenantId, TokenRejected, Use, VaultId,
 };
 pub use tokenkeep_keys::{
-    Destruction, EpochKeys, EpochOptions, EpochStore, KeyProvider, KeyringError, KeyringOptions,
-    LocalKeyring, Passphrase, RetirableKeys,
+    DestroyableKeys, Destruction, EpochClock, EpochEvent, EpochKeys, EpochObserver, EpochOptions, EpochState,
+    EpochStatus, EpochStore, EpochTime, KekState, KekStatus, KeyProvider, KeyringError, KeyringOptions,
+    LocalKeyring, MemoryEpochStore, Passphrase, ProviderCall, RetirableKeys,
 };
 pub use tokenkeep_store::{
     Action, AuditChain, AuditDraft, AuditEntry, AuditHead, Change, MemoryStore, Scrub, Timestamp, TokenStore,

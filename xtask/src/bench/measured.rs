@@ -14,6 +14,8 @@ pub(crate) struct Measured {
     pub(crate) server: Option<String>,
     /// Connections, and bytes for each: its row, its place in the indexes, its entry in the trail.
     pub(crate) bytes: Vec<[String; 4]>,
+    /// What was done, and how many calls to the key service it took with epochs and without.
+    pub(crate) calls: Vec<[String; 3]>,
 }
 
 impl Measured {
@@ -26,6 +28,12 @@ impl Measured {
             }
         }
         all.unless_empty()
+    }
+
+    /// Those operations alone whose name begins so.
+    pub(crate) fn of(&self, operations: &str) -> Self {
+        let these = self.times.iter().filter(|(name, _)| name.starts_with(operations));
+        Self { times: these.map(|(name, times)| (name.clone(), times.clone())).collect(), ..Self::default() }
     }
 
     /// From the lines of the vault's benchmark.
@@ -41,6 +49,9 @@ impl Measured {
                 ["server", version] => all.server = Some(version.to_owned()),
                 ["bytes", connections, table, indexes, trail] => {
                     all.bytes.push([connections, table, indexes, trail].map(str::to_owned));
+                }
+                ["calls", what, with, without] => {
+                    all.calls.push([what, with, without].map(str::to_owned));
                 }
                 [operation, subject, round, time] => {
                     let (Ok(round), Ok(time)) = (round.parse(), time.parse()) else {
@@ -92,11 +103,14 @@ mod tests {
 
     #[test]
     fn lines_are_read() {
-        let text = "server\t15.14\nuse\tfloor\t1\t10.5\nuse\ttokenkeep\t1\t12\nbytes\t10\t1\t2\t3";
+        let text = "server\t15.14\nuse\tfloor\t1\t10.5\nuse\ttokenkeep\t1\t12\nbytes\t10\t1\t2\t3\ncalls\ta day\t9\t–\n\
+            used\tfloor\t1\t7";
         let all = Measured::of_text(text).unwrap();
         assert_eq!(all.server.as_deref(), Some("15.14"));
         assert_eq!(all.times["use"]["floor"][&1], 10.5);
         assert_eq!(all.bytes, [["10", "1", "2", "3"].map(str::to_owned)]);
+        assert_eq!(all.calls, [["a day", "9", "–"].map(str::to_owned)]);
+        assert_eq!(all.of("used").times.keys().collect::<Vec<_>>(), ["used"]);
         assert!(Measured::of_text("use\tfloor\tone\t10.5").is_err());
         assert!(Measured::of_text("server\t15\n").unwrap().unless_empty().is_err());
     }

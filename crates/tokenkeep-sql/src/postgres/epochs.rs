@@ -29,8 +29,14 @@ const ALL: &str = concat!(
 /// The pool must lead to the primary: what a standby answers is refused, as it may not know yet that an epoch was destroyed. The
 /// database may be the tokens' own, but a backup of it then holds the epochs beside the tokens, and opens for as long as the key
 /// provider has the epochs' keys: another database, or a backup that leaves out the schema (`pg_dump -N tokenkeep_epochs`), holds
-/// them apart. They must be kept safe all the same: without them every token is lost. The application's role needs `USAGE` on the
-/// schema and `SELECT, INSERT, UPDATE, DELETE` on `tokenkeep_epochs.epoch`, and `SELECT` on `tokenkeep_epochs.migration`.
+/// them apart. They must be kept safe all the same: without them every token is lost.
+///
+/// [`open`](Self::open) needs a role that may make the schema, where it is missing. An operator may run
+/// [`MIGRATIONS`](Self::MIGRATIONS) instead, under an owner's role, and grant the application's role this:
+///
+/// ```sql
+#[doc = include_str!("../../migrations/postgres/epochs_grants.sql")]
+/// ```
 #[derive(Clone)]
 pub struct PostgresEpochStore {
     pool: PgPool,
