@@ -7,8 +7,8 @@ use crate::openbao::OpenBao;
 use crate::workspace::Workspace;
 
 const USAGE: &str = "\
-Kills the active one of three OpenBao nodes under load, and looks that no answer is wrong, that nothing fails but with \"try again\", and
-that all work again.
+Kills the active one of three OpenBao nodes under load, and looks that no DEK is wrong, that nothing fails but with \"try again\", that opens
+under epochs which an instance holds never fail and ask nobody, and that all work again.
 
 Usage: cargo xtask cluster [--kills N]
 
