@@ -55,7 +55,11 @@ impl KeyringFile {
 
     /// Waits until no other process replaces the file.
     pub(crate) fn lock(&self) -> Result<ReplaceLock, KeyringError> {
-        let file = private_file().create(true).truncate(false).open(self.beside(".lock"))?;
+        let file = private_file()
+            .create(true)
+            .truncate(false)
+            .open(self.beside(".lock"))
+            .map_err(missing_if_not_found)?;
         file.lock()?;
         Ok(ReplaceLock { _file: file })
     }

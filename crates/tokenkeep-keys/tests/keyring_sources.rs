@@ -40,6 +40,7 @@ async fn child() {
         Ok(keyring) => {
             refuses_changes(&keyring).await;
             keyring.reload().unwrap();
+            keyring.refresh().await.unwrap();
             let sealed = keyring_common::seal(&keyring).await;
             assert!(keyring_common::unwrap(&keyring, &sealed).await.is_ok());
             let path = keyring.key_file().map(Path::to_owned);

@@ -6,14 +6,17 @@ use std::collections::HashSet;
 use std::env;
 use std::ffi::OsStr;
 use std::fs;
+use std::future::Future;
 use std::path::Path;
+use std::pin::pin;
 use std::process::{Child, Command, Stdio};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use keyring_common::{keys_in, open_with, passphrase, states};
-use tokenkeep_core::KekId;
-use tokenkeep_keys::{KekState, KeyringError, LocalKeyring};
+use keyring_common::{keys_in, open_with, passphrase, seal, states, unwrap};
+use tokenkeep_core::{ErrorKind, KekId};
+use tokenkeep_keys::{KekState, KeyProvider, KeyringError, LocalKeyring};
 
 const PLACE: &str = "TOKENKEEP_TEST_KEYRING";
 const TIMES: usize = 20;
@@ -88,6 +91,43 @@ async fn processes_and_threads_rotate_at_once() {
         assert!(ours.iter().all(|id| ids.contains(id)));
         assert_eq!(keks.iter().filter(|(_, state)| *state == KekState::Primary).count(), 1);
     }
+}
+
+/// What another process rotated is known after a refresh, and wrapped under from then on.
+#[tokio::test]
+async fn a_refresh_finds_what_another_process_rotated() {
+    if let Some(path) = place_of_the_other() {
+        LocalKeyring::open(path).unwrap().rotate().unwrap();
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys/keyring");
+    let keyring = LocalKeyring::create(&path).unwrap();
+    let old = seal(&keyring).await;
+    wait(start("a_refresh_finds_what_another_process_rotated", &path));
+    assert_eq!(seal(&keyring).await.kek(), old.kek());
+
+    keyring.refresh().await.unwrap();
+    let new = seal(&keyring).await;
+    assert_eq!(states(&keyring).await, [(*old.kek(), KekState::OpenOnly), (*new.kek(), KekState::Primary)]);
+    assert!(unwrap(&keyring, &old).await.is_ok());
+    // A file that can't be read leaves what is known.
+    fs::remove_file(&path).unwrap();
+    assert_eq!(keyring.refresh().await.unwrap_err().kind(), ErrorKind::KeysUnusable);
+    assert_eq!(seal(&keyring).await.kek(), new.kek());
+}
+
+/// There is no thread for blocking work then: the call does it itself.
+#[test]
+fn outside_of_tokio_a_refresh_is_done_when_it_returns() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys/keyring");
+    let keyring = LocalKeyring::create(&path).unwrap();
+    let primary = LocalKeyring::open(&path).unwrap().rotate().unwrap();
+    let mut refresh = pin!(keyring.refresh());
+    let polled = refresh.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(matches!(polled, Poll::Ready(Ok(()))));
+    assert!(format!("{keyring:?}").contains(&format!("primary: {primary:?}")));
 }
 
 #[tokio::test]

@@ -48,7 +48,8 @@ pub trait Rig: Send + Sync {
     async fn other_keys(&self) -> Option<Box<dyn KeyProvider>>;
 
     /// Brings it about, and returns once the service acts by it. `false`: that can't be had here, and the rules that need it
-    /// are left out by name.
+    /// are left out by name. Where a provider goes by what it holds for a time, let that time pass here, by a clock that is moved:
+    /// only then must it notice.
     async fn bring_about(&self, what: Circumstance) -> bool;
 
     /// Whether this KEK, which the provider lists, is one of those that are primary in turn. Yes unless overridden; a provider that also

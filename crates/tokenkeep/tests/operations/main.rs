@@ -3,6 +3,7 @@
 mod altered;
 #[path = "../common/mod.rs"]
 mod common;
+mod escrow;
 mod restored;
 mod site;
 

@@ -31,6 +31,11 @@ impl Site {
     /// A process that was just started, with this file of checkpoints. The application has no hooks.
     pub(crate) async fn start(&self, checkpoints: &str) -> (Vault, SqliteStore) {
         let keys = LocalKeyring::open_or_create(self.path("keys/keyring")).unwrap();
+        self.start_with(keys, checkpoints).await
+    }
+
+    /// The same of a process that keeps its keyring at hand.
+    pub(crate) async fn start_with(&self, keys: LocalKeyring, checkpoints: &str) -> (Vault, SqliteStore) {
         let sink = CheckpointFile::open_or_create(self.path(checkpoints)).await.unwrap();
         let store = SqliteStore::open(self.database()).await.unwrap();
         let vault =
