@@ -102,7 +102,7 @@ pub enum OpenBaoFailure {
     #[error("the wrapped key does not open")]
     Rejected,
     /// A version was to be destroyed before an older one, or is primary: `Misuse`.
-    #[error("versions are destroyed in order, the oldest first, and never the newest")]
+    #[error("versions are destroyed in order: retire the older ones first, and never the newest")]
     OutOfOrder,
     /// The call does not fit what was configured: `Misuse`.
     #[error("{0}")]

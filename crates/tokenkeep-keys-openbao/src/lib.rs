@@ -61,7 +61,7 @@
 //! [`rotate`](OpenBaoKeys::rotate) makes a new version, which touches no stored data and ends nothing. A version ends in two steps, both by the
 //! operator: [`close_version`](OpenBaoKeys::close_version) makes the service wrap nothing more under it, for whoever asks; and once nothing
 //! that is kept names it, [`destroy_version`](OpenBaoKeys::destroy_version) trims it, the oldest one that is left first, and looks that it is
-//! gone. A key that was made for an epoch ends with its epoch. [`orphans`](OpenBaoKeys::orphans) lists those that a crash left without one.
+//! gone. `Vault::retire` makes both steps, and counts in between; that needs a transit key of this vault's own. A key that was made for an epoch ends with its epoch. [`orphans`](OpenBaoKeys::orphans) lists those that a crash left without one.
 //!
 //! In a cluster, give one origin before all nodes, and let standbys answer nothing from what they have: `disable_standby_reads = true` in the
 //! configuration of OpenBao from 2.5 on, `disable_performance_standby = true` for HashiCorp's Enterprise. A standby that lags, or has just

@@ -15,7 +15,7 @@ use crate::wire::TransitKey;
 
 /// How old what is known of the key may be when something is wrapped: so long a process may go on with a version that is not the
 /// newest any more.
-const AGE: Duration = Duration::from_secs(60);
+pub(crate) const AGE: Duration = Duration::from_secs(60);
 
 /// What the service said of the key, and when it was asked.
 #[derive(Debug)]

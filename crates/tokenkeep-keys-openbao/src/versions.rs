@@ -1,15 +1,16 @@
 //! What an operator does to the versions of the key.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use serde_json::json;
 use tokenkeep_core::{Error, ErrorKind, KekId};
 use tokenkeep_https::Method;
-use tokenkeep_keys::Destruction;
+use tokenkeep_keys::{Destruction, End, KekState, RetirableKeys};
 
 use crate::ids::Named;
 use crate::keys::Inner;
-use crate::transit_key::View;
+use crate::transit_key::{AGE, View};
 use crate::{OpenBaoFailure, OpenBaoKeys};
 
 /// How often a version is closed anew when others rotate at the same time.
@@ -49,10 +50,10 @@ impl OpenBaoKeys {
     /// time; as said at [`KeyProvider`](tokenkeep_keys::KeyProvider).
     pub async fn close_version(&self, id: &KekId) -> Result<(), Error> {
         let inner = &*self.inner;
-        let (number, stamp) = inner.version_to_end(id)?;
+        let (number, stamp) = inner.version(id).map_err(no_version)?;
         for _ in 0..TRIES {
             let view = inner.view_from(Instant::now()).await?;
-            match inner.stands(&view, number, &stamp)? {
+            match inner.stands(&view, number, &stamp).map_err(no_version)? {
                 Stands::Gone => return Ok(()),
                 Stands::Newest => inner.act(&inner.key, "rotate", json!({})).await?,
                 Stands::Older if view.key.min_encryption_version > number => return Ok(()),
@@ -75,9 +76,9 @@ impl OpenBaoKeys {
     /// [`KeyProvider`](tokenkeep_keys::KeyProvider).
     pub async fn destroy_version(&self, id: &KekId) -> Result<Destruction, Error> {
         let inner = &*self.inner;
-        let (number, stamp) = inner.version_to_end(id)?;
+        let (number, stamp) = inner.version(id).map_err(no_version)?;
         let view = inner.view_from(Instant::now()).await?;
-        match inner.stands(&view, number, &stamp)? {
+        match inner.stands(&view, number, &stamp).map_err(no_version)? {
             Stands::Older if view.key.min_available_version.max(1) == number => {
                 // Neither is lowered: a newer version may be disabled already, or closed.
                 let lowest = view.key.min_decryption_version.max(number + 1);
@@ -88,7 +89,7 @@ impl OpenBaoKeys {
             Stands::Gone => {}
         }
         let view = inner.view_from(Instant::now()).await?;
-        match inner.stands(&view, number, &stamp)? {
+        match inner.stands(&view, number, &stamp).map_err(no_version)? {
             Stands::Gone if view.key.may_be_copied() => Ok(Destruction::Unprovable),
             Stands::Gone => Ok(Destruction::Confirmed),
             Stands::Older | Stands::Newest => Err(OpenBaoFailure::Refused.into()),
@@ -106,13 +107,14 @@ enum Stands {
 }
 
 impl Inner {
-    fn version_to_end(&self, id: &KekId) -> Result<(u32, [u8; 16]), OpenBaoFailure> {
+    /// `UnknownKey` for what is no version, but for an epoch's key, which is `Misuse`.
+    fn version(&self, id: &KekId) -> Result<(u32, [u8; 16]), OpenBaoFailure> {
         match self.place.read(id) {
             Some(Named::Version { number, stamp }) => Ok((number, stamp)),
             Some(Named::Own(_)) => Err(OpenBaoFailure::Misuse(
                 "this key was made for an epoch and ends with it: retire the epoch instead",
             )),
-            None => Err(NO_VERSION),
+            None => Err(OpenBaoFailure::UnknownKey),
         }
     }
 
@@ -121,9 +123,18 @@ impl Inner {
             Ok(()) if number == view.key.latest_version => Ok(Stands::Newest),
             Ok(()) | Err(OpenBaoFailure::Disabled) => Ok(Stands::Older),
             Err(OpenBaoFailure::Destroyed) => Ok(Stands::Gone),
-            Err(OpenBaoFailure::UnknownKey) => Err(NO_VERSION),
             Err(failure) => Err(failure),
         }
+    }
+
+    async fn state_of(&self, id: &KekId) -> Result<KekState, OpenBaoFailure> {
+        let (number, stamp) = self.version(id)?;
+        let view = self.view_from(Instant::now()).await?;
+        Ok(match self.stands(&view, number, &stamp)? {
+            Stands::Newest => KekState::Primary,
+            Stands::Older => KekState::OpenOnly,
+            Stands::Gone => KekState::Destroyed,
+        })
     }
 
     /// Makes a key as it must be; no error where it is there already.
@@ -147,5 +158,40 @@ impl Inner {
     }
 }
 
-const NO_VERSION: OpenBaoFailure =
-    OpenBaoFailure::Misuse("no version of the key at this service, mount and namespace has this id");
+fn no_version(failure: OpenBaoFailure) -> OpenBaoFailure {
+    match failure {
+        OpenBaoFailure::UnknownKey => {
+            OpenBaoFailure::Misuse("no version of the key at this service, mount and namespace has this id")
+        }
+        failure => failure,
+    }
+}
+
+/// Versions of the key, the oldest that is left first. For an operator: [`close_version`](OpenBaoKeys::close_version) and
+/// [`destroy_version`](OpenBaoKeys::destroy_version) say what is done. **A vault counts its own envelopes alone**: give each vault a transit
+/// key of its own, or what another one has under the version is lost with it.
+#[async_trait]
+impl RetirableKeys for OpenBaoKeys {
+    /// A minute. So long may a process wrap under a version that was rotated past and not closed.
+    fn settles_in(&self) -> Duration {
+        AGE
+    }
+
+    /// Also of a version that this process never saw: an id tells it. One that is disabled is open-only, as a destruction that broke off
+    /// leaves it.
+    async fn kek_state(&self, kek: &KekId) -> Result<Option<KekState>, Error> {
+        match self.inner.state_of(kek).await {
+            Ok(state) => Ok(Some(state)),
+            Err(OpenBaoFailure::UnknownKey) => Ok(None),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    async fn make_open_only(&self, kek: &KekId) -> Result<(), Error> {
+        self.close_version(kek).await
+    }
+
+    async fn destroy_kek(&self, kek: &KekId) -> Result<End, Error> {
+        self.destroy_version(kek).await.map(End::Destroyed)
+    }
+}

@@ -5,6 +5,7 @@ mod support;
 /// Their paths say what they need: `cargo xtask test --without openbao` leaves them out by it.
 mod openbao {
     mod epochs;
+    mod epochs_states;
     mod failures;
     mod login;
     mod orphans;

@@ -61,6 +61,16 @@ impl Place {
         self.builder().own_keys().token(self.token(&[OPERATOR], "1h")).build().unwrap()
     }
 
+    /// So many versions, oldest first; this provider knows them.
+    pub(crate) async fn versions(&self, keys: &OpenBaoKeys, count: usize) -> Vec<KekId> {
+        let mut ids = vec![*Sample::new().wrap(keys).await.unwrap().kek()];
+        while ids.len() < count {
+            ids.push(self.operator().rotate().await.unwrap());
+        }
+        keys.keks().await.unwrap();
+        ids
+    }
+
     /// A token with the policies as they are published, but for this key.
     pub(crate) fn token(&self, policies: &[&str], ttl: &str) -> ApiToken {
         let names: Vec<String> = policies.iter().map(|policy| self.policy(policy)).collect();
