@@ -117,10 +117,16 @@ impl KeyProvider for EpochKeys {
 
     async fn unwrap_dek(&self, request: &UnwrapRequest<'_>) -> Result<Dek, Error> {
         let inner = &self.inner;
-        match inner.opening(request.kek()).await? {
-            Some(epoch) => Ok(request.unwrap_with(epoch.kek()?)?),
-            None => inner.asked(ProviderCall::Unwrap, inner.asker.base.unwrap_dek(request)).await,
+        if let Some(epoch) = inner.at_hand(request.kek()) {
+            return Ok(request.unwrap_with(epoch.kek()?)?);
         }
+        Box::pin(async {
+            match inner.opening(request.kek()).await? {
+                Some(epoch) => Ok(request.unwrap_with(epoch.kek()?)?),
+                None => inner.asked(ProviderCall::Unwrap, inner.asker.base.unwrap_dek(request)).await,
+            }
+        })
+        .await
     }
 
     /// The provider's KEKs, of which none is primary here, and the epochs, of which the active one is. Makes an epoch where none is
