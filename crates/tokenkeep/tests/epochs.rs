@@ -250,30 +250,26 @@ async fn a_stale_process_rewraps_to_the_new_epoch() {
     let home = Home::new();
     let (keys, stale_keys) = (home.keys(), home.keys());
     let (vault, stale) = (home.vault(&keys).await, home.vault(&stale_keys).await);
-    for tenant in ["a", "b", "c"] {
-        home.connect(&stale, tenant).await;
+    for tenant in 0..70 {
+        home.connect(&stale, &format!("tenant-{tenant}")).await;
     }
     let first = active(&keys).await;
     vault.retire(&keys, &first, MINUTE).await.unwrap();
-    let rewrap = async |from: KekId| {
-        let mut rewrap = stale.rewrap(from);
-        while rewrap.next().await.unwrap().is_some() {}
-        let progress = rewrap.progress();
-        (progress.moved, progress.passed_over, progress.failed)
-    };
-    assert_eq!(rewrap(first).await, (3, 0, 0));
-    // Closed between its beginning and its first page.
+    let mut rewrap = stale.rewrap(first);
+    while rewrap.next().await.unwrap().is_some() {}
+    assert_eq!((rewrap.progress().moved, rewrap.progress().passed_over), (70, 0));
+
+    // The KEK that it moves them to is closed when it is half-way.
     let second = active(&keys).await;
     keys.rotate().await.unwrap();
-    let mut begun = stale.rewrap(second);
-    let last = active(&keys).await;
-    stale_keys.refresh().await.unwrap();
-    vault.retire(&keys, &last, MINUTE).await.unwrap();
-    let newest = active(&keys).await;
-    while begun.next().await.unwrap().is_some() {}
-    assert_eq!((begun.progress().moved, begun.progress().passed_over), (3, 0));
-    assert_eq!(home.under(&newest).await, 3);
-    for tenant in ["a", "b", "c"] {
+    let mut rewrap = stale.rewrap(second);
+    assert_eq!(rewrap.next().await.unwrap().unwrap().moved, 64);
+    let third = active(&keys).await;
+    vault.retire(&keys, &third, MINUTE).await.unwrap();
+    while rewrap.next().await.unwrap().is_some() {}
+    assert_eq!((rewrap.progress().moved, rewrap.progress().passed_over), (70, 0));
+    assert_eq!((home.under(&third).await, home.under(&active(&keys).await).await), (64, 6));
+    for tenant in ["tenant-7", "tenant-69"] {
         assert_eq!(home.opens(&vault, tenant).await.unwrap(), format!("example-token-of-{tenant}"));
     }
 }
