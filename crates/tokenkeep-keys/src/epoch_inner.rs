@@ -78,6 +78,14 @@ impl Inner {
         self.flights.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The epoch with this id, if it is held and nothing of it is due: most calls end here. They wait for nothing, so they need no
+    /// place for what a call that waits must remember.
+    pub(crate) fn at_hand(&self, id: &KekId) -> Option<Arc<Loaded>> {
+        let seen = self.cache.look(id, self.now()).filter(|seen| seen.age < self.due_at())?;
+        self.options.watch.tell(&EpochEvent::Hit { epoch: *id });
+        Some(seen.loaded)
+    }
+
     /// The epoch with this id, to unwrap with; `None` where no epoch has it.
     pub(crate) async fn opening(&self, id: &KekId) -> Result<Option<Arc<Loaded>>, Error> {
         let now = self.now();

@@ -118,10 +118,16 @@ impl KeyProvider for EpochKeys {
 
     async fn unwrap_dek(&self, request: &UnwrapRequest<'_>) -> Result<Dek, Error> {
         let inner = &self.inner;
-        match inner.opening(request.kek()).await? {
-            Some(epoch) => Ok(request.unwrap_with(epoch.kek()?)?),
-            None => inner.asked(ProviderCall::Unwrap, inner.asker.base.unwrap_dek(request)).await,
+        if let Some(epoch) = inner.at_hand(request.kek()) {
+            return Ok(request.unwrap_with(epoch.kek()?)?);
         }
+        Box::pin(async {
+            match inner.opening(request.kek()).await? {
+                Some(epoch) => Ok(request.unwrap_with(epoch.kek()?)?),
+                None => inner.asked(ProviderCall::Unwrap, inner.asker.base.unwrap_dek(request)).await,
+            }
+        })
+        .await
     }
 
     /// What is a vault's own is one batch for the provider; for the tokens an epoch is taken once, or once for each range of wraps that is
