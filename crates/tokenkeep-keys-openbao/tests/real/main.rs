@@ -1,4 +1,4 @@
-//! The provider against a real OpenBao server over TLS.
+//! The provider against a real OpenBao server over TLS, and against one that does what no real one would on demand.
 
 mod support;
 
@@ -7,11 +7,19 @@ mod openbao {
     mod epochs;
     mod epochs_states;
     mod failures;
+    mod frozen;
     mod login;
+    mod login_limits;
     mod orphans;
     mod own_keys;
     mod retiring;
     mod states;
     mod versions;
     mod wrapped_login;
+}
+
+mod stand_in {
+    mod logins;
+    mod service;
+    mod waits;
 }
