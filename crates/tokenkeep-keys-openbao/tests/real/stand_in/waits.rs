@@ -1,5 +1,6 @@
 //! How long a call takes and how often it asks, whatever the service does.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -8,7 +9,7 @@ use tokenkeep_keys::{DestroyableKeys, KeyProvider};
 use tokenkeep_keys_openbao::{OpenBaoFailure, OpenBaoKeys};
 use tokenkeep_testkit::JsonStandIn;
 
-use super::service::{builder, service};
+use super::service::{builder, count, service};
 use crate::support::{Sample, envelope, fails, token, under};
 
 const LIMIT: Duration = Duration::from_millis(500);
@@ -75,14 +76,34 @@ async fn a_batch_takes_no_longer_than_one_at_a_silent_service() {
 }
 
 #[tokio::test]
+async fn who_waits_for_a_login_takes_its_failure() {
+    let sample = Sample::new();
+    let wrapped = sample.wrap(&at(&service(|_| None).await)).await.unwrap();
+    let silent = Silent::new().await;
+    all_time_out(&silent.keys(), sample, wrapped).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn who_waits_for_a_question_takes_its_failure() {
     let sample = Sample::new();
     let wrapped = sample.wrap(&at(&service(|_| None).await)).await.unwrap();
-    let keys = Silent::new().await.keys();
-    let shared = std::sync::Arc::new((sample, wrapped));
+    let silent = service(|request| {
+        if !request.path().ends_with("lookup-self") {
+            std::thread::sleep(2 * LIMIT);
+        }
+        None
+    })
+    .await;
+    let keys = at(&silent);
+    all_time_out(&keys, sample, wrapped).await;
+    assert_eq!(count(&silent, "/keys/key"), 1, "they asked one after the other");
+}
+
+async fn all_time_out(keys: &OpenBaoKeys, sample: Sample, wrapped: WrappedDek) {
+    let shared = Arc::new((sample, wrapped));
     let calls: Vec<_> = (0..40)
         .map(|_| {
-            let (keys, shared) = (keys.clone(), std::sync::Arc::clone(&shared));
+            let (keys, shared) = (keys.clone(), Arc::clone(&shared));
             tokio::spawn(async move {
                 let begin = Instant::now();
                 let result = shared.0.unwrap(&keys, &shared.1).await;
@@ -99,16 +120,21 @@ async fn who_waits_for_a_question_takes_its_failure() {
 
 #[tokio::test]
 async fn a_batch_asks_a_sealed_service_once() {
+    let well = service(|_| None).await;
     let sample = Sample::new();
-    let wrapped = sample.wrap(&at(&service(|_| None).await)).await.unwrap();
+    let wrapped = sample.wrap(&at(&well)).await.unwrap();
     let sealed = service(|request| {
         let looks = request.path().ends_with("lookup-self");
         (!looks).then(|| (503, json!({ "errors": ["Vault is sealed"] })))
     })
     .await;
-    let wrapped: Vec<_> = (0..100).map(|_| under(wrapped.kek(), &wrapped)).collect();
-    unwraps_in_time(&at(&sealed), &sample, &wrapped).await;
-    assert_eq!(sealed.requests().len(), 2, "a login, and a question");
+    let own = under_own_keys(&wrapped, &at(&well), 50).await;
+    let versions: Vec<_> = (0..50).map(|_| under(wrapped.kek(), &wrapped)).collect();
+    for wrapped in [versions, own] {
+        let before = sealed.requests().len();
+        unwraps_in_time(&at(&sealed), &sample, &wrapped).await;
+        assert_eq!(sealed.requests().len() - before, 2, "a login, and a question");
+    }
 }
 
 #[tokio::test]
