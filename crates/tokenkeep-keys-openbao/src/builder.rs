@@ -202,3 +202,19 @@ impl fmt::Debug for OpenBaoBuilder {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_authority_of_ones_own_leaves_the_public_ones_out() {
+        let builder = || OpenBaoBuilder::new(Origin::parse("https://bao.example").unwrap(), "key");
+        let public =
+            |builder: &OpenBaoBuilder| format!("{:?}", builder.transport).contains("public_roots: true");
+        assert!(public(&builder()));
+        assert!(!public(&builder().ca_der(&[1])));
+        let pem = "-----BEGIN CERTIFICATE-----\nAQ==\n-----END CERTIFICATE-----\n";
+        assert!(!public(&builder().ca_pem(pem).unwrap()));
+    }
+}
