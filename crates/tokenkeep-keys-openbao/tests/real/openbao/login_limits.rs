@@ -55,13 +55,13 @@ async fn a_token_whose_period_was_shortened_is_renewed_on() {
     let name = server.fresh_name("token-role");
     let path = format!("auth/token/roles/{name}");
     let period = |time: &str| json!({ "allowed_policies": [policy], "orphan": true, "token_period": time });
-    server.write(&path, &period("6s")).unwrap();
+    server.write(&path, &period("8s")).unwrap();
     let made = json!({ "policies": [policy] });
     let made = server.write(&format!("auth/token/create/{name}"), &made).unwrap();
     let text = made["auth"]["client_token"].as_str().unwrap();
     let keys = place.builder().token(token(text)).build().unwrap();
     Sample::new().wrap(&keys).await.unwrap();
     server.write(&path, &period("3s")).unwrap();
-    // Renewed at 4 s for 3, and it would be over at 7.
-    works_for(&keys, Duration::from_secs(10)).await;
+    // Renewed after some five seconds for three: less than half of what it had. Not renewed again it would be over after eight.
+    works_for(&keys, Duration::from_secs(11)).await;
 }

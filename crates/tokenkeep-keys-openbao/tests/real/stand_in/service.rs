@@ -1,6 +1,7 @@
 //! A service of the test's own.
 
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokenkeep_core::Origin;
@@ -65,10 +66,11 @@ pub(crate) fn count(service: &JsonStandIn, end: &str) -> usize {
 pub(crate) struct Gate(Arc<(Mutex<bool>, Condvar)>);
 
 impl Gate {
-    /// Blocks the thread: the runtime needs others.
+    /// Blocks the thread, for a minute at most: the runtime needs others.
     pub(crate) fn pass(&self) {
         let (open, changed) = &*self.0;
-        drop(changed.wait_while(open.lock().unwrap(), |open| !*open).unwrap());
+        let minute = Duration::from_secs(60);
+        drop(changed.wait_timeout_while(open.lock().unwrap(), minute, |open| !*open).unwrap());
     }
 
     pub(crate) fn open(&self) {

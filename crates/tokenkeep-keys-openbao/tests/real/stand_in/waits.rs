@@ -143,10 +143,13 @@ async fn a_batch_that_is_refused_asks_why_once() {
     let keys = at(&well);
     let sample = Sample::new();
     let wrapped = sample.wrap(&keys).await.unwrap();
-    let before = well.requests().len();
-    let wrapped: Vec<_> = (0..100).map(|_| under(wrapped.kek(), &wrapped)).collect();
-    unwraps_in_time(&keys, &sample, &wrapped).await;
-    assert_eq!(well.requests().len() - before, 2, "it, and why");
+    let own = keys.make_key().await.unwrap();
+    for kek in [wrapped.kek(), &own] {
+        let before = well.requests().len();
+        let wrapped: Vec<_> = (0..100).map(|_| under(kek, &wrapped)).collect();
+        unwraps_in_time(&keys, &sample, &wrapped).await;
+        assert_eq!(well.requests().len() - before, 2, "it, and why");
+    }
 }
 
 /// Each answer comes in time, and there are many.
