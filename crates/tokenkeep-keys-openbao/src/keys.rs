@@ -38,8 +38,10 @@ const BATCH: usize = 100;
 /// it: that of a namesake at another service, unless the two have [names](OpenBaoBuilder::service), or of a former key. Nothing is
 /// destroyed, and no end confirmed, by that.
 ///
-/// Cloning is cheap and gives the same provider. It runs on tokio, and has no task in the background: a token is renewed by the call
-/// that finds two thirds of its lease over. Calls may be dropped at any await.
+/// Cloning is cheap and gives the same provider. It runs on tokio, with I/O and time enabled, and needs a runtime that goes on running: a login or
+/// a renewal is a task of its own, which all who need it wait for. It is begun by a call, a renewal by the one that finds two thirds of the
+/// lease over; nothing runs in the background otherwise. Calls may be dropped at any await: a login goes on without them. What
+/// a call may take is said at [`OpenBaoBuilder::timeout`].
 #[derive(Clone)]
 pub struct OpenBaoKeys {
     pub(crate) inner: Arc<Inner>,

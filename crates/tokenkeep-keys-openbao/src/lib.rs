@@ -72,7 +72,9 @@
 //!
 //! # When it fails
 //!
-//! Every error's cause is an [`OpenBaoFailure`]. None needs a restart.
+//! Every error's cause is an [`OpenBaoFailure`], which says what to mend and what works at once after that. No call waits for ever
+//! ([`OpenBaoBuilder::timeout`]), a node that hangs is left for another one behind the same origin ([`OpenBaoBuilder::ping`]), and a
+//! renewal that fails is a warning (`tracing`) for as long as the token still holds.
 //!
 //! | what happened | [`OpenBaoFailure`] | kind |
 //! | --- | --- | --- |
@@ -91,17 +93,32 @@
 //!
 //! A call that fails is not made again here: whether to wait is the caller's to decide. The one exception is a token that the service does
 //! not know any more, where another is to be had.
+//!
+//! A login that is refused is not tried again at each call. **A service locks a role whose logins fail**, for every instance: five failures,
+//! a quarter of an hour, unless it is set otherwise (`user_lockout`). One instance with a secret id that ended waits too long
+//! in between for that; many may do it together. Mend or stop them first, then unlock the role (`sys/locked-users`).
+//!
+//! # What stays in memory
+//!
+//! DEKs are in blocks of ours that wipe themselves, requests and answers included. Beneath, hyper, h2 and the TLS library have read and
+//! write buffers of their own: plaintext DEKs, in Base64, and the token stay in those until they are used again or the connection
+//! closes, and in freed memory after that. An allocator that zeroes what it frees wipes the latter. A DEK of every open passes
+//! there, or with `EpochKeys` the key of every epoch.
 
 mod app_role;
 mod batches;
 mod builder;
 mod client;
 mod failure;
+mod flight;
 mod ids;
 mod keys;
 mod login;
 mod orphans;
 mod own;
+mod pause;
+mod session;
+mod steps;
 mod transit_key;
 mod versions;
 mod wire;

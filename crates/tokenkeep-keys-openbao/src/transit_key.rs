@@ -31,7 +31,8 @@ pub(crate) struct View {
 #[derive(Debug, Default)]
 pub(crate) struct Watched {
     view: RwLock<Option<Arc<View>>>,
-    asking: tokio::sync::Mutex<()>,
+    /// When the last question failed, and how.
+    asking: tokio::sync::Mutex<Option<(Instant, OpenBaoFailure)>>,
 }
 
 impl Watched {
@@ -56,7 +57,7 @@ impl Watched {
         self.view.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// One asks; who waits meanwhile takes the same answer if it is new enough.
+    /// One asks; who waits meanwhile takes the same answer if it is new enough, and the same failure in any case.
     async fn since(
         &self,
         client: &Client,
@@ -67,10 +68,20 @@ impl Watched {
         if let Some(view) = at_hand() {
             return Ok(view);
         }
-        let _asking = self.asking.lock().await;
+        let begin = Instant::now();
+        let mut asking = self.asking.lock().await;
         if let Some(view) = at_hand() {
             return Ok(view);
         }
+        if let Some((_, failure)) = asking.as_ref().filter(|(ended, _)| begin < *ended) {
+            return Err(failure.clone());
+        }
+        let looked = self.look(client, path).await;
+        *asking = looked.as_ref().err().map(|failure| (Instant::now(), failure.clone()));
+        looked
+    }
+
+    async fn look(&self, client: &Client, path: Path<'_>) -> Result<Arc<View>, OpenBaoFailure> {
         let asked = Instant::now();
         let key = read(client, path).await?.ok_or(OpenBaoFailure::KeyMissing)?.check()?;
         if !key.keys.contains_key(&key.latest_version) {

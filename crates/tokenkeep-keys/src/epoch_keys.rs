@@ -35,7 +35,8 @@ use crate::{
 /// - A compromised process exposes every epoch that it holds, and with it all tokens under these epochs in any copy of the
 ///   database, until the epoch is retired **and** those tokens are replaced.
 /// - What is locked is the KEK and its AES key schedules. While one is unwrapped or used, copies of the KEK or of round keys may be
-///   on the stack and in registers; the provider's own client has had the DEK of the epoch's envelope in its buffers. A core file
+///   on the stack and in registers; the provider's own client has had the DEK of the epoch's envelope in its buffers, and may keep it there
+///   and in freed memory for as long as its connection lives, wiped or not: its own documentation says what remains. A core file
 ///   holds what the process holds: turn core files off.
 ///
 /// # An idle instance

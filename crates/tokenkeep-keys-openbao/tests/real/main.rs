@@ -1,4 +1,4 @@
-//! The provider against a real OpenBao server over TLS.
+//! The provider against a real OpenBao server over TLS, and against one that does what no real one would on demand.
 
 mod support;
 
@@ -8,9 +8,11 @@ mod openbao {
     mod epochs;
     mod epochs_states;
     mod failures;
+    mod frozen;
     mod identity;
     mod imported;
     mod login;
+    mod login_limits;
     mod orphans;
     mod own_keys;
     mod retiring;
@@ -18,4 +20,10 @@ mod openbao {
     mod states;
     mod versions;
     mod wrapped_login;
+}
+
+mod stand_in {
+    mod logins;
+    mod service;
+    mod waits;
 }
