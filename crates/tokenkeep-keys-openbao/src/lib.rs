@@ -101,7 +101,7 @@
 //! # What stays in memory
 //!
 //! DEKs are in blocks of ours that wipe themselves, requests and answers included. Beneath, hyper, h2 and the TLS library have read and
-//! write buffers of their own: plaintext DEKs, in Base64, and the token stay in those until they are used again or the connection
+//! write buffers of their own: plaintext DEKs, in Base64 and some three times each, and the token stay in those until they are used again or the connection
 //! closes, and in freed memory after that. An allocator that zeroes what it frees wipes the latter. A DEK of every open passes
 //! there, or with `EpochKeys` the key of every epoch.
 

@@ -59,7 +59,7 @@ async fn unwraps_in_time(keys: &OpenBaoKeys, sample: &Sample, wrapped: &[Wrapped
     assert!(begin.elapsed() < LIMIT * FACTOR, "{} took {:?}", wrapped.len(), begin.elapsed());
     assert_eq!(answers.len(), wrapped.len());
     for answer in answers {
-        assert!(OpenBaoFailure::of(&answer.err().expect("it must fail")).is_some());
+        assert!(OpenBaoFailure::of(&answer.unwrap_err()).is_some());
     }
 }
 
@@ -148,7 +148,8 @@ async fn a_batch_that_is_refused_asks_why_once() {
         let before = well.requests().len();
         let wrapped: Vec<_> = (0..100).map(|_| under(kek, &wrapped)).collect();
         unwraps_in_time(&keys, &sample, &wrapped).await;
-        assert_eq!(well.requests().len() - before, 2, "it, and why");
+        // And once more, as the key may have been enabled in between.
+        assert_eq!(well.requests().len() - before, 4, "it, and why, each twice");
     }
 }
 
