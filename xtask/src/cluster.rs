@@ -23,7 +23,7 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
     }
     let run = |workspace: Workspace| {
         let openbao = OpenBao::find(&workspace, false)?;
-        run(&workspace, &openbao, arguments)
+        run(&workspace, &openbao, &["--package", "tokenkeep-keys-openbao"], arguments)
     };
     match Workspace::read().and_then(run) {
         Ok(()) => ExitCode::SUCCESS,
@@ -41,14 +41,14 @@ pub(crate) fn check(workspace: &Workspace, openbao: &OpenBao) -> Result<(), Stri
             println!("    {why}");
             Ok(())
         }
-        None => run(workspace, openbao, &["--kills".to_owned(), SHORT.to_owned()]),
+        // The features are the tests': nothing is compiled anew for this.
+        None => run(workspace, openbao, &["--all-features"], &["--kills".to_owned(), SHORT.to_owned()]),
     }
 }
 
-fn run(workspace: &Workspace, openbao: &OpenBao, arguments: &[String]) -> Result<(), String> {
+fn run(workspace: &Workspace, openbao: &OpenBao, what: &[&str], arguments: &[String]) -> Result<(), String> {
     let mut command = workspace.cargo();
-    // The features are the tests': nothing is compiled anew for this.
-    command.args(["run", "--quiet", "--all-features", "--example", "cluster", "--"]);
+    command.args(["run", "--quiet"]).args(what).args(["--example", "cluster", "--"]);
     openbao.apply(&mut command);
     cargo::run(command.args(arguments))
 }

@@ -29,6 +29,7 @@ impl Inner {
             return answers;
         }
         match self.view_from(Instant::now()).await {
+            Ok(view) if view.key.soft_deleted => all(requests.len(), &OpenBaoFailure::Disabled),
             Ok(view) if view.primary(&self.place) != id => {
                 let id = view.primary(&self.place);
                 self.wrap_under(&self.key, id, view.key.latest_version, requests).await
@@ -87,7 +88,7 @@ impl Inner {
             }
         }
         for (key, items) in calls {
-            for (index, answer) in self.unwrap_with(&key, &items, requests).await {
+            for (index, answer) in self.unwrap_twice(&key, &items, requests).await {
                 answers[index] = Some(answer);
             }
         }
@@ -96,10 +97,36 @@ impl Inner {
 
     /// By what is known already where that says yes, else by what the service says from `begin` on.
     async fn allowed(&self, number: u32, stamp: &[u8; 16], begin: Instant) -> Result<(), OpenBaoFailure> {
-        if self.watched.last().is_some_and(|view| view.allows(&self.place, number, stamp).is_ok()) {
+        if self.watched.last().is_some_and(|view| view.may_open(&self.place, number, stamp).is_ok()) {
             return Ok(());
         }
-        self.view_from(begin).await?.allows(&self.place, number, stamp)
+        self.view_from(begin).await?.may_open(&self.place, number, stamp)
+    }
+
+    /// Asks once more for what was refused though its key decrypts: the key may have been enabled between the refusal and the look
+    /// at its state, or two nodes have answered.
+    async fn unwrap_twice(
+        &self,
+        key: &str,
+        items: &[(usize, Named)],
+        requests: &[UnwrapRequest<'_>],
+    ) -> Vec<(usize, Result<Dek, OpenBaoFailure>)> {
+        use OpenBaoFailure::{Refused, Rejected};
+        let mut answers = self.unwrap_with(key, items, requests).await;
+        let again: Vec<(usize, Named)> = items
+            .iter()
+            .zip(&answers)
+            .filter(|(_, (_, answer))| matches!(answer, Err(Rejected | Refused)))
+            .map(|(item, _)| *item)
+            .collect();
+        if !again.is_empty() {
+            for (index, answer) in self.unwrap_with(key, &again, requests).await {
+                if let Some(first) = answers.iter_mut().find(|(first, _)| *first == index) {
+                    first.1 = answer;
+                }
+            }
+        }
+        answers
     }
 
     async fn unwrap_with(

@@ -23,12 +23,13 @@ const MAX_BODY: usize = 1024 * 1024;
 
 /// Settings of an [`OpenBaoKeys`].
 ///
-/// Namespace, mount and key name are part of every KEK id: under another one the same key is not known, so an engine that was moved
-/// must be moved back, or its wraps rewrapped before.
+/// Service name, namespace, mount and key name are part of every KEK id: under another one the same key is not known, so an engine that
+/// was moved must be moved back, or its wraps rewrapped before.
 #[must_use = "a provider comes of build"]
 pub struct OpenBaoBuilder {
     transport: TransportBuilder,
     key: String,
+    service: String,
     mount: String,
     namespace: Option<String>,
     way: Option<Way>,
@@ -42,11 +43,21 @@ impl OpenBaoBuilder {
         Self {
             transport: Transport::builder(spec).timeout(TIMEOUT).connect_timeout(TIMEOUT).max_body(MAX_BODY),
             key: key.to_owned(),
+            service: String::new(),
             mount: "transit".to_owned(),
             namespace: None,
             way: None,
             own_keys: false,
         }
+    }
+
+    /// A name of the service's own, `production` or `staging`; none unless given. Where there is more than one service, it tells their keys
+    /// apart: without it, a version that is trimmed at one of them counts here as that of the same number and key name at another one.
+    /// A replica of the same keys, or the same service at another address, has the same name. All who use the key give the same one,
+    /// the operator too.
+    pub fn service(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.service);
+        self
     }
 
     /// The path that the transit engine is mounted at; `transit` unless given.
@@ -149,7 +160,12 @@ impl OpenBaoBuilder {
         }
         let namespace = namespace.map(str::to_owned);
         Ok(Inner {
-            place: Place::new(namespace.as_deref().unwrap_or_default(), &self.mount, &self.key),
+            place: Place::new(
+                &self.service,
+                namespace.as_deref().unwrap_or_default(),
+                &self.mount,
+                &self.key,
+            ),
             own: self.own_keys.then(|| OwnKeys::behind(&self.key)),
             client: Client::new(self.transport.build()?, namespace, Login::new(way)),
             mount: self.mount,
@@ -171,6 +187,7 @@ impl fmt::Debug for OpenBaoBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OpenBaoBuilder")
             .field("key", &self.key)
+            .field("service", &self.service)
             .field("mount", &self.mount)
             .field("namespace", &self.namespace)
             .finish_non_exhaustive()

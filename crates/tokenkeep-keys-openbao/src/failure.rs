@@ -90,9 +90,10 @@ pub enum OpenBaoFailure {
         "the key service has no key with the id that was asked for; this is another service, mount, namespace or key name"
     )]
     UnknownKey,
-    /// The key's version is below `min_decryption_version`, and still there: `KeyDisabled`.
+    /// The key's version is below `min_decryption_version`, or the key is soft-deleted, and still there: `KeyDisabled`.
     #[error(
-        "the key's version is below min_decryption_version; lower that at the key service to enable it again"
+        "the key's version is below min_decryption_version, or the key is soft-deleted; lower the one at the key service, or restore \
+         the other, to enable it again"
     )]
     Disabled,
     /// The key's version was trimmed away: `KeyDestroyed`.

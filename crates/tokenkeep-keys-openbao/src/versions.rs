@@ -10,7 +10,8 @@ use tokenkeep_keys::{Destruction, End, KekState, RetirableKeys};
 
 use crate::ids::Named;
 use crate::keys::Inner;
-use crate::transit_key::{AGE, View};
+use crate::transit_key::{AGE, Fate, View};
+use crate::wire::TransitKey;
 use crate::{OpenBaoFailure, OpenBaoKeys};
 
 /// How often a version is closed anew when others rotate at the same time.
@@ -46,15 +47,15 @@ impl OpenBaoKeys {
     /// already. For an operator.
     ///
     /// # Errors
-    /// `Misuse` for an id that names no version, a key that was made for an epoch included; `Conflict` while others rotate all the
-    /// time; as said at [`KeyProvider`](tokenkeep_keys::KeyProvider).
+    /// `KeyDisabled` for a version that was disabled before this process saw it, and for a key that is soft-deleted. `Misuse` for an id
+    /// that names no version, a key that was made for an epoch included; `Conflict` while others rotate all the time; as said at [`KeyProvider`](tokenkeep_keys::KeyProvider).
     pub async fn close_version(&self, id: &KekId) -> Result<(), Error> {
         let inner = &*self.inner;
         let (number, stamp) = inner.version(id).map_err(no_version)?;
         for _ in 0..TRIES {
             let view = inner.view_from(Instant::now()).await?;
             match inner.stands(&view, number, &stamp).map_err(no_version)? {
-                Stands::Gone => return Ok(()),
+                Stands::Gone { .. } => return Ok(()),
                 Stands::Newest => inner.act(&inner.key, "rotate", json!({})).await?,
                 Stands::Older if view.key.min_encryption_version > number => return Ok(()),
                 Stands::Older => {
@@ -67,12 +68,18 @@ impl OpenBaoKeys {
     }
 
     /// Destroys the oldest version that is left: raises `min_decryption_version` and `min_encryption_version` above it, trims it,
-    /// and asks the service whether it is gone. For an operator. Repeating it is no error. `Unprovable` for a key that the service lets out
-    /// (`exportable`, `allow_plaintext_backup`).
+    /// and asks the service whether it is gone. For an operator. Repeating it is no error.
+    ///
+    /// `Confirmed` only where this process saw the version listed with the creation time that the id holds, as it does when it
+    /// destroys it. `Unprovable` for one that was trimmed before this process looked, since that of another key could have had its number, and
+    /// for a key that the service lets out (`exportable`, `allow_plaintext_backup`). Nobody may delete the transit key and make it anew
+    /// while this runs: the service takes changes by the key's name.
     ///
     /// # Errors
-    /// `Misuse` with [`OpenBaoFailure::OutOfOrder`] while an older version is left, and for the newest: the service trims from
-    /// the oldest on. `Misuse` for an id that names no version, a key that was made for an epoch included. As said at
+    /// `KeyDisabled` for a version that was disabled before this process saw it, and for a key that is soft-deleted: the service
+    /// does not tell which key it is, so it must be enabled again before it can be destroyed. `Misuse` with
+    /// [`OpenBaoFailure::OutOfOrder`] while an older version is left, and for the newest: the service trims from the oldest
+    /// on. `Misuse` for an id that names no version, a key that was made for an epoch included. As said at
     /// [`KeyProvider`](tokenkeep_keys::KeyProvider).
     pub async fn destroy_version(&self, id: &KekId) -> Result<Destruction, Error> {
         let inner = &*self.inner;
@@ -80,18 +87,15 @@ impl OpenBaoKeys {
         let view = inner.view_from(Instant::now()).await?;
         match inner.stands(&view, number, &stamp).map_err(no_version)? {
             Stands::Older if view.key.min_available_version.max(1) == number => {
-                // Neither is lowered: a newer version may be disabled already, or closed.
-                let lowest = view.key.min_decryption_version.max(number + 1);
-                let closed = view.key.min_encryption_version.max(lowest);
-                inner.raise(&inner.key, lowest, closed, number + 1).await?;
+                inner.raise(&inner.key, &view.key, number + 1).await?;
             }
             Stands::Older | Stands::Newest => return Err(OpenBaoFailure::OutOfOrder.into()),
-            Stands::Gone => {}
+            Stands::Gone { .. } => {}
         }
         let view = inner.view_from(Instant::now()).await?;
         match inner.stands(&view, number, &stamp).map_err(no_version)? {
-            Stands::Gone if view.key.may_be_copied() => Ok(Destruction::Unprovable),
-            Stands::Gone => Ok(Destruction::Confirmed),
+            Stands::Gone { seen } if seen && !view.key.may_be_copied() => Ok(Destruction::Confirmed),
+            Stands::Gone { .. } => Ok(Destruction::Unprovable),
             Stands::Older | Stands::Newest => Err(OpenBaoFailure::Refused.into()),
         }
     }
@@ -102,8 +106,10 @@ enum Stands {
     Newest,
     /// Disabled or not.
     Older,
-    /// Trimmed.
-    Gone,
+    /// Trimmed. `seen`: as the very version, by this process.
+    Gone {
+        seen: bool,
+    },
 }
 
 impl Inner {
@@ -118,12 +124,14 @@ impl Inner {
         }
     }
 
+    /// `Disabled` where nothing tells whether it is the version that is meant, or nothing can be done to it.
     fn stands(&self, view: &View, number: u32, stamp: &[u8; 16]) -> Result<Stands, OpenBaoFailure> {
-        match view.allows(&self.place, number, stamp) {
-            Ok(()) if number == view.key.latest_version => Ok(Stands::Newest),
-            Ok(()) | Err(OpenBaoFailure::Disabled) => Ok(Stands::Older),
-            Err(OpenBaoFailure::Destroyed) => Ok(Stands::Gone),
-            Err(failure) => Err(failure),
+        match view.fate(&self.place, number, stamp)? {
+            Fate::Trimmed { seen } => Ok(Stands::Gone { seen }),
+            _ if view.key.soft_deleted => Err(OpenBaoFailure::Disabled),
+            Fate::Disabled { seen: false } => Err(OpenBaoFailure::Disabled),
+            Fate::Decrypts if number == view.key.latest_version => Ok(Stands::Newest),
+            Fate::Decrypts | Fate::Disabled { seen: true } => Ok(Stands::Older),
         }
     }
 
@@ -133,7 +141,7 @@ impl Inner {
         Ok(match self.stands(&view, number, &stamp)? {
             Stands::Newest => KekState::Primary,
             Stands::Older => KekState::OpenOnly,
-            Stands::Gone => KekState::Destroyed,
+            Stands::Gone { .. } => KekState::Destroyed,
         })
     }
 
@@ -144,17 +152,27 @@ impl Inner {
         self.client.call(&Method::POST, &path, Some(data.to_string().as_bytes())).await?.done()
     }
 
-    /// Nothing below `lowest` is used any more, nothing below `wraps_from` wraps, and what is below `available` is trimmed.
+    /// Trims what is below `lowest`; nothing below it is used any more. `seen` is how the key was found: what is above is left as it is,
+    /// since a newer version may be disabled already, or closed.
     pub(crate) async fn raise(
         &self,
         key: &str,
+        seen: &TransitKey,
         lowest: u32,
-        wraps_from: u32,
-        available: u32,
     ) -> Result<(), OpenBaoFailure> {
-        let config = json!({ "min_decryption_version": lowest, "min_encryption_version": wraps_from });
-        self.act(key, "config", config).await?;
-        self.act(key, "trim", json!({ "min_available_version": available })).await
+        let mut config = serde_json::Map::new();
+        let decrypts = seen.min_decryption_version.max(lowest);
+        if seen.min_decryption_version < lowest {
+            config.insert("min_decryption_version".into(), lowest.into());
+        }
+        // None below the lowest that decrypts may be set.
+        if seen.min_encryption_version < decrypts {
+            config.insert("min_encryption_version".into(), decrypts.into());
+        }
+        if !config.is_empty() {
+            self.act(key, "config", config.into()).await?;
+        }
+        self.act(key, "trim", json!({ "min_available_version": lowest })).await
     }
 }
 
@@ -177,8 +195,8 @@ impl RetirableKeys for OpenBaoKeys {
         AGE
     }
 
-    /// Also of a version that this process never saw: an id tells it. One that is disabled is open-only, as a destruction that broke off
-    /// leaves it.
+    /// Also of a version that was trimmed before this process saw it, by its number. One that was disabled after it was seen is open-only, as a
+    /// destruction that broke off leaves it; `KeyDisabled` for one that was disabled before, or a key that is soft-deleted.
     async fn kek_state(&self, kek: &KekId) -> Result<Option<KekState>, Error> {
         match self.inner.state_of(kek).await {
             Ok(state) => Ok(Some(state)),

@@ -120,14 +120,20 @@ impl KeyProvider for EpochKeys {
 
     async fn unwrap_dek(&self, request: &UnwrapRequest<'_>) -> Result<Dek, Error> {
         let inner = &self.inner;
-        match inner.opening(request.kek()).await? {
-            Some(epoch) => Ok(request.unwrap_with(epoch.kek()?)?),
-            None => {
-                let dek = inner.asked(ProviderCall::Unwrap, inner.asker.base.unwrap_dek(request)).await;
-                inner.note_base([(request, &dek)].into_iter());
-                dek
-            }
+        if let Some(epoch) = inner.at_hand(request.kek()) {
+            return Ok(request.unwrap_with(epoch.kek()?)?);
         }
+        Box::pin(async {
+            match inner.opening(request.kek()).await? {
+                Some(epoch) => Ok(request.unwrap_with(epoch.kek()?)?),
+                None => {
+                    let dek = inner.asked(ProviderCall::Unwrap, inner.asker.base.unwrap_dek(request)).await;
+                    inner.note_base([(request, &dek)].into_iter());
+                    dek
+                }
+            }
+        })
+        .await
     }
 
     /// What is a vault's own is one batch for the provider; for the tokens an epoch is taken once, or once for each range of wraps that is

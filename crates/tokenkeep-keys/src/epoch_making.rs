@@ -124,7 +124,7 @@ impl Asker {
         key.is(How::Doomed);
         match self.timed(ProviderCall::DestroyKey, self.base.destroy_key(&id)).await {
             Err(error) if matches!(error.kind(), ErrorKind::KeysWrong | ErrorKind::KeyDestroyed) => {
-                key.done()
+                key.done();
             }
             Err(error) => {
                 if error.kind() == ErrorKind::KeysForbidden {

@@ -10,6 +10,15 @@ use crate::epoch_inner::{Inner, TRIES, too_slow};
 use crate::{EpochEvent, EpochTime};
 
 impl Inner {
+    /// The epoch with this id, if it is held and nothing of it is due: most calls end here. They wait for nothing, so they need no
+    /// place for what a call that waits must remember.
+    pub(crate) fn at_hand(&self, id: &KekId) -> Option<Arc<Loaded>> {
+        self.sweep_in_its_stead();
+        let seen = self.cache.look(id, self.now()).filter(|seen| seen.age < self.due_at())?;
+        self.options.watch.tell(&EpochEvent::Hit { epoch: *id });
+        Some(seen.loaded)
+    }
+
     /// The epoch with this id, to unwrap with; `None` where no epoch has it.
     pub(crate) async fn opening(&self, id: &KekId) -> Result<Option<Arc<Loaded>>, Error> {
         self.sweep_in_its_stead();
@@ -37,7 +46,8 @@ impl Inner {
             let seen = self.cache.look(id, now)?;
             let young = seen.age < self.options.max_age;
             // Known to be down: nobody waits for it.
-            if !young && !(self.within_grace(&seen) && self.is_down(id, now)) {
+            let usable = young || self.within_grace(&seen) && self.is_down(id, now);
+            if !usable {
                 return None;
             }
             if !renewed && seen.age >= self.due_at() && self.renew_aside(id).await {

@@ -89,8 +89,10 @@ pub enum KeyringError {
     /// The keyring never had a KEK with this id.
     #[error("the keyring has no key with the id that was given")]
     UnknownKek,
-    /// The primary KEK was to be destroyed. The caller's to mend.
-    #[error("the primary key can't be destroyed; rotate first, and rewrap what it holds")]
+    /// The primary KEK was to be retired or destroyed. The caller's to mend.
+    #[error(
+        "the primary key can't be retired or destroyed; rotate first, keep a copy of the new file, and rewrap what the key holds"
+    )]
     PrimaryNeeded,
     /// A KEK that was made beside the primary one was to be retired. The caller's to mend.
     #[error("the key wraps an epoch; retire the epoch, and the key goes with it")]

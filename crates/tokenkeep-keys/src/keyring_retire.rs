@@ -28,9 +28,11 @@ impl RetirableKeys for LocalKeyring {
         Ok(opened.keks.statuses().into_iter().find(|known| known.id == *kek).map(|known| known.state))
     }
 
+    /// `Misuse` for the primary one: everything would come under a KEK that is in this one file alone. [Rotate](LocalKeyring::rotate), keep
+    /// a copy of the file, and bring it to the other hosts before.
     async fn make_open_only(&self, kek: &KekId) -> Result<(), Error> {
         let kek = *kek;
-        self.in_background(move |keyring| keyring.make_open_only(&kek)).await
+        self.in_background(move |keyring| keyring.is_open_only(&kek)).await
     }
 
     /// Always [`Destruction::Unprovable`]: a file can be copied, and other processes hold the KEK until they

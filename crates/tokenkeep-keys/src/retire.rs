@@ -46,7 +46,7 @@ pub trait RetirableKeys: KeyProvider {
     /// Wraps nothing more under it, with another KEK in its place if it was the primary one. No error where that is so already.
     ///
     /// # Errors
-    /// `Misuse` for a KEK that is not known; `Conflict`; as said at [`KeyProvider`].
+    /// `Misuse` for a KEK that is not known, and for a primary one where rotating is left to an operator; `Conflict`; as said at [`KeyProvider`].
     async fn make_open_only(&self, kek: &KekId) -> Result<(), Error>;
 
     /// Notes that nothing needs it, for a provider that keeps that; `None` where that is noted. Otherwise it became open-only less than

@@ -146,7 +146,10 @@ async fn a_key_that_was_primary_is_no_epochs_to_destroy() {
     let keyring = LocalKeyring::create(&path).unwrap();
     let old = seal(&keyring).await;
     keyring.rotate().unwrap();
-    assert_eq!(keyring.destroy_key(old.kek()).await.unwrap_err().kind(), ErrorKind::Misuse);
+    let error = keyring.destroy_key(old.kek()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Misuse);
+    let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref());
+    assert!(matches!(cause, Some(KeyringError::OfNoEpoch)));
     assert!(unwrap(&keyring, &old).await.is_ok());
 }
 

@@ -4,13 +4,17 @@ mod support;
 
 /// Their paths say what they need: `cargo xtask test --without openbao` leaves them out by it.
 mod openbao {
+    mod enabled_meanwhile;
     mod epochs;
     mod epochs_states;
     mod failures;
+    mod identity;
+    mod imported;
     mod login;
     mod orphans;
     mod own_keys;
     mod retiring;
+    mod soft_deleted;
     mod states;
     mod versions;
     mod wrapped_login;

@@ -94,6 +94,12 @@ impl Place {
     }
 }
 
+/// Where the service keeps a key that was made to be destroyed alone.
+pub(crate) fn own_path(place: &Place, id: &KekId) -> String {
+    let hex: String = id.as_bytes()[9..].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{}-epoch-{hex}", place.path())
+}
+
 pub(crate) fn builder(server: &ThrowawayOpenBao, key: &str) -> OpenBaoBuilder {
     let origin = Origin::parse(&server.origin()).unwrap();
     let builder = OpenBaoKeys::builder(origin, key).ca_pem(server.ca_pem()).unwrap();

@@ -14,7 +14,7 @@ use tokenkeep_keys_openbao::OpenBaoKeys;
 use tokenkeep_testkit::{InTheWay, TlsProxy};
 
 use super::epochs::Hands;
-use crate::support::{APPLICATION, EPOCHS, Place, token};
+use crate::support::{APPLICATION, EPOCHS, Place, own_path, token};
 
 const MAX_AGE: Duration = Duration::from_secs(600);
 
@@ -53,8 +53,7 @@ impl EpochRig {
         let rows = self.store.epochs().await.unwrap();
         let row = rows.into_iter().find(|row| row.id == *epoch).expect("an epoch of ours");
         let id = *Envelope::decode(row.sealed).unwrap().kek();
-        let hex: String = id.as_bytes()[9..].iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{}-epoch-{hex}", self.place.path())
+        own_path(&self.place, &id)
     }
 
     /// The key's first version decrypts from here on, or does not.
