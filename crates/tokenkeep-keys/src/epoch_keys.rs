@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokenkeep_core::{Dek, Envelope, Error, KekId, UnwrapRequest, WrapRequest, WrappedDek};
+use tokenkeep_core::{Dek, Error, KekId, UnwrapRequest, WrapRequest, WrappedDek};
 
+use crate::epoch_calls::own_key;
 use crate::epoch_inner::Inner;
 use crate::{
     DestroyableKeys, EpochOptions, EpochRecord, EpochState, EpochStore, KekState, KekStatus, KeyProvider,
@@ -40,8 +41,9 @@ use crate::{
 ///   holds what the process holds: turn core files off.
 ///
 /// # An idle instance
-/// A thread, which runs only while an epoch is held, wipes it when its time is over. Where no thread can be started, the next
-/// call wipes.
+/// A thread, which runs only while an epoch is held, wipes it when its time is over; it looks once a second, so that a host that slept or
+/// a clock that was set delays it by no more. It gives up what a call holds, too, that nobody waits for any more. Where no thread can be
+/// started, the next call wipes.
 ///
 /// Cloning is cheap and gives the same instance. On tokio, what is due is renewed in a task of its own, so that no call waits for the
 /// provider as long as there are calls; elsewhere the call that finds it due waits.
@@ -125,7 +127,11 @@ impl KeyProvider for EpochKeys {
         Box::pin(async {
             match inner.opening(request.kek()).await? {
                 Some(epoch) => Ok(request.unwrap_with(epoch.kek()?)?),
-                None => inner.asked(ProviderCall::Unwrap, inner.asker.base.unwrap_dek(request)).await,
+                None => {
+                    let dek = inner.asked(ProviderCall::Unwrap, inner.asker.base.unwrap_dek(request)).await;
+                    inner.note_base([(request, &dek)].into_iter());
+                    dek
+                }
             }
         })
         .await
@@ -168,10 +174,11 @@ impl KeyProvider for EpochKeys {
         Ok(keks)
     }
 
-    /// Reads the records of all epochs. The provider is told to [refresh](KeyProvider::refresh) where it does not know an epoch's own
-    /// key.
+    /// Reads the records of all epochs, and has the provider [refresh](KeyProvider::refresh), too: a vault's own keys are wrapped by it. It is
+    /// also told to where it does not know an epoch's own key.
     async fn refresh(&self) -> Result<(), Error> {
-        self.inner.read_now().await.map(drop)
+        self.inner.read_now().await?;
+        self.inner.asker.base.refresh().await
     }
 
     fn key_file(&self) -> Option<&Path> {
@@ -181,7 +188,5 @@ impl KeyProvider for EpochKeys {
 
 /// Whether the provider says that the epoch's own key is destroyed, whatever its record says.
 fn is_gone(row: &EpochRecord, keks: &[KekStatus]) -> bool {
-    Envelope::decode(row.sealed.clone()).is_ok_and(|envelope| {
-        keks.iter().any(|kek| kek.id == *envelope.kek() && kek.state == KekState::Destroyed)
-    })
+    own_key(row).is_some_and(|key| keks.iter().any(|kek| kek.id == key && kek.state == KekState::Destroyed))
 }

@@ -65,6 +65,16 @@ impl LocalKeyring {
         })
     }
 
+    /// Destroys a KEK that was made beside the primary one.
+    pub(crate) fn destroy_beside(&self, id: &KekId) -> Result<(), KeyringError> {
+        self.change(|opened| match opened.keks.find(id) {
+            Found::Beside(_) | Found::Destroyed => destroy(opened, id),
+            Found::InTurn(_) if opened.keks.primary().id() == id => Err(KeyringError::PrimaryNeeded),
+            Found::InTurn(_) => Err(KeyringError::OfNoEpoch),
+            Found::Unknown => Err(KeyringError::UnknownKek),
+        })
+    }
+
     /// A KEK beside the primary one; see [`DestroyableKeys`](crate::DestroyableKeys).
     pub(crate) fn make_beside(&self) -> Result<KekId, KeyringError> {
         self.change(|opened| opened.keks.make_beside().map(Changed))

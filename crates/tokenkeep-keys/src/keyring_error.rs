@@ -97,6 +97,9 @@ pub enum KeyringError {
     /// A KEK that was made beside the primary one was to be retired. The caller's to mend.
     #[error("the key wraps an epoch; retire the epoch, and the key goes with it")]
     OfAnEpoch,
+    /// A KEK that is, or was, primary in its turn was to be destroyed as an epoch's. The caller's to mend.
+    #[error("the key was not made beside the primary one, so it is no epoch's to destroy; retire it")]
+    OfNoEpoch,
     /// A keyring from the environment or a credential was to be changed. The caller's to mend.
     #[error(
         "a keyring from the environment or a credential can't be changed; change the file that it comes from"
@@ -179,6 +182,7 @@ impl From<KeyringError> for Error {
             KeyringError::AlreadyThere
             | KeyringError::PrimaryNeeded
             | KeyringError::OfAnEpoch
+            | KeyringError::OfNoEpoch
             | KeyringError::ReadOnly
             | KeyringError::UnfitPassphrase
             | KeyringError::EscrowBesideKeyring

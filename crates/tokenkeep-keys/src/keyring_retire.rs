@@ -5,7 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokenkeep_core::{Error, KekId};
 
-use crate::{Destruction, End, LocalKeyring, RetirableKeys};
+use crate::keyring_keks::Found;
+use crate::{Destruction, End, KekState, KeyProvider, KeyringError, LocalKeyring, RetirableKeys};
 
 /// In the file, under its lock, and on a thread for blocking work: these need tokio's runtime. A call that is dropped goes on there to its
 /// end. `Misuse` for a keyring that is no file, which can't be changed.
@@ -15,6 +16,16 @@ impl RetirableKeys for LocalKeyring {
     /// database refuses, and a vault then reads the file again.
     fn settles_in(&self) -> Duration {
         Duration::ZERO
+    }
+
+    /// `Misuse` for a key beside the primary one, before anything was done: it is retired with its epoch.
+    async fn kek_state(&self, kek: &KekId) -> Result<Option<KekState>, Error> {
+        self.refresh().await?;
+        let opened = self.opened_now();
+        if let Found::Beside(_) = opened.keks.find(kek) {
+            return Err(KeyringError::OfAnEpoch.into());
+        }
+        Ok(opened.keks.statuses().into_iter().find(|known| known.id == *kek).map(|known| known.state))
     }
 
     /// `Misuse` for the primary one: everything would come under a KEK that is in this one file alone. [Rotate](LocalKeyring::rotate), keep

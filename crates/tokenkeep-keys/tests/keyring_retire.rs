@@ -68,8 +68,10 @@ async fn the_key_of_an_epoch_is_left_to_the_epoch() {
     for keys in [&one, &other] {
         is(keys.destroy_kek(&beside).await.unwrap_err(), ErrorKind::Misuse, "OfAnEpoch");
         is(keys.make_open_only(&beside).await.unwrap_err(), ErrorKind::Misuse, "OfAnEpoch");
-        assert_eq!(keys.kek_state(&beside).await.unwrap(), Some(KekState::OpenOnly));
+        is(keys.kek_state(&beside).await.unwrap_err(), ErrorKind::Misuse, "OfAnEpoch");
     }
+    one.destroy_key(&beside).await.unwrap();
+    assert_eq!(other.kek_state(&beside).await.unwrap(), Some(KekState::Destroyed));
     let unknown = KekId::random().unwrap();
     assert_eq!(one.kek_state(&unknown).await.unwrap(), None);
     is(one.make_open_only(&unknown).await.unwrap_err(), ErrorKind::KeysWrong, "UnknownKek");
