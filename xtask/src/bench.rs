@@ -105,8 +105,10 @@ fn leave_out<'c>(command: &'c mut Command, postgres: &Postgres) -> &'c mut Comma
 
 fn of_package(workspace: &Workspace, subcommand: &str) -> Command {
     let mut command = workspace.cargo();
-    // Into the workspace's own target folder: what both need, in the same version, is built once.
-    command.args([subcommand, "--quiet", "--manifest-path", MANIFEST, "--target-dir"]).arg(&workspace.target);
+    // Into the workspace's own target folder: what both need, in the same version, is built once. Locked, here as for the fuzz
+    // targets: nobody sees otherwise that their own lock file lacks what a crate of ours has come to need.
+    command.args([subcommand, "--quiet", "--locked", "--manifest-path", MANIFEST, "--target-dir"]);
+    command.arg(&workspace.target);
     command
 }
 

@@ -192,7 +192,8 @@ fn fmt(context: &Context) -> Result<(), Failure> {
 }
 
 fn clippy(context: &Context) -> Result<(), Failure> {
-    let lint = ["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
+    let lint =
+        ["clippy", "--locked", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
     Ok(cargo::run(context.workspace.cargo().args(lint))?)
 }
 
