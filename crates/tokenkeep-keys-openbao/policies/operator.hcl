@@ -1,5 +1,5 @@
-# The operator: makes the key, rotates it, and destroys versions and the keys of epochs. It wraps and unwraps nothing, and lets no
-# key leave the service.
+# The operator: makes the key, rotates it, and destroys versions and the keys of epochs. It wraps nothing, lets no key leave the
+# service, and unwraps epochs alone.
 path "transit/keys" {
   capabilities = ["list"]
 }
@@ -36,6 +36,11 @@ path "transit/keys/tokenkeep-epoch-*" {
     "allow_plaintext_backup" = []
     "deletion_allowed"       = []
   }
+}
+
+# Before an epoch's key is destroyed, it must unwrap the epoch: else whoever writes to the epochs' store would say which key goes.
+path "transit/decrypt/tokenkeep-epoch-*" {
+  capabilities = ["update"]
 }
 
 path "auth/token/lookup-self" {

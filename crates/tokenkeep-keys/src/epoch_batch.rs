@@ -51,23 +51,28 @@ impl Inner {
         for (at, request) in requests.iter().enumerate() {
             under.entry(*request.kek()).or_default().push(at);
         }
-        // Each is one call at most; of several none waits for another.
-        let epochs = join_all(under.iter().map(async |(id, places)| (self.opening(id).await, places))).await;
+        // Each is one call at most; of several none waits for another. What is found is used at once: another one may take long, and
+        // nothing is to be held, or be at hand, past its time meanwhile.
+        let unwrapped = async |(id, places): (&KekId, &Vec<usize>)| {
+            let epoch = self.opening(id).await.map_err(Arc::new);
+            let unwrap = |at: &usize| match &epoch {
+                Ok(Some(epoch)) => {
+                    Some(epoch.kek().and_then(|kek| requests[*at].unwrap_with(kek).map_err(Error::from)))
+                }
+                Ok(None) => None,
+                Err(error) => Some(Err(own(error))),
+            };
+            places.iter().map(|at| (*at, unwrap(at))).collect::<Vec<_>>()
+        };
+        let found = join_all(under.iter().map(unwrapped)).await;
 
         let (mut places, mut asked) = (Vec::new(), Vec::new());
-        for (epoch, under_it) in epochs {
-            let epoch = epoch.map_err(Arc::new);
-            for at in under_it {
-                match &epoch {
-                    Ok(Some(epoch)) => {
-                        answers[*at] =
-                            epoch.kek().and_then(|kek| requests[*at].unwrap_with(kek).map_err(Error::from));
-                    }
-                    Ok(None) => {
-                        places.push(*at);
-                        asked.push(requests[*at].clone());
-                    }
-                    Err(error) => answers[*at] = Err(own(error)),
+        for (at, answer) in found.into_iter().flatten() {
+            match answer {
+                Some(answer) => answers[at] = answer,
+                None => {
+                    places.push(at);
+                    asked.push(requests[at].clone());
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -11,6 +11,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use thiserror::Error as ThisError;
 use tokenkeep_core::{Error, ErrorKind};
+use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
 use crate::EpochTime;
@@ -33,6 +34,8 @@ pub(crate) struct Flight<T> {
     call: Shared<BoxFuture<'static, Outcome<T>>>,
     /// How many callers wait.
     waiting: Arc<AtomicUsize>,
+    /// Where it was begun. What it holds may need that to be dropped: a database's connection goes back to its pool in a task.
+    runtime: Option<Handle>,
 }
 
 impl<T: Clone> Flight<T> {
@@ -108,7 +111,8 @@ impl<T: Clone + Send + Sync + 'static> Slot<T> {
             Err(_) => Err(Arc::new(Error::new(ErrorKind::Internal).because("a key provider panicked"))),
         });
         let call = call.boxed().shared();
-        let flight = Flight { number: self.last, began: now, call, waiting: Arc::default() };
+        let runtime = Handle::try_current().ok();
+        let flight = Flight { number: self.last, began: now, call, waiting: Arc::default(), runtime };
         self.flight = Some(flight.clone());
         self.task = None;
         Ok(flight)
@@ -157,14 +161,30 @@ impl<T: Clone + Send + Sync + 'static> Slot<T> {
     }
 
     /// Gives up a call that nobody waits for any more, into `left`; and how long the one that stays has.
-    pub(crate) fn sweep(&mut self, now: EpochTime, left: &mut Vec<Box<dyn Any + Send>>) -> Option<Duration> {
+    pub(crate) fn sweep(&mut self, now: EpochTime, left: &mut Vec<GivenUp>) -> Option<Duration> {
         let flight = self.flight.as_ref()?;
         let age = now.since(flight.began);
         if age < STALE || flight.waiting.load(Ordering::Relaxed) > 0 {
             return Some(STALE.saturating_sub(age));
         }
-        left.push(Box::new((self.flight.take(), self.task.take())));
+        let runtime = flight.runtime.clone();
+        left.push(GivenUp { runtime, call: Some(Box::new((self.flight.take(), self.task.take()))) });
         None
+    }
+}
+
+/// A call that nobody waits for. It is dropped as if it were where it was begun, and harms nobody else by that.
+pub(crate) struct GivenUp {
+    runtime: Option<Handle>,
+    call: Option<Box<dyn Any + Send>>,
+}
+
+impl Drop for GivenUp {
+    fn drop(&mut self) {
+        let call = self.call.take();
+        let _runtime = self.runtime.as_ref().map(Handle::enter);
+        // The code of a provider or a store runs here, on a thread that others need.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(call)));
     }
 }
 

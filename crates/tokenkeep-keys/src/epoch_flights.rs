@@ -1,6 +1,5 @@
 //! The calls that an instance has under way.
 
-use std::any::Any;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,7 +8,7 @@ use tokenkeep_core::KekId;
 
 use crate::epoch_cache::{Cache, Loaded, Table};
 use crate::epoch_calls::Renewed;
-use crate::epoch_flight::Slot;
+use crate::epoch_flight::{GivenUp, Slot};
 use crate::{EpochRecord, EpochTime};
 
 #[derive(Default)]
@@ -49,7 +48,7 @@ impl Flights {
         self.epochs.retain(|id, _| table.row(id).is_some());
     }
 
-    fn sweep(&mut self, now: EpochTime, left: &mut Vec<Box<dyn Any + Send>>) -> Option<Duration> {
+    fn sweep(&mut self, now: EpochTime, left: &mut Vec<GivenUp>) -> Option<Duration> {
         let fixed =
             [self.table.sweep(now, left), self.reserving.sweep(now, left), self.making.sweep(now, left)];
         let epochs = self.epochs.values_mut().map(|(_, slot)| slot.sweep(now, left));

@@ -16,6 +16,9 @@ use crate::{EpochEvent, EpochRecord, EpochTime};
 /// How often the active epoch is looked for anew while other instances change it.
 const TRIES: usize = 8;
 
+/// How often a new epoch is made because the active one's key is destroyed.
+const SUCCESSORS: usize = 3;
+
 /// A record that claims to be made later than this from now is not waited for to grow old.
 const CLOCKS_APART: i64 = 24 * 60 * 60 * 1000;
 
@@ -23,7 +26,7 @@ impl Inner {
     /// The active epoch, to wrap so many DEKs with; they are taken off what was set aside. Never one that is past the maximum age.
     pub(crate) async fn sealing(&self, wraps: u64) -> Result<Arc<Loaded>, Error> {
         self.sweep_in_its_stead();
-        let (mut renewed, mut destroyed) = (false, false);
+        let (mut renewed, mut destroyed) = (false, 0);
         for _ in 0..TRIES {
             let table = self.table().await?;
             let now = self.now();
@@ -44,9 +47,13 @@ impl Inner {
             }
             let loaded = match self.load(row).await {
                 // It will never seal again, and need not wait for the end of its time to be succeeded.
-                Err(error) if error.kind() == ErrorKind::KeyDestroyed && !destroyed => {
-                    destroyed = true;
-                    self.succeed(&table).await?;
+                Err(error) if error.kind() == ErrorKind::KeyDestroyed && destroyed < SUCCESSORS => {
+                    destroyed += 1;
+                    // Another instance may have set wraps aside since, or made the next one.
+                    let table = self.read_now().await?;
+                    if table.active().is_some_and(|active| active.id == row.id) {
+                        self.succeed(&table).await?;
+                    }
                     continue;
                 }
                 loaded => loaded?,

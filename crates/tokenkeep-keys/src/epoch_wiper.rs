@@ -71,7 +71,19 @@ impl Drop for Wiper {
     }
 }
 
+/// Should the thread end by a panic, the next wake starts another one.
+struct Ending<'a>(&'a Mutex<Running>);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            locked(self.0).thread = None;
+        }
+    }
+}
+
 fn run(swept: &Swept, state: &Mutex<Running>) {
+    let _ending = Ending(state);
     loop {
         let wakes = locked(state).wakes;
         let next = {

@@ -175,7 +175,7 @@ impl fmt::Display for Readiness {
 }
 
 pub(crate) async fn check(vault: &Inner, limit: Duration) -> Readiness {
-    let mut keys = pin!(tokio::time::timeout(limit, vault.probe.try_keys(&*vault.key_provider)));
+    let mut keys = pin!(tokio::time::timeout(limit, vault.probe.try_keys(&*vault.key_provider, limit / 2)));
     let mut database = pin!(tokio::time::timeout(limit, database(vault)));
     let mut trail = pin!(tokio::time::timeout(limit, trail(vault)));
     let mut sink = pin!(tokio::time::timeout(limit, sink(vault)));

@@ -1,6 +1,8 @@
 //! What a readiness check seals, and opens again.
 
+use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use tokenkeep_core::{
     ConnectionId, EncryptionContext, Envelope, Error, ErrorKind, Incarnation, Origin, PayloadKind,
@@ -33,21 +35,43 @@ impl Probe {
         Ok(Self { context, kept: Mutex::default() })
     }
 
-    /// Seals and opens it. Where it can't be sealed, opens what was sealed before, and gives the reason.
-    pub(crate) async fn try_keys(&self, keys: &dyn KeyProvider) -> Result<Option<Error>, Error> {
-        match self.sealed(keys).await {
+    /// Seals and opens it. Where it can't be sealed, or not so soon, opens what was sealed before, and gives the reason.
+    pub(crate) async fn try_keys(
+        &self,
+        keys: &dyn KeyProvider,
+        soon: Duration,
+    ) -> Result<Option<Error>, Error> {
+        let mut sealing = pin!(self.sealed(keys));
+        let sealed = match tokio::time::timeout(soon, sealing.as_mut()).await {
+            Ok(sealed) => sealed,
+            // A service that hangs keeps nobody from the tokens that need no answer of it.
+            Err(_) if self.opens_kept(keys).await => {
+                let slow = Error::new(ErrorKind::KeysUnavailable).because("sealing takes too long");
+                return Ok(Some(slow));
+            }
+            Err(_) => sealing.await,
+        };
+        match sealed {
             Ok(envelope) => {
                 self.open(keys, &envelope).await?;
                 *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(envelope);
                 Ok(None)
             }
             Err(error) => {
-                let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                match kept {
-                    Some(envelope) if self.open(keys, &envelope).await.is_ok() => Ok(Some(error)),
-                    _ => Err(error),
+                if self.opens_kept(keys).await {
+                    Ok(Some(error))
+                } else {
+                    Err(error)
                 }
             }
+        }
+    }
+
+    async fn opens_kept(&self, keys: &dyn KeyProvider) -> bool {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match kept {
+            Some(envelope) => self.open(keys, &envelope).await.is_ok(),
+            None => false,
         }
     }
 

@@ -280,7 +280,8 @@ impl Vault {
 
     /// Whether this instance can do its work: its keys open, its database answers and takes writes, and the audit trail is whole
     /// as far as a quick look can tell; and whether the sink of checkpoints answers. For a readiness probe; it answers within two
-    /// seconds. It writes nothing: that a disk is full is seen by the next commit alone.
+    /// seconds. It writes nothing to the database: that a disk is full is seen by the next commit alone. With epochs it may set wraps
+    /// aside, and make the next epoch, as a token that is connected would.
     ///
     /// ```
     /// # async fn example(vault: tokenkeep::Vault) {

@@ -343,3 +343,21 @@ async fn readiness_asks_the_service_no_more_than_tokens_do() {
     home.clock.advance(2000);
     assert!(matches!(vault.check().await.keys, KeysCheck::Open));
 }
+
+/// The service failed a moment ago and hangs now: sealing would wait for it, tokens open without it.
+#[tokio::test]
+async fn readiness_waits_for_no_service_that_hangs() {
+    let home = Home::new();
+    let options = EpochKeys::options().clock(Arc::clone(&home.clock)).grace(MINUTE * 30);
+    let keys = options.build(home.service.clone(), Arc::clone(&home.epochs)).unwrap();
+    let vault = home.vault(&keys).await;
+    assert!(vault.check().await.is_ready());
+    home.service.fails(Some(ErrorKind::KeysUnavailable));
+    home.clock.advance(TEN + 1000);
+    assert!(matches!(vault.check().await.keys, KeysCheck::OpenOnly(_)));
+    home.service.hangs();
+    home.clock.advance(2000);
+    let readiness = vault.check_within(MINUTE / 60).await;
+    assert!(matches!(&readiness.keys, KeysCheck::OpenOnly(_)), "{readiness}");
+    assert!(readiness.is_ready());
+}

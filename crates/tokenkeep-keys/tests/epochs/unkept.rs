@@ -4,7 +4,7 @@ use std::task::{Context, Waker};
 use std::time::Instant;
 
 use tokenkeep_core::ErrorKind;
-use tokenkeep_keys::{EpochEvent, EpochKeys, EpochState, EpochStore};
+use tokenkeep_keys::{EpochEvent, EpochKeys, EpochState, EpochStore, KeyProvider};
 
 use crate::service::{DAY, Home, MINUTE, SECOND, fails_with, open, seal, settle};
 use crate::stores::{Faulty, How};
@@ -130,6 +130,24 @@ async fn a_rotation_is_not_an_abandoned_call() {
     assert_ne!(new, old);
     let rows = home.store.epochs().await.unwrap();
     assert!(rows.iter().any(|row| row.id == new && row.state == EpochState::Active));
+}
+
+/// The same where another instance set wraps aside since this one read the records: what it knows of the active one is of yesterday.
+#[tokio::test]
+async fn a_destroyed_key_is_succeeded_whatever_others_did_meanwhile() {
+    let home = Home::new();
+    let (one, other) = (home.with(home.options().wraps(160)), home.with(home.options().wraps(160)));
+    let old = seal(&one).await.unwrap();
+    home.clock.pass(MINUTE * 10 - SECOND);
+    one.refresh().await.unwrap();
+    for _ in 0..11 {
+        seal(&other).await.unwrap();
+    }
+    home.service.destroys_all();
+    home.clock.pass(SECOND * 2);
+    let new = seal(&one).await.unwrap();
+    assert_ne!(new.kek(), old.kek());
+    assert_eq!(home.service.alive(), 1);
 }
 
 /// Whose own key is destroyed at the provider is succeeded: the seals go on.

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ pub(crate) struct Service(Arc<(Kek, Keys)>, Arc<Behaviour>);
 struct Behaviour {
     calls: AtomicU64,
     fails: Mutex<Option<ErrorKind>>,
+    hangs: AtomicBool,
     /// A call moves this clock by so much.
     takes: Option<(Arc<TestClock>, Duration)>,
 }
@@ -43,13 +44,21 @@ impl Service {
         self.1.calls.load(Ordering::SeqCst)
     }
 
+    /// From now on no call is answered.
+    pub(crate) fn hangs(&self) {
+        self.1.hangs.store(true, Ordering::SeqCst);
+    }
+
     /// From now on every call fails so, or none does.
     pub(crate) fn fails(&self, with: Option<ErrorKind>) {
         *self.1.fails.lock().unwrap() = with;
     }
 
-    fn call(&self) -> Result<(), Error> {
+    async fn call(&self) -> Result<(), Error> {
         self.1.calls.fetch_add(1, Ordering::SeqCst);
+        if self.1.hangs.load(Ordering::SeqCst) {
+            return std::future::pending().await;
+        }
         if let Some((clock, time)) = &self.1.takes {
             clock.advance(i64::try_from(time.as_millis()).unwrap());
         }
@@ -60,12 +69,12 @@ impl Service {
 #[async_trait]
 impl KeyProvider for Service {
     async fn wrap_dek(&self, request: &WrapRequest<'_>) -> Result<WrappedDek, Error> {
-        self.call()?;
+        self.call().await?;
         Ok(request.wrap_with(&self.0.0))
     }
 
     async fn unwrap_dek(&self, request: &UnwrapRequest<'_>) -> Result<Dek, Error> {
-        self.call()?;
+        self.call().await?;
         if request.kek() == self.0.0.id() {
             return Ok(request.unwrap_with(&self.0.0)?);
         }
@@ -77,7 +86,7 @@ impl KeyProvider for Service {
     }
 
     async fn keks(&self) -> Result<Vec<KekStatus>, Error> {
-        self.call()?;
+        self.call().await?;
         let mut keks = vec![KekStatus::new(*self.0.0.id(), KekState::Primary)];
         keks.extend(self.0.1.lock().unwrap().keys().map(|id| KekStatus::new(*id, KekState::OpenOnly)));
         Ok(keks)
@@ -87,7 +96,7 @@ impl KeyProvider for Service {
 #[async_trait]
 impl DestroyableKeys for Service {
     async fn make_key(&self) -> Result<KekId, Error> {
-        self.call()?;
+        self.call().await?;
         let kek = Kek::generate()?;
         let id = *kek.id();
         self.0.1.lock().unwrap().insert(id, Some(kek));
@@ -95,7 +104,7 @@ impl DestroyableKeys for Service {
     }
 
     async fn wrap_under(&self, key: &KekId, request: &WrapRequest<'_>) -> Result<WrappedDek, Error> {
-        self.call()?;
+        self.call().await?;
         match self.0.1.lock().unwrap().get(key) {
             Some(Some(kek)) => Ok(request.wrap_with(kek)),
             _ => Err(ErrorKind::KeyDestroyed.into()),
@@ -103,7 +112,7 @@ impl DestroyableKeys for Service {
     }
 
     async fn destroy_key(&self, key: &KekId) -> Result<Destruction, Error> {
-        self.call()?;
+        self.call().await?;
         self.0.1.lock().unwrap().insert(*key, None);
         Ok(Destruction::Confirmed)
     }
