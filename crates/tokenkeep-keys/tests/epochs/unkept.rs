@@ -147,7 +147,8 @@ async fn a_destroyed_key_is_succeeded_whatever_others_did_meanwhile() {
     home.clock.pass(SECOND * 2);
     let new = seal(&one).await.unwrap();
     assert_ne!(new.kek(), old.kek());
-    assert_eq!(home.service.alive(), 1);
+    // And no key is made in vain.
+    assert_eq!((home.service.alive(), home.service.calls("make")), (1, 2));
 }
 
 /// Whose own key is destroyed at the provider is succeeded: the seals go on.
