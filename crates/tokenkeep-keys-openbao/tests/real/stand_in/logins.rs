@@ -51,7 +51,7 @@ async fn a_renewal_that_ends_late_does_not_put_the_former_token_back() {
     let gate = Gate::default();
     let held = gate.clone();
     let service = service(move |request| match request.path() {
-        path if path.ends_with("lookup-self") => Some((200, json!({ "data": looked(3) }))),
+        path if path.ends_with("lookup-self") => Some((200, json!({ "data": looked(12) }))),
         path if path.ends_with("renew-self") => {
             held.pass();
             Some(lease(3600))
@@ -61,7 +61,8 @@ async fn a_renewal_that_ends_late_does_not_put_the_former_token_back() {
     .await;
     let keys = builder(&service).token(token("the-leaked-token")).build().unwrap();
     keys.keks().await.unwrap();
-    tokio::time::sleep(Duration::from_millis(2100)).await;
+    // Due, and with a third left for a busy host to begin it in.
+    tokio::time::sleep(Duration::from_millis(8100)).await;
     let renewing = keys.clone();
     let renewing = tokio::spawn(async move { renewing.keks().await.map(drop) });
     until(&service, "renew-self", 1).await;
