@@ -43,6 +43,11 @@ pub enum OpenBaoFailure {
         "the key service has no transit engine, or no way in, at this path and namespace, or is still starting; enable it, or mend the path"
     )]
     NotMounted,
+    /// The node that answered does not know of a key that was just made: `KeysUnavailable`.
+    #[error(
+        "the node of the key service that answered lags behind the active one; let standbys answer nothing from what they have"
+    )]
+    Lags,
     /// It has a fault of its own, with this HTTP status: `KeysUnavailable`.
     #[error("the key service has a fault of its own (HTTP status {0}); its log says more")]
     Fault(u16),
@@ -142,6 +147,7 @@ impl OpenBaoFailure {
             | Self::Sealed
             | Self::NoActiveNode
             | Self::NotMounted
+            | Self::Lags
             | Self::Fault(_)
             | Self::Throttled(_)
             | Self::Garbage => ErrorKind::KeysUnavailable,

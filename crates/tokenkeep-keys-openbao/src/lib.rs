@@ -80,6 +80,7 @@
 //! | --- | --- | --- |
 //! | sealed; standby without an active node; own fault | `Sealed`, `NoActiveNode`, `Fault` | `KeysUnavailable` |
 //! | nothing mounted at the path, or not yet | `NotMounted` | `KeysUnavailable` |
+//! | a node that does not know yet what was just made | `Lags` | `KeysUnavailable` |
 //! | no connection; no answer in time; certificate not trusted | `Unreachable`, `TimedOut`, `Untrusted` | `KeysUnavailable` |
 //! | too many calls; a gateway's page | `Throttled`, `Garbage` | `KeysUnavailable` |
 //! | policy withdrawn; token over; role refused | `Forbidden`, `TokenExpired`, `LoginRefused` | `KeysForbidden` |
@@ -107,6 +108,7 @@
 
 mod app_role;
 mod batches;
+mod begun;
 mod builder;
 mod client;
 mod failure;

@@ -7,12 +7,14 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use serde::Deserialize;
 use tokenkeep_core::{Error, KekId, WrapRequest, WrappedDek};
 use tokenkeep_keys::{DestroyableKeys, Destruction, KekState, KekStatus};
 
+use crate::begun::{Begun, Name};
 use crate::ids::Named;
 use crate::keys::Inner;
 use crate::transit_key;
@@ -26,6 +28,7 @@ pub(crate) struct OwnKeys {
     prefix: String,
     /// Seen destroyed: nothing changes about those, so they are not asked for again.
     destroyed: Mutex<BTreeSet<[u8; 16]>>,
+    begun: Begun,
 }
 
 #[derive(Deserialize)]
@@ -35,7 +38,7 @@ struct Names {
 
 impl OwnKeys {
     pub(crate) fn behind(key: &str) -> Self {
-        Self { prefix: format!("{key}{INFIX}"), destroyed: Mutex::default() }
+        Self { prefix: format!("{key}{INFIX}"), destroyed: Mutex::default(), begun: Begun::default() }
     }
 
     pub(crate) fn name(&self, random: &[u8; 16]) -> String {
@@ -110,6 +113,26 @@ impl OwnKeys {
         Ok(key)
     }
 
+    /// Makes the key of this name, where it is not there yet. `KeyUnfit` and `Refused` are of this key, and another one may do.
+    async fn made(&self, inner: &Inner, mut name: Name<'_>) -> Result<KekId, OpenBaoFailure> {
+        let random = *name.random();
+        let made = inner.make(&self.name(&random)).await;
+        if let Err(OpenBaoFailure::Refused) = made {
+            name.settle();
+        }
+        made?;
+        let fit = match self.read(inner, &random).await {
+            // A node that lags says so of what the active one just made.
+            Err(OpenBaoFailure::UnknownKey) => Err(OpenBaoFailure::Lags),
+            Ok(key) => is_new(&key),
+            Err(failure) => Err(failure),
+        };
+        if let Ok(()) | Err(OpenBaoFailure::KeyUnfit(_)) = fit {
+            name.settle();
+        }
+        fit.map(|()| inner.place.own(&random))
+    }
+
     /// Whether such a key decrypts.
     pub(crate) async fn allowed(&self, inner: &Inner, random: &[u8; 16]) -> Result<(), OpenBaoFailure> {
         let key = self.read(inner, random).await?;
@@ -118,6 +141,19 @@ impl OwnKeys {
             () if key.keys.contains_key(&1) && !key.soft_deleted => Ok(()),
             () => Err(OpenBaoFailure::Disabled),
         }
+    }
+}
+
+/// Whether something may be wrapped under it for the first time.
+fn is_new(key: &TransitKey) -> Result<(), OpenBaoFailure> {
+    match () {
+        () if key.may_be_copied() => {
+            Err(OpenBaoFailure::KeyUnfit("it may leave the service, so its end would prove nothing"))
+        }
+        () if key.latest_version != 1 || !key.keys.contains_key(&1) || key.soft_deleted => {
+            Err(OpenBaoFailure::KeyUnfit("its end has begun already"))
+        }
+        () => Ok(()),
     }
 }
 
@@ -143,17 +179,17 @@ impl OpenBaoKeys {
 /// With [`own_keys`](crate::OpenBaoBuilder::own_keys) turned on; without it each call is `Misuse`.
 #[async_trait]
 impl DestroyableKeys for OpenBaoKeys {
+    /// Under the name of an earlier call that failed, where there is one: the service may have made that key.
     async fn make_key(&self) -> Result<KekId, Error> {
         let (inner, own) = (&*self.inner, self.own()?);
-        let random = inner.place.random_own()?;
-        inner.make(&own.name(&random)).await?;
-        let key = own.read(inner, &random).await?;
-        if key.may_be_copied() {
-            return Err(
-                OpenBaoFailure::KeyUnfit("it may leave the service, so its end would prove nothing").into()
-            );
+        if let Some(name) = own.begun.again(Instant::now()) {
+            match own.made(inner, name).await {
+                Err(OpenBaoFailure::KeyUnfit(_) | OpenBaoFailure::Refused) => {}
+                made => return Ok(made?),
+            }
         }
-        Ok(inner.place.own(&random))
+        let name = own.begun.anew(inner.place.random_own()?, Instant::now());
+        Ok(own.made(inner, name).await?)
     }
 
     async fn wrap_under(&self, key: &KekId, request: &WrapRequest<'_>) -> Result<WrappedDek, Error> {

@@ -181,7 +181,11 @@ impl Login {
         }
         let reply = match role.log_in(client, given).await {
             Err(OpenBaoFailure::LoginRefused) => {
-                self.state().refused.begin(Instant::now(), REFUSED);
+                let mut state = self.state();
+                // Another secret id that was given meanwhile was not refused.
+                if same(state.given.as_ref(), Some(given)) {
+                    state.refused.begin(Instant::now(), REFUSED);
+                }
                 return Err(OpenBaoFailure::LoginRefused);
             }
             reply => reply?,

@@ -23,6 +23,7 @@ mod openbao {
 }
 
 mod stand_in {
+    mod begun;
     mod logins;
     mod service;
     mod waits;

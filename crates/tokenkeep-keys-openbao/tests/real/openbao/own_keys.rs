@@ -133,3 +133,24 @@ async fn a_key_that_is_not_fit_hides_no_other() {
     sample.unwrap(&keys, &wrapped).await.unwrap();
     assert_eq!(operator.destroy_key(&id).await.unwrap(), Destruction::Confirmed);
 }
+
+/// Each try would leave another one.
+#[tokio::test]
+async fn a_key_that_was_made_and_not_seen_is_the_next_one() {
+    let place = Place::new();
+    let blind = EPOCHS.replace(r#"["read", "update"]"#, r#"["update"]"#);
+    assert_ne!(blind, EPOCHS);
+    let token = place.token(&[APPLICATION, &blind], "1h");
+    let keys = place.builder().own_keys().token(token).build().unwrap();
+    for _ in 0..3 {
+        fails(keys.make_key().await, ErrorKind::KeysForbidden, "Forbidden");
+    }
+    keys.set_token(place.token(&[APPLICATION, EPOCHS], "1h")).unwrap();
+    let id = keys.make_key().await.unwrap();
+    let all = place.operator().keks().await.unwrap();
+    let own: Vec<_> = all.iter().filter(|kek| kek.state == KekState::OpenOnly).map(|kek| kek.id).collect();
+    assert_eq!(own, [id]);
+    let sample = Sample::new();
+    let wrapped = keys.wrap_under(&id, &sample.request()).await.unwrap();
+    sample.unwrap(&keys, &wrapped).await.unwrap();
+}

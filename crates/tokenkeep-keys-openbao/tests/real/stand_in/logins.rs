@@ -126,6 +126,31 @@ async fn a_login_that_is_refused_is_not_tried_at_every_call() {
     fails(given.set_secret_id(token("another-secret-id")), ErrorKind::Misuse, "Misuse");
 }
 
+/// The pause after the refusal is the former one's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_secret_id_that_is_given_while_the_former_one_is_refused_is_tried() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let service = service(move |request| {
+        let body = String::from_utf8(request.body.to_vec()).unwrap();
+        let former = request.path().ends_with("/login") && body.contains("the-secret-id");
+        former.then(|| {
+            held.pass();
+            (400, json!({ "errors": ["invalid role or secret ID"] }))
+        })
+    })
+    .await;
+    let keys = with_role(&service);
+    let calling = keys.clone();
+    let calling = tokio::spawn(async move { calling.keks().await.map(drop) });
+    until(&service, "/login", 1).await;
+    keys.set_secret_id(token("another-secret-id")).unwrap();
+    gate.open();
+    calling.await.unwrap().unwrap();
+    keys.keks().await.unwrap();
+    assert_eq!(count(&service, "/login"), 2);
+}
+
 /// Such a token can't be told from one that is over by asking what it is.
 #[tokio::test]
 async fn a_token_that_may_do_nothing_is_not_replaced_at_every_call() {
