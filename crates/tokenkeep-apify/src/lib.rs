@@ -43,6 +43,7 @@
 
 mod actor;
 mod apify;
+mod boundary;
 mod client;
 mod list;
 mod meaning;
@@ -52,6 +53,7 @@ mod token_shape;
 
 pub use actor::{Actor, Actors};
 pub use apify::{Apify, ApifyBuilder};
+pub use boundary::{Access, Admitted, Boundary, Class, Refused, TokenPermission, TokenScope};
 pub use client::{ApifyClient, Me};
 pub use list::{List, Page};
 pub use run::{Run, RunMeta, RunStatus, Runs};

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use tokenkeep_core::{Error, Meaning};
 use zeroize::Zeroize;
 
-use crate::CallFailure;
+use crate::{CallFailure, Passage, Projection};
 
 /// As much of an error's body as a provider's `meaning` is shown, in bytes.
 const MAX_ERROR_BODY: usize = 64 * 1024;
@@ -58,24 +58,44 @@ impl Answer {
         max_body: usize,
         keep_errors: bool,
         meaning: fn(u16, &[u8]) -> Meaning,
+        projection: Option<&dyn Projection>,
     ) -> Result<Self, CallFailure> {
         let status = response.status().as_u16();
         match status {
             200..=299 => {
+                let projection = match projection.map(|it| (it, it.passage(status, content_type(&response))))
+                {
+                    None | Some((_, Passage::AsItIs)) => None,
+                    Some((projection, Passage::Projected)) => Some(projection),
+                    Some((_, Passage::Refused(why))) => return Err(CallFailure::not_passed(status, why)),
+                };
                 let body = read_whole(&mut response, max_body).await?;
-                Ok(Self { status, retry_after: None, body })
+                Self { status, retry_after: None, body }.projected(projection)
             }
             400.. => {
                 let retry_after = retry_after(&response);
                 let body =
                     read_start(&mut response, if keep_errors { max_body } else { MAX_ERROR_BODY }).await;
+                let answer = Self { status, retry_after, body };
                 if keep_errors {
-                    return Ok(Self { status, retry_after, body });
+                    return answer.projected(projection);
                 }
-                Err(CallFailure::refused(status, meaning(status, &body), retry_after))
+                Err(CallFailure::refused(status, meaning(status, &answer.body), retry_after))
             }
             _ => Err(CallFailure::redirected(status)),
         }
+    }
+
+    /// What comes through of it; the rest is wiped.
+    fn projected(mut self, projection: Option<&dyn Projection>) -> Result<Self, CallFailure> {
+        if let Some(projection) = projection {
+            let body = projection
+                .project(self.status, &self.body)
+                .map_err(|why| CallFailure::not_passed(self.status, why))?;
+            self.body.zeroize();
+            self.body = body;
+        }
+        Ok(self)
     }
 }
 
@@ -121,6 +141,13 @@ async fn read_start(response: &mut reqwest::Response, limit: usize) -> Vec<u8> {
         body.extend_from_slice(&chunk[..chunk.len().min(limit - body.len())]);
     }
     body
+}
+
+/// The one content type that an answer has.
+fn content_type(response: &reqwest::Response) -> Option<&str> {
+    let mut all = response.headers().get_all(http::header::CONTENT_TYPE).iter();
+    let first = all.next()?;
+    if all.next().is_some() { None } else { first.to_str().ok() }
 }
 
 fn retry_after(response: &reqwest::Response) -> Option<Duration> {

@@ -24,6 +24,7 @@ enum What {
     TooLarge { status: u16, limit: usize },
     BrokenOff { status: u16, timed_out: bool },
     NotAsPromised { status: u16, line: usize, column: usize },
+    NotPassed { status: u16, why: &'static str },
     NoAnswer,
     TimedOut,
     NoName,
@@ -54,7 +55,8 @@ impl CallFailure {
             | What::Redirected { status }
             | What::TooLarge { status, .. }
             | What::BrokenOff { status, .. }
-            | What::NotAsPromised { status, .. } => Some(status),
+            | What::NotAsPromised { status, .. }
+            | What::NotPassed { status, .. } => Some(status),
             _ => None,
         }
     }
@@ -100,6 +102,10 @@ impl CallFailure {
         What::NotAsPromised { status, line, column }.into()
     }
 
+    pub(crate) fn not_passed(status: u16, why: &'static str) -> Self {
+        What::NotPassed { status, why }.into()
+    }
+
     /// No answer. Only what is known to hold no text of the other side's is taken from the error: HTTP/2 lets a server
     /// put a text of its own into one.
     pub(crate) fn no_answer(error: &reqwest::Error) -> Self {
@@ -133,7 +139,10 @@ impl CallFailure {
             What::Refused { meaning, .. } => Outcome::Refused(meaning),
             What::Redirected { .. } => Outcome::Refused(Meaning::Unexpected),
             // The status says that the token was accepted, whatever became of the body.
-            What::TooLarge { .. } | What::BrokenOff { .. } | What::NotAsPromised { .. } => Outcome::Accepted,
+            What::TooLarge { .. }
+            | What::BrokenOff { .. }
+            | What::NotAsPromised { .. }
+            | What::NotPassed { .. } => Outcome::Accepted,
             What::NoAnswer
             | What::TimedOut
             | What::NoName
@@ -149,6 +158,7 @@ impl CallFailure {
             What::Redirected { .. }
             | What::TooLarge { .. }
             | What::NotAsPromised { .. }
+            | What::NotPassed { .. }
             | What::BadCertificate(_)
             | What::NoTls => ErrorKind::ProviderMisbehaved,
             What::BrokenOff { .. }
@@ -197,6 +207,7 @@ impl fmt::Display for CallFailure {
                 f,
                 "it answered with HTTP status {status} and not with the expected JSON (line {line}, column {column})"
             ),
+            What::NotPassed { status, why } => write!(f, "it answered with HTTP status {status} and {why}"),
             What::NoAnswer => f.write_str("the connection ended before an answer came"),
             What::TimedOut => f.write_str("no answer came in time"),
             What::NoName => f.write_str("its host name could not be resolved"),

@@ -33,6 +33,8 @@
 //! - No redirect is followed. No proxy is taken from the environment. There are no cookies and no compression.
 //! - One call is one attempt: nothing here, and nothing below, sends a request twice.
 //! - A call whose path, origin or credential is refused opens no socket.
+//! - With a [`CallBoundary`], a call is judged by the URL that is really sent, before the credential is asked, and an answer is
+//!   projected before the caller gets it.
 //! - Time and sizes have limits: [`TransportBuilder::timeout`], [`TransportBuilder::max_body`].
 //! - The header with the token is built in a buffer that wipes itself. Copies in hyper's write buffers and in the TLS
 //!   library live on until the connection reuses or closes them; an allocator that zeroes on free wipes those.
@@ -44,6 +46,7 @@
 //! [`CallFailure::of`] gets the HTTP status and `Retry-After` out of it.
 
 mod answer;
+mod boundary;
 mod call;
 mod failure;
 mod target;
@@ -51,6 +54,7 @@ mod tls;
 mod transport;
 
 pub use answer::Answer;
+pub use boundary::{CallBoundary, Passage, Projection};
 pub use call::Call;
 pub use failure::CallFailure;
 pub use http::Method;

@@ -9,7 +9,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tokenkeep_core::{Error, ErrorKind, ProviderSpec};
 
-use crate::{Call, tls};
+use crate::{Call, CallBoundary, tls};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -28,6 +28,7 @@ pub(crate) struct Shared {
     pub(crate) header: HeaderName,
     /// In bytes.
     pub(crate) max_body: usize,
+    pub(crate) boundary: Option<Arc<dyn CallBoundary>>,
 }
 
 impl Transport {
@@ -48,6 +49,7 @@ impl Transport {
             timeout: TIMEOUT,
             connect_timeout: CONNECT_TIMEOUT,
             max_body: MAX_BODY,
+            boundary: None,
         }
     }
 
@@ -86,6 +88,7 @@ pub struct TransportBuilder {
     timeout: Duration,
     connect_timeout: Duration,
     max_body: usize,
+    boundary: Option<Arc<dyn CallBoundary>>,
 }
 
 impl TransportBuilder {
@@ -130,6 +133,14 @@ impl TransportBuilder {
         self
     }
 
+    /// Every call is judged by this boundary, and every answer projected. Unless one is given, all calls are made and all
+    /// answers given on as they are.
+    #[must_use]
+    pub fn boundary(mut self, boundary: impl CallBoundary + 'static) -> Self {
+        self.boundary = Some(Arc::new(boundary));
+        self
+    }
+
     /// The transport. Opens no connection.
     ///
     /// # Errors
@@ -154,7 +165,8 @@ impl TransportBuilder {
             .user_agent(concat!("tokenkeep/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|_| Error::new(ErrorKind::Internal).because("the HTTP client can't be set up"))?;
-        Ok(Transport(Arc::new(Shared { client, spec: self.spec, header, max_body: self.max_body })))
+        let Self { spec, max_body, boundary, .. } = self;
+        Ok(Transport(Arc::new(Shared { client, spec, header, max_body, boundary })))
     }
 }
 
