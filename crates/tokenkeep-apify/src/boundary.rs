@@ -118,6 +118,14 @@ impl Boundary {
         self.grants.of(class)
     }
 
+    /// The operations that it allows, by method and path, with the names of parameters in braces: for an auditor, and for a test.
+    pub fn operations(&self) -> impl Iterator<Item = (&'static str, &'static str)> + use<> {
+        let Self { grants, .. } = *self;
+        table::all()
+            .filter(move |operation| operation.needs.iter().all(|need| grants.allow(*need)))
+            .map(|operation| (operation.method, operation.path))
+    }
+
     /// Judges a call by its method and its target: path and query, as they stand in the request line. Does no I/O.
     ///
     /// # Errors

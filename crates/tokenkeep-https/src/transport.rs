@@ -76,7 +76,10 @@ impl Transport {
 
 impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Transport").field("spec", &self.0.spec).finish_non_exhaustive()
+        f.debug_struct("Transport")
+            .field("spec", &self.0.spec)
+            .field("boundary", &self.0.boundary)
+            .finish_non_exhaustive()
     }
 }
 

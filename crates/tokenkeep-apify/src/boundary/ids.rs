@@ -21,7 +21,8 @@ pub(crate) fn fits(parameter: &str, segment: &str) -> bool {
             is_id(segment)
         }
         "actorId" | "actorTaskId" | "datasetId" | "storeId" | "queueId" => is_id_or_name(segment),
-        "userId" => is_username(segment) && !is_word(segment),
+        // `me.json` is `me` for a server that takes an ending for a format.
+        "userId" => is_username(segment) && !segment.split('.').any(is_word),
         "versionNumber" => is_version(segment),
         "envVarName" => segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'),
         // The path was checked: this is what Apify allows in a key.
@@ -106,6 +107,7 @@ mod tests {
             ("actorId", "a~b%21"),
             ("userId", "me"),
             ("userId", "Me"),
+            ("userId", "me.json"),
             ("userId", "a~b"),
             ("versionNumber", "0"),
             ("versionNumber", "0."),

@@ -12,6 +12,8 @@ pub(crate) struct Operation {
     pub(crate) method: &'static str,
     /// The path, with the names of its parameters in braces.
     pub(crate) path: &'static str,
+    /// How many segments the path has: most operations are told apart from a request by that.
+    pub(crate) segments: usize,
     /// All of them are needed. None for what every boundary allows.
     pub(crate) needs: &'static [Need],
     /// The names that its query may have, in groups.
@@ -45,21 +47,32 @@ impl Operation {
         Err(there)
     }
 
-    pub(crate) fn has_path(&self, segments: &[&str]) -> bool {
-        let mut segments = segments.iter();
-        self.path.split('/').skip(1).all(|part| {
-            segments.next().is_some_and(|segment| {
-                match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
-                    Some(parameter) => ids::fits(parameter, segment),
-                    None => part == *segment,
-                }
-            })
-        }) && segments.next().is_none()
+    fn has_path(&self, segments: &[&str]) -> bool {
+        let fits = |(part, segment): (&str, &&str)| match part
+            .strip_prefix('{')
+            .and_then(|part| part.strip_suffix('}'))
+        {
+            Some(parameter) => ids::fits(parameter, segment),
+            None => part == *segment,
+        };
+        self.segments == segments.len() && self.path.split('/').skip(1).zip(segments).all(fits)
     }
 
     pub(crate) fn knows_query(&self, name: &str) -> bool {
         self.queries.iter().any(|names| names.contains(&name))
     }
+}
+
+/// How many segments there are in a path that begins with a slash.
+pub(crate) const fn count_segments(path: &str) -> usize {
+    let (bytes, mut count, mut next) = (path.as_bytes(), 0, 0);
+    while next < bytes.len() {
+        if bytes[next] == b'/' {
+            count += 1;
+        }
+        next += 1;
+    }
+    count
 }
 
 /// What the name of a query parameter needs beside the operation.

@@ -41,6 +41,7 @@ macro_rules! operations {
             $crate::boundary::operation::Operation {
                 method: stringify!($method),
                 path: $path,
+                segments: $crate::boundary::operation::count_segments($path),
                 needs: &[$($crate::boundary::class::Need {
                     class: $crate::boundary::class::Class::$class,
                     access: $crate::boundary::table::operations!(@access $access),

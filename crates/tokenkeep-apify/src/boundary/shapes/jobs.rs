@@ -148,5 +148,5 @@ const DEFINITION: Shape = Shape::Object(&[
     part(&["environmentVariables"], &Shape::Map(&Shape::Scalar)).of(&[EnvVars]),
 ]);
 
-/// An OpenAPI document that is made of the input schema.
+/// A description of the build as an API, made of the input schema.
 pub(crate) const BUILD_OPENAPI: Shape = Shape::Any;
