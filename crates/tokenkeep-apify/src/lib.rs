@@ -19,6 +19,11 @@
 //! # }
 //! ```
 //!
+//! # What it can reach
+//!
+//! Metadata, unless it is told otherwise: [`Boundary::analytics`] is the default, [`ApifyBuilder::boundary`] sets another. A call outside of
+//! the [`Boundary`] fails with `Misuse` before anything is sent, and [`Refused`] in its chain of causes says why.
+//!
 //! # Errors
 //!
 //! Calls fail with the [`Error`](tokenkeep_core::Error) of tokenkeep-core; `tokenkeep_https::CallFailure::of` gets the

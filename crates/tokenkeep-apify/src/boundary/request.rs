@@ -54,7 +54,8 @@ impl<'a> Request<'a> {
 /// transport never writes one, so who sent it wanted the path to be read in two ways, and what is refused needs no rule for
 /// the order of decoding and looking.
 fn is_segment(segment: &str) -> bool {
-    if segment.is_empty() || segment.bytes().all(|byte| byte == b'.') {
+    // Nothing at all, or nothing but dots.
+    if segment.bytes().all(|byte| byte == b'.') {
         return false;
     }
     let mut rest = segment.bytes();
