@@ -3,9 +3,11 @@
 //! As it stands it starts a throwaway OpenBao of its own. To see it beside a server that you started, which one line does:
 //!
 //! ```sh
-//! mkdir -p /tmp/bao-tls && "$(cargo xtask openbao | tail -1)" server -dev -dev-tls -dev-tls-cert-dir=/tmp/bao-tls -dev-root-token-id=root
-//! BAO_ADDR=https://localhost:8200 BAO_CACERT=/tmp/bao-tls/vault-ca.pem BAO_TOKEN=root cargo run --example openbao
+//! tls=$(mktemp -d); "$(cargo xtask openbao | tail -1)" server -dev -dev-tls -dev-tls-cert-dir="$tls" -dev-root-token-id=root > "$tls/log" &
+//! BAO_ADDR=https://localhost:8200 BAO_CACERT="$tls/vault-ca.pem" BAO_TOKEN=root cargo run --example openbao
 //! ```
+//!
+//! (Certificates, the authority's key among them, are in a folder that is yours alone. `kill %1` ends the server.)
 //!
 //! Here the root token does the operator's part and the application's. A real application has an AppRole with the policies that
 //! the crate `tokenkeep-keys-openbao` documents, and the operator another one.
@@ -142,12 +144,14 @@ impl Server {
         let spec =
             ProviderSpec::new("openbao".parse()?, self.origin.clone()).with_header("x-vault-token", "");
         let transport = Transport::builder(spec).extra_roots_pem(&self.ca_pem)?.build()?;
-        let body = Zeroizing::new(br#"{"type":"transit"}"#.to_vec());
-        let call = transport.request(Method::POST, "/v1/sys/mounts/transit").json(body).errors_as_answers();
-        let answer = call.credential(&Credential::fixed(self.origin.clone(), self.token()?)).send().await?;
-        match answer.status() {
-            204 | 400 => Ok(()),
-            status => Err(format!("the transit engine can't be enabled: HTTP status {status}").into()),
+        let credential = Credential::fixed(self.origin.clone(), self.token()?);
+        let looked = transport.request(Method::GET, "/v1/sys/mounts/transit").errors_as_answers();
+        // What a service says that has nothing at this path.
+        if let 400 | 404 = looked.credential(&credential).send().await?.status() {
+            let body = Zeroizing::new(br#"{"type":"transit"}"#.to_vec());
+            let call = transport.request(Method::POST, "/v1/sys/mounts/transit").json(body);
+            call.credential(&credential).send().await?;
         }
+        Ok(())
     }
 }

@@ -22,7 +22,7 @@ Usage: cargo xtask bench [--rounds N] [--only seal|vault|epochs] [--without post
 
   --rounds N          how many rounds, 9 unless told (an odd number has a middle)
   --only NAME         only the core's (seal), on each backend; the vault's on SQLite and PostgreSQL; or what epochs cost, and
-                      what they spare a key service (epochs): ten minutes at most, and 2 GB of disk
+                      what they spare a key service (epochs): a quarter of an hour at most, and 2 GB of disk
   --without postgres  leaves PostgreSQL out
   --scale             instead of these, and within ten minutes: a vault of 10 thousand, 100 thousand and a million
                       connections on PostgreSQL; it also draws benches/scale.svg. Needs 4 GB of disk";
@@ -105,8 +105,10 @@ fn leave_out<'c>(command: &'c mut Command, postgres: &Postgres) -> &'c mut Comma
 
 fn of_package(workspace: &Workspace, subcommand: &str) -> Command {
     let mut command = workspace.cargo();
-    // Into the workspace's own target folder: what both need, in the same version, is built once.
-    command.args([subcommand, "--quiet", "--manifest-path", MANIFEST, "--target-dir"]).arg(&workspace.target);
+    // Into the workspace's own target folder: what both need, in the same version, is built once. Locked, here as for the fuzz
+    // targets: nobody sees otherwise that their own lock file lacks what a crate of ours has come to need.
+    command.args([subcommand, "--quiet", "--locked", "--manifest-path", MANIFEST, "--target-dir"]);
+    command.arg(&workspace.target);
     command
 }
 

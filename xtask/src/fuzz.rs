@@ -37,7 +37,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<(), String> {
     println!("    fuzz targets: {}", targets.len());
     let of_package = |command: &mut Command| {
         // Without the default feature libFuzzer isn't compiled, which only a program that is linked needs.
-        command.args(["--manifest-path", MANIFEST, "--no-default-features", "--target-dir"]);
+        command.args(["--locked", "--manifest-path", MANIFEST, "--no-default-features", "--target-dir"]);
         command.arg(workspace.target.join("fuzz"));
     };
     let mut lint = workspace.cargo();

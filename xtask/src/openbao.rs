@@ -65,7 +65,7 @@ impl OpenBao {
 
     fn left_out_by_name() -> Self {
         Self::LeftOut(format!(
-            "left out, by --without {OPENBAO}: every test named *{TESTS}*, and its example"
+            "left out, by --without {OPENBAO}: every test named *{TESTS}*, its example and the cluster"
         ))
     }
 

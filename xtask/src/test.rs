@@ -10,7 +10,7 @@ use crate::options::{self, Options, Request};
 use crate::postgres::Postgres;
 use crate::summary::{Line, Outcome, seconds, summary};
 use crate::workspace::Workspace;
-use crate::{bench, crash, examples, features, fuzz, interop, linked, no_std, tools};
+use crate::{bench, cluster, crash, examples, features, fuzz, interop, linked, no_std, tools};
 
 /// One part: its name, what it does in a few words, and the function that does it.
 pub(crate) struct Part {
@@ -33,6 +33,11 @@ pub(crate) const PARTS: &[Part] = &[
         name: "crash",
         what: "kills a process that works on a vault, and looks what is left: 20 times on each database",
         run: |context| Ok(crash::check(&context.workspace, context.postgres.left_out().is_some())?),
+    },
+    Part {
+        name: "cluster",
+        what: "kills the active one of three OpenBao nodes under load, once",
+        run: |context| Ok(cluster::check(&context.workspace, &context.openbao)?),
     },
     Part { name: "core", what: "the core's tests again as it ships: optimized, on each backend", run: core },
     Part { name: "doctest", what: "the code in the documentation", run: doctests },
@@ -134,7 +139,7 @@ fn run(options: &Options) -> Result<bool, String> {
     } else {
         Postgres::NotNeeded
     };
-    let openbao = if needs("test") || needs("examples") {
+    let openbao = if needs("test") || needs("cluster") || needs("examples") {
         OpenBao::find(&workspace, options.without_openbao)?
     } else {
         OpenBao::NotNeeded
@@ -187,7 +192,8 @@ fn fmt(context: &Context) -> Result<(), Failure> {
 }
 
 fn clippy(context: &Context) -> Result<(), Failure> {
-    let lint = ["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
+    let lint =
+        ["clippy", "--locked", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
     Ok(cargo::run(context.workspace.cargo().args(lint))?)
 }
 

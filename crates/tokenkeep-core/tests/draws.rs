@@ -46,3 +46,12 @@ fn what_a_rewrap_draws() {
         *wrapped.as_bytes().first_chunk::<24>().unwrap()
     });
 }
+
+#[test]
+fn what_a_request_made_anew_draws() {
+    let (kek, context) = (Kek::generate().unwrap(), EncryptionContext::for_token(&support::facts()));
+    let dek = Dek::from_bytes(&[5; 32]);
+    let request = WrapRequest::for_rewrap(&dek, &context).unwrap();
+    varies(|| *request.anew().unwrap().wrap_with(&kek).as_bytes().first_chunk::<24>().unwrap());
+    assert_eq!(request.anew().unwrap().context_digest(kek.id()), request.context_digest(kek.id()));
+}

@@ -19,12 +19,33 @@ pub struct CallFailure {
 
 #[derive(Debug, Clone, Copy)]
 enum What {
-    Refused { status: u16, meaning: Meaning, retry_after: Option<Duration> },
-    Redirected { status: u16 },
-    TooLarge { status: u16, limit: usize },
-    BrokenOff { status: u16, timed_out: bool },
-    NotAsPromised { status: u16, line: usize, column: usize },
-    NotPassed { status: u16, why: &'static str },
+    Refused {
+        status: u16,
+        meaning: Meaning,
+        retry_after: Option<Duration>,
+    },
+    Redirected {
+        status: u16,
+    },
+    TooLarge {
+        status: u16,
+        limit: usize,
+    },
+    /// With what the status and the start of the body mean, where they are an error's.
+    BrokenOff {
+        status: u16,
+        timed_out: bool,
+        meaning: Option<Meaning>,
+    },
+    NotAsPromised {
+        status: u16,
+        line: usize,
+        column: usize,
+    },
+    NotPassed {
+        status: u16,
+        why: &'static str,
+    },
     NoAnswer,
     TimedOut,
     NoName,
@@ -94,8 +115,8 @@ impl CallFailure {
         What::TooLarge { status, limit }.into()
     }
 
-    pub(crate) fn broken_off(status: u16, error: &reqwest::Error) -> Self {
-        What::BrokenOff { status, timed_out: error.is_timeout() }.into()
+    pub(crate) fn broken_off(status: u16, error: &reqwest::Error, meaning: Option<Meaning>) -> Self {
+        What::BrokenOff { status, timed_out: error.is_timeout(), meaning }.into()
     }
 
     pub(crate) fn not_as_promised(status: u16, line: usize, column: usize) -> Self {
@@ -136,7 +157,9 @@ impl CallFailure {
     /// What the credential's source is told.
     pub(crate) fn outcome(&self) -> Outcome<'static> {
         match self.what {
-            What::Refused { meaning, .. } => Outcome::Refused(meaning),
+            What::Refused { meaning, .. } | What::BrokenOff { meaning: Some(meaning), .. } => {
+                Outcome::Refused(meaning)
+            }
             What::Redirected { .. } => Outcome::Refused(Meaning::Unexpected),
             // The status says that the token was accepted, whatever became of the body.
             What::TooLarge { .. }
@@ -197,10 +220,10 @@ impl fmt::Display for CallFailure {
             What::TooLarge { status, limit } => {
                 write!(f, "it answered with HTTP status {status} and over {limit} bytes")
             }
-            What::BrokenOff { status, timed_out: false } => {
+            What::BrokenOff { status, timed_out: false, .. } => {
                 write!(f, "it answered with HTTP status {status} and broke off")
             }
-            What::BrokenOff { status, timed_out: true } => {
+            What::BrokenOff { status, timed_out: true, .. } => {
                 write!(f, "it answered with HTTP status {status} and was not done in time")
             }
             What::NotAsPromised { status, line, column } => write!(

@@ -28,14 +28,16 @@
 //! # What it keeps to
 //!
 //! - TLS 1.2 or 1.3 with a verified certificate, HTTP/1.1 or HTTP/2. The public roots are compiled in, so it works in
-//!   an image without CA files; [`TransportBuilder::extra_root_der`] adds a private one. It uses aws-lc-rs for itself
-//!   and leaves the process's default TLS provider alone.
+//!   an image without CA files; [`TransportBuilder::extra_root_der`] adds a private one, and
+//!   [`TransportBuilder::without_public_roots`] leaves that one alone. It uses aws-lc-rs for itself and leaves the process's default
+//!   TLS provider alone.
 //! - No redirect is followed. No proxy is taken from the environment. There are no cookies and no compression.
 //! - One call is one attempt: nothing here, and nothing below, sends a request twice.
 //! - A call whose path, origin or credential is refused opens no socket.
 //! - With a [`CallBoundary`], a call is judged by the URL that is really sent, before the credential is asked, and an answer is
 //!   projected before the caller gets it.
-//! - Time and sizes have limits: [`TransportBuilder::timeout`], [`TransportBuilder::max_body`].
+//! - Time and sizes have limits: [`TransportBuilder::timeout`], [`TransportBuilder::max_body`]. A peer that hangs while its host goes on
+//!   acknowledging is noticed ([`TransportBuilder::ping`]), and the calls after that take new connections.
 //! - The header with the token is built in a buffer that wipes itself. Copies in hyper's write buffers and in the TLS
 //!   library live on until the connection reuses or closes them; an allocator that zeroes on free wipes those.
 //! - Nothing that the other side says is in an error or a log line, and neither is a query value.
@@ -49,6 +51,7 @@ mod answer;
 mod boundary;
 mod call;
 mod failure;
+mod pool;
 mod target;
 mod tls;
 mod transport;

@@ -9,11 +9,14 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tokenkeep_core::{Error, ErrorKind, ProviderSpec};
 
+use crate::pool::{Pool, Settings};
 use crate::{Call, CallBoundary, tls};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_BODY: usize = 8 * 1024 * 1024;
+/// For both parts of [`TransportBuilder::ping`].
+const PING: Duration = Duration::from_secs(5);
 
 /// The way to one provider: its origin, and a pool of connections to it.
 ///
@@ -23,7 +26,7 @@ const MAX_BODY: usize = 8 * 1024 * 1024;
 pub struct Transport(Arc<Shared>);
 
 pub(crate) struct Shared {
-    pub(crate) client: reqwest::Client,
+    pub(crate) client: Pool,
     pub(crate) spec: ProviderSpec,
     pub(crate) header: HeaderName,
     /// In bytes.
@@ -46,8 +49,11 @@ impl Transport {
         TransportBuilder {
             spec,
             extra_roots: Vec::new(),
+            public_roots: true,
             timeout: TIMEOUT,
             connect_timeout: CONNECT_TIMEOUT,
+            ping_after: PING,
+            ping_within: PING,
             max_body: MAX_BODY,
             boundary: None,
         }
@@ -88,8 +94,11 @@ impl fmt::Debug for Transport {
 pub struct TransportBuilder {
     spec: ProviderSpec,
     extra_roots: Vec<Vec<u8>>,
+    public_roots: bool,
     timeout: Duration,
     connect_timeout: Duration,
+    ping_after: Duration,
+    ping_within: Duration,
     max_body: usize,
     boundary: Option<Arc<dyn CallBoundary>>,
 }
@@ -115,6 +124,13 @@ impl TransportBuilder {
         if self.extra_roots.len() == before { Err(bad_pem()) } else { Ok(self) }
     }
 
+    /// Trusts the extra roots alone: no public authority, and nobody who deceives one, can vouch for this provider.
+    #[must_use]
+    pub fn without_public_roots(mut self) -> Self {
+        self.public_roots = false;
+        self
+    }
+
     /// How long a call may take, from the moment it has its token to the last byte of the answer. 30 s unless given.
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
@@ -126,6 +142,19 @@ impl TransportBuilder {
     #[must_use]
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = limit;
+        self
+    }
+
+    /// Asks for a sign of life on a connection of HTTP/2 that a call waits on and that nothing came over for `after`, and gives the
+    /// connection up when none comes `within` that time: the calls on it end, and the next ones take a new connection. 5 s each
+    /// unless given, and never more than a third of [`timeout`](Self::timeout): so a call knows that its peer hangs before its
+    /// time is over.
+    ///
+    /// HTTP/1.1 has no such sign. There, and wherever a call's time runs out, no later call goes over the connections that there
+    /// were.
+    #[must_use]
+    pub fn ping(mut self, after: Duration, within: Duration) -> Self {
+        (self.ping_after, self.ping_within) = (after, within);
         self
     }
 
@@ -147,27 +176,22 @@ impl TransportBuilder {
     /// The transport. Opens no connection.
     ///
     /// # Errors
-    /// `Misuse` when an extra root is no certificate, or the provider's header or prefix can't be sent. `Internal`
-    /// when the HTTP client can't be set up.
+    /// `Misuse` when an extra root is no certificate, when there is no root at all, or when the provider's header or prefix can't be
+    /// sent. `Internal` when the HTTP client can't be set up.
     pub fn build(self) -> Result<Transport, Error> {
         let misuse = |why| Error::new(ErrorKind::Misuse).because(why);
         let header = HeaderName::from_lowercase(self.spec.header.as_bytes())
             .map_err(|_| misuse("the provider's header is no header name in lower case"))?;
         HeaderValue::from_str(self.spec.prefix)
             .map_err(|_| misuse("the provider's prefix can't stand in a header"))?;
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::config(&self.extra_roots)?)
-            .https_only(true)
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .no_proxy()
-            // Else reqwest repeats what the other side refused at protocol level, with the old header.
-            .retry(reqwest::retry::never())
-            .timeout(self.timeout)
-            .connect_timeout(self.connect_timeout)
-            .user_agent(concat!("tokenkeep/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|_| Error::new(ErrorKind::Internal).because("the HTTP client can't be set up"))?;
+        let settings = Settings {
+            tls: tls::config(&self.extra_roots, self.public_roots)?,
+            timeout: self.timeout,
+            connect_timeout: self.connect_timeout,
+            ping_after: self.ping_after.min(self.timeout / 3),
+            ping_within: self.ping_within.min(self.timeout / 3),
+        };
+        let client = Pool::new(settings)?;
         let Self { spec, max_body, boundary, .. } = self;
         Ok(Transport(Arc::new(Shared { client, spec, header, max_body, boundary })))
     }
@@ -179,6 +203,9 @@ fn bad_pem() -> Error {
 
 impl fmt::Debug for TransportBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TransportBuilder").field("spec", &self.spec).finish_non_exhaustive()
+        f.debug_struct("TransportBuilder")
+            .field("spec", &self.spec)
+            .field("public_roots", &self.public_roots)
+            .finish_non_exhaustive()
     }
 }

@@ -4,9 +4,11 @@ path "transit/keys" {
   capabilities = ["list"]
 }
 
-# What may be said when a key is made, and nothing else: so below this path no key is let out of the service, configured or trimmed.
-# (A second version may be made, which nothing uses.)
-path "transit/keys/tokenkeep-epoch-*" {
+# One segment, and no path below it: so it lets no key out of the service, configures, rotates or trims none, and does not restore what
+# the operator disabled by a soft delete. (A "*" behind the name would match those paths, too.) It may make keys of any name and
+# see what keys there are: in a mount that others use as well, give the epochs' application one of its own.
+# ("required_parameters" would forbid reading as well, so a key that binds no context can be made. Nothing wraps under it.)
+path "transit/keys/+" {
   capabilities = ["read", "update"]
   allowed_parameters = {
     "type"    = ["aes256-gcm96"]

@@ -4,13 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tokenkeep_core::ApiToken;
+use tokenkeep_core::{ApiToken, Error};
 use tokenkeep_https::Method;
 use zeroize::Zeroizing;
 
-use crate::OpenBaoFailure;
 use crate::client::{Client, Reply};
-use crate::login::Session;
+use crate::session::Session;
+use crate::{OpenBaoFailure, OpenBaoKeys};
 
 /// The ids of an AppRole: a way in that gets a new token by itself.
 ///
@@ -23,7 +23,7 @@ pub struct AppRole {
 }
 
 enum Secret {
-    Id(ApiToken),
+    Id(Arc<ApiToken>),
     Wrapped(Arc<ApiToken>),
 }
 
@@ -31,7 +31,7 @@ impl AppRole {
     /// The ids, for the auth method at `auth/approle`.
     #[must_use]
     pub fn new(role_id: ApiToken, secret_id: ApiToken) -> Self {
-        Self { mount: "approle".into(), role_id, secret: Secret::Id(secret_id) }
+        Self { mount: "approle".into(), role_id, secret: Secret::Id(Arc::new(secret_id)) }
     }
 
     /// The same with a response-wrapping token that the secret id is behind (`bao write -wrap-ttl=60s -f
@@ -59,8 +59,19 @@ impl AppRole {
         matches!(self.secret, Secret::Wrapped(_))
     }
 
-    pub(crate) async fn log_in(&self, client: &Client) -> Result<Reply, OpenBaoFailure> {
-        let Secret::Id(secret_id) = &self.secret else { return Err(STILL_WRAPPED) };
+    /// As it was given; `None` while it is wrapped.
+    pub(crate) fn secret_id(&self) -> Option<Arc<ApiToken>> {
+        match &self.secret {
+            Secret::Id(secret_id) => Some(Arc::clone(secret_id)),
+            Secret::Wrapped(_) => None,
+        }
+    }
+
+    pub(crate) async fn log_in(
+        &self,
+        client: &Client,
+        secret_id: &ApiToken,
+    ) -> Result<Reply, OpenBaoFailure> {
         let (role, secret) = (self.role_id.expose_secret(), secret_id.expose_secret());
         // Every character escaped would be six; a block that grows leaves its old self behind.
         let mut body = Zeroizing::new(Vec::with_capacity(64 + 6 * (role.len() + secret.len())));
@@ -86,10 +97,6 @@ impl AppRole {
         let answer: Unwrapped<'_> =
             serde_json::from_slice(reply.body()).map_err(|_| OpenBaoFailure::Garbage)?;
         ApiToken::new(answer.data.secret_id.to_owned()).map(Some).map_err(|_| OpenBaoFailure::Garbage)
-    }
-
-    pub(crate) fn put_secret_id(&mut self, secret_id: ApiToken) {
-        self.secret = Secret::Id(secret_id);
     }
 
     /// What was wrapped must be the answer of this auth method itself. Who unwraps a secret id and wraps it again, so that nobody
@@ -126,6 +133,20 @@ fn good_for_once(sent: Result<Reply, OpenBaoFailure>) -> Result<Reply, OpenBaoFa
 
 pub(crate) const STILL_WRAPPED: OpenBaoFailure =
     OpenBaoFailure::Misuse("the secret id is still wrapped: build with build_unwrapping");
+
+impl OpenBaoKeys {
+    /// Logs in with this secret id from now on, after the one before ended or before it does, and without waiting out the pause after a
+    /// login that was refused. A token that holds goes on.
+    ///
+    /// # Errors
+    /// `Misuse` without an AppRole.
+    pub fn set_secret_id(&self, secret_id: ApiToken) -> Result<(), Error> {
+        match self.inner.client.login().set_secret_id(secret_id) {
+            true => Ok(()),
+            false => Err(OpenBaoFailure::Misuse("without an AppRole there is no secret id").into()),
+        }
+    }
+}
 
 impl fmt::Debug for AppRole {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

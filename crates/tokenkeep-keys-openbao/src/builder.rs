@@ -1,7 +1,7 @@
 //! How a provider is set up.
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokenkeep_core::{ApiToken, Error, Origin, ProviderSpec};
@@ -12,7 +12,7 @@ use crate::app_role::{AppRole, STILL_WRAPPED};
 use crate::client::Client;
 use crate::ids::Place;
 use crate::keys::{Inner, OpenBaoKeys};
-use crate::login::{Login, Way};
+use crate::login::Login;
 use crate::own::OwnKeys;
 use crate::transit_key::Watched;
 
@@ -23,16 +23,23 @@ const MAX_BODY: usize = 1024 * 1024;
 
 /// Settings of an [`OpenBaoKeys`].
 ///
-/// Namespace, mount and key name are part of every KEK id: under another one the same key is not known, so an engine that was moved
-/// must be moved back, or its wraps rewrapped before.
+/// Service name, namespace, mount and key name are part of every KEK id: under another one the same key is not known, so an engine that
+/// was moved must be moved back, or its wraps rewrapped before.
 #[must_use = "a provider comes of build"]
 pub struct OpenBaoBuilder {
     transport: TransportBuilder,
     key: String,
+    service: String,
     mount: String,
     namespace: Option<String>,
     way: Option<Way>,
     own_keys: bool,
+    timeout: Duration,
+}
+
+enum Way {
+    Token(ApiToken),
+    AppRole(AppRole),
 }
 
 impl OpenBaoBuilder {
@@ -42,11 +49,22 @@ impl OpenBaoBuilder {
         Self {
             transport: Transport::builder(spec).timeout(TIMEOUT).connect_timeout(TIMEOUT).max_body(MAX_BODY),
             key: key.to_owned(),
+            service: String::new(),
             mount: "transit".to_owned(),
             namespace: None,
             way: None,
             own_keys: false,
+            timeout: TIMEOUT,
         }
+    }
+
+    /// A name of the service's own, `production` or `staging`; none unless given. Where there is more than one service, it tells their keys
+    /// apart: without it, a version that is trimmed at one of them counts here as that of the same number and key name at another one.
+    /// A replica of the same keys, or the same service at another address, has the same name. All who use the key give the same one,
+    /// the operator too.
+    pub fn service(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.service);
+        self
     }
 
     /// The path that the transit engine is mounted at; `transit` unless given.
@@ -63,7 +81,7 @@ impl OpenBaoBuilder {
 
     /// Gets in with this token. It is renewed as long as the service allows; then it takes [`OpenBaoKeys::set_token`].
     pub fn token(mut self, token: ApiToken) -> Self {
-        self.way = Some(Way::Token(Mutex::new(Arc::new(token))));
+        self.way = Some(Way::Token(token));
         self
     }
 
@@ -73,24 +91,40 @@ impl OpenBaoBuilder {
         self
     }
 
-    /// Trusts the authorities in this text too, certificates in PEM: a key service's is private more often than not.
+    /// Trusts the authorities in this text **and no others**, certificates in PEM, as `BAO_CACERT` does: a key service's is private
+    /// more often than not, and no public authority is to vouch for it then. May be given more than once. Without any, the public
+    /// roots count. A new authority takes a new provider: give the old and the new one while a certificate is changed.
     ///
     /// # Errors
     /// `Misuse` when there is none, or one that can't be read.
     pub fn ca_pem(mut self, pem: &str) -> Result<Self, Error> {
-        self.transport = self.transport.extra_roots_pem(pem)?;
+        self.transport = self.transport.extra_roots_pem(pem)?.without_public_roots();
         Ok(self)
     }
 
-    /// Trusts this authority too, a certificate in DER.
+    /// As [`ca_pem`](Self::ca_pem), for one certificate in DER.
     pub fn ca_der(mut self, der: &[u8]) -> Self {
-        self.transport = self.transport.extra_root_der(der);
+        self.transport = self.transport.extra_root_der(der).without_public_roots();
         self
     }
 
-    /// How long one request to the service may take; 5 s unless given. A call that finds a login due makes two or three.
+    /// How long one request to the service may take; 5 s unless given.
+    ///
+    /// A call makes one request more often than not. It may have to log in, to look at the key, to find out why it was refused, or to wait for
+    /// another one that does; with all that, wrapping or unwrapping takes **four times as long at most** for each hundred of a batch, and then is
+    /// `TimedOut`. What an operator does, and [`keks`](tokenkeep_keys::KeyProvider::keks), takes that for each of the questions that it
+    /// asks one after the other.
     pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = limit;
         self.transport = self.transport.timeout(limit).connect_timeout(limit);
+        self
+    }
+
+    /// When a connection that calls wait on is asked for a sign of life, and how soon it must give one: see
+    /// [`TransportBuilder::ping`]. A third of the [`timeout`](Self::timeout) each unless given, and never more. So a node that hangs
+    /// while its host goes on acknowledging is left for another one behind the same origin.
+    pub fn ping(mut self, after: Duration, within: Duration) -> Self {
+        self.transport = self.transport.ping(after, within);
         self
     }
 
@@ -124,7 +158,7 @@ impl OpenBaoBuilder {
     /// # Cancellation
     /// A call that is dropped may have used the wrapping token up; then another one is needed.
     pub async fn build_unwrapping(self) -> Result<OpenBaoKeys, Error> {
-        let mut inner = self.assembled()?;
+        let inner = self.assembled()?;
         inner.client.unwrap_secret_id().await?;
         Ok(OpenBaoKeys { inner: Arc::new(inner) })
     }
@@ -147,11 +181,14 @@ impl OpenBaoBuilder {
             )
             .into());
         }
-        let namespace = namespace.map(str::to_owned);
+        let login = match way {
+            Way::Token(token) => Login::with_token(token),
+            Way::AppRole(role) => Login::with_app_role(role),
+        };
         Ok(Inner {
-            place: Place::new(namespace.as_deref().unwrap_or_default(), &self.mount, &self.key),
+            place: Place::new(&self.service, namespace.unwrap_or_default(), &self.mount, &self.key),
             own: self.own_keys.then(|| OwnKeys::behind(&self.key)),
-            client: Client::new(self.transport.build()?, namespace, Login::new(way)),
+            client: Client::new(self.transport.build()?, namespace, login, self.timeout),
             mount: self.mount,
             key: self.key,
             watched: Watched::default(),
@@ -171,8 +208,25 @@ impl fmt::Debug for OpenBaoBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OpenBaoBuilder")
             .field("key", &self.key)
+            .field("service", &self.service)
             .field("mount", &self.mount)
             .field("namespace", &self.namespace)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_authority_of_ones_own_leaves_the_public_ones_out() {
+        let builder = || OpenBaoBuilder::new(Origin::parse("https://bao.example").unwrap(), "key");
+        let public =
+            |builder: &OpenBaoBuilder| format!("{:?}", builder.transport).contains("public_roots: true");
+        assert!(public(&builder()));
+        assert!(!public(&builder().ca_der(&[1])));
+        let pem = "-----BEGIN CERTIFICATE-----\nAQ==\n-----END CERTIFICATE-----\n";
+        assert!(!public(&builder().ca_pem(pem).unwrap()));
     }
 }

@@ -1,24 +1,32 @@
 //! Calls to the service: with a token, and with what came of them told apart.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use tokenkeep_core::{Error, ErrorKind};
 use tokenkeep_https::{Answer, CallFailure, Method, Transport};
 use zeroize::Zeroizing;
 
 use crate::OpenBaoFailure;
-use crate::login::{Login, Session};
+use crate::login::Login;
+use crate::session::Session;
 
 /// A path under `/v1/`, in segments.
 pub(crate) type Path<'a> = &'a [&'a str];
 
-/// The service, and the way in.
+/// What a call may take of the time that one request may take, with everything that it finds to do besides.
+pub(crate) const ROUNDS: u32 = 4;
+
+/// The service, and the way in. Clones share everything.
+#[derive(Clone)]
 pub(crate) struct Client {
     transport: Transport,
-    namespace: Option<String>,
-    login: Login,
+    namespace: Option<Arc<str>>,
+    login: Arc<Login>,
+    /// For one request.
+    limit: Duration,
 }
 
 /// An answer of the service itself: done, or refused with 400, or 404.
@@ -34,9 +42,24 @@ struct Refusal {
     errors: Vec<String>,
 }
 
+/// Nothing of it is kept: results may be DEKs.
+#[derive(Deserialize)]
+struct Refused {
+    errors: Option<Vec<IgnoredAny>>,
+    data: Option<IgnoredAny>,
+}
+
 impl Client {
-    pub(crate) fn new(transport: Transport, namespace: Option<String>, login: Login) -> Self {
-        Self { transport, namespace, login }
+    pub(crate) fn new(transport: Transport, namespace: Option<&str>, login: Login, limit: Duration) -> Self {
+        Self { transport, namespace: namespace.map(Arc::from), login: Arc::new(login), limit }
+    }
+
+    /// From now on [`ROUNDS`] times as long as one request may take.
+    pub(crate) fn deadline(&self) -> Instant {
+        let now = Instant::now();
+        // What no clock can tell is too far away to matter.
+        let far = Duration::from_secs(365 * 24 * 3600);
+        now + self.limit.saturating_mul(ROUNDS).min(far)
     }
 
     pub(crate) fn login(&self) -> &Login {
@@ -48,19 +71,20 @@ impl Client {
     }
 
     /// Takes an AppRole's secret id out of its wrapping, where it is in one.
-    pub(crate) async fn unwrap_secret_id(&mut self) -> Result<(), OpenBaoFailure> {
+    pub(crate) async fn unwrap_secret_id(&self) -> Result<(), OpenBaoFailure> {
         let secret_id = match self.login.app_role() {
             Some(role) => role.unwrapped(self).await?,
             None => None,
         };
         if let Some(secret_id) = secret_id {
-            self.login.put_secret_id(secret_id);
+            self.login.set_secret_id(secret_id);
         }
         Ok(())
     }
 
     /// One call with the token of the day. If the service does not know it any more and there is a way to another one, that one is
-    /// got and the call made again, once: the service did nothing for the first.
+    /// got and the call made again, once: the service did nothing for the first. All that takes [`ROUNDS`] times as long as one request
+    /// may take, at most.
     pub(crate) async fn call(
         &self,
         method: &Method,
@@ -82,13 +106,16 @@ impl Client {
         query: &[(&str, &str)],
         body: Option<&[u8]>,
     ) -> Result<Reply, OpenBaoFailure> {
-        let session = self.login.session(self).await?;
-        match self.send_with(method, path, query, body, Some(&session)).await {
-            Err(OpenBaoFailure::Forbidden) => {}
-            done => return done,
-        }
-        let session = self.login.after_refusal(self, &session).await?;
-        self.send_with(method, path, query, body, Some(&session)).await
+        let call = async {
+            let session = self.login.session(self).await?;
+            match self.send_with(method, path, query, body, Some(&session)).await {
+                Err(OpenBaoFailure::Forbidden) => {}
+                done => return done,
+            }
+            let session = self.login.after_refusal(self, &session).await?;
+            self.send_with(method, path, query, body, Some(&session)).await
+        };
+        by(self.deadline(), Box::pin(call)).await
     }
 
     /// One call with this token, or with none.
@@ -132,6 +159,17 @@ impl Client {
     }
 }
 
+/// What comes by then.
+pub(crate) async fn by<T>(
+    deadline: Instant,
+    call: impl Future<Output = Result<T, OpenBaoFailure>>,
+) -> Result<T, OpenBaoFailure> {
+    tokio::time::timeout_at(deadline.into(), call).await.unwrap_or_else(|_| {
+        let why = "what it took in all was longer than a call may take";
+        Err(OpenBaoFailure::TimedOut(Arc::new(Error::new(ErrorKind::ProviderUnavailable).because(why))))
+    })
+}
+
 fn no_answer(error: Error) -> OpenBaoFailure {
     let Some(failure) = CallFailure::of(&error) else { return OpenBaoFailure::Other(Arc::new(error)) };
     let (timed_out, untrusted) = (failure.is_timeout(), failure.is_untrusted());
@@ -162,11 +200,11 @@ fn sort_out(answer: Answer) -> Result<Reply, OpenBaoFailure> {
             Ok(_) => Err(OpenBaoFailure::NotMounted),
             Err(_) => Err(OpenBaoFailure::Garbage),
         },
-        // Or results, some of which are errors.
-        400 if serde_json::from_slice::<serde_json::Map<_, _>>(answer.body()).is_err() => {
-            Err(OpenBaoFailure::Garbage)
-        }
-        400 => Ok(Reply(answer)),
+        // Or results, some of which are errors. A refusal of somebody's in between has neither.
+        400 => match serde_json::from_slice::<Refused>(answer.body()) {
+            Ok(Refused { errors: None, data: None }) | Err(_) => Err(OpenBaoFailure::Garbage),
+            Ok(_) => Ok(Reply(answer)),
+        },
         401 | 403 => Err(OpenBaoFailure::Forbidden),
         429 => Err(OpenBaoFailure::Throttled(answer.retry_after())),
         503 if says("sealed") => Err(OpenBaoFailure::Sealed),

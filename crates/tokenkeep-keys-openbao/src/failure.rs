@@ -10,7 +10,10 @@ use tokenkeep_core::{Error, ErrorKind};
 /// Why a key service did not do what it was asked: the cause of the [`Error`] that a call fails with. Its text says whose part it is
 /// to mend. It holds numbers and fixed texts, nothing that the service said.
 ///
-/// Nothing here needs a restart: once the cause is mended, the next call works.
+/// Once the cause is mended, the next call works, with these exceptions: after `LoginRefused` the ids are not tried again for a
+/// while, unless [`OpenBaoKeys::set_secret_id`](crate::OpenBaoKeys::set_secret_id) gives another one; where not even a new token of an
+/// AppRole may look at itself, a token that was revoked is replaced within five minutes. What was given to the builder (the
+/// authority of a certificate, the origin, names) is changed by a new provider alone, or by a restart.
 #[derive(Debug, Clone, ThisError)]
 #[non_exhaustive]
 pub enum OpenBaoFailure {
@@ -57,7 +60,9 @@ pub enum OpenBaoFailure {
     /// The token has expired or was revoked, or its policy lacks `auth/token/lookup-self`: `KeysForbidden`.
     #[error("the key service's token has expired or was revoked; give a new one")]
     TokenExpired,
-    /// The AppRole's ids are not accepted: `KeysForbidden`.
+    /// The AppRole's ids are not accepted, or were not a while ago, and are not tried again yet: `KeysForbidden`. The pause is 15 s after
+    /// the first refusal and four times as long after each further one, up to 16 minutes: so one instance alone does not make
+    /// the service lock the role, which it does after five refusals with nothing longer than 15 minutes in between.
     #[error(
         "the key service does not accept the role id and secret id; give new ones, or look at the role's bounds"
     )]
@@ -90,9 +95,10 @@ pub enum OpenBaoFailure {
         "the key service has no key with the id that was asked for; this is another service, mount, namespace or key name"
     )]
     UnknownKey,
-    /// The key's version is below `min_decryption_version`, and still there: `KeyDisabled`.
+    /// The key's version is below `min_decryption_version`, or the key is soft-deleted, and still there: `KeyDisabled`.
     #[error(
-        "the key's version is below min_decryption_version; lower that at the key service to enable it again"
+        "the key's version is below min_decryption_version, or the key is soft-deleted; lower the one at the key service, or restore \
+         the other, to enable it again"
     )]
     Disabled,
     /// The key's version was trimmed away: `KeyDestroyed`.
@@ -102,7 +108,7 @@ pub enum OpenBaoFailure {
     #[error("the wrapped key does not open")]
     Rejected,
     /// A version was to be destroyed before an older one, or is primary: `Misuse`.
-    #[error("versions are destroyed in order, the oldest first, and never the newest")]
+    #[error("versions are destroyed in order: retire the older ones first, and never the newest")]
     OutOfOrder,
     /// The call does not fit what was configured: `Misuse`.
     #[error("{0}")]

@@ -5,9 +5,14 @@
 //! | a version of the named key | 1, place (8), stamp (16), version (4, big-endian) |
 //! | a key of its own, with one version | 2, place (8), random (16) |
 //!
-//! The *place* is the start of SHA-256 over namespace, mount and key name, so that another service's ids are told from ours that are
-//! gone. The *stamp* is the start of SHA-256 over these, the version and its creation time in seconds: a key that was deleted and made
-//! anew has other ids, unless that happened within a second; then what the former one wrapped is `Tampered` instead of `KeysWrong`.
+//! The *place* is the start of SHA-256 over service, namespace, mount and key name. The *service* is the name that an operator gave it:
+//! its address may change and differ between hosts, and a cluster's own id is another one in a replica that has the same keys, and
+//! the same one in a copy that has not.
+//!
+//! The *stamp* is the start of SHA-256 over the place, the version and its creation time in seconds, which is all that the service
+//! tells of a version's identity, and only while it decrypts. So a key that was deleted and made anew has other stamps, unless that
+//! happened within a second; then what the former one wrapped is `Tampered` instead of `KeysWrong`. Whether a version that is not listed any
+//! more is the one that an id names is known only to who saw it listed (`transit_key.rs`).
 
 use sha2::{Digest, Sha256};
 use tokenkeep_core::{Error, KekId, fill_random};
@@ -27,9 +32,9 @@ pub(crate) enum Named {
 }
 
 impl Place {
-    pub(crate) fn new(namespace: &str, mount: &str, key: &str) -> Self {
+    pub(crate) fn new(service: &str, namespace: &str, mount: &str, key: &str) -> Self {
         let mut hash = Sha256::new_with_prefix("tokenkeep: a key of a transit engine");
-        for field in [namespace, mount, key] {
+        for field in [service, namespace, mount, key] {
             hash.update((field.len() as u64).to_be_bytes());
             hash.update(field);
         }
@@ -92,7 +97,7 @@ mod tests {
 
     #[test]
     fn ids_are_read_back_and_told_apart() {
-        let place = Place::new("", "transit", "tokenkeep");
+        let place = Place::new("", "", "transit", "tokenkeep");
         let id = place.version(7, 1_800_000_000);
         assert_eq!(id.as_bytes().len(), KekId::MAX_LEN);
         let stamp = place.stamp(7, 1_800_000_000);
@@ -102,10 +107,15 @@ mod tests {
         assert_ne!(id, place.version(7, 1_800_000_001), "made anew");
 
         // Fields that only look alike when put together.
-        for (namespace, mount, key) in
-            [("t", "ransit", "tokenkeep"), ("", "transit2", "tokenkeep"), ("", "transit", "other")]
-        {
-            assert_eq!(Place::new(namespace, mount, key).read(&id), None);
+        for [service, namespace, mount, key] in [
+            ["", "t", "ransit", "tokenkeep"],
+            ["t", "", "ransit", "tokenkeep"],
+            ["staging", "", "transit", "tokenkeep"],
+            ["", "staging", "transit", "tokenkeep"],
+            ["", "", "transit2", "tokenkeep"],
+            ["", "", "transit", "other"],
+        ] {
+            assert_eq!(Place::new(service, namespace, mount, key).read(&id), None);
         }
         let long = [id.as_bytes(), &[0]].concat();
         let short = &id.as_bytes()[..28];

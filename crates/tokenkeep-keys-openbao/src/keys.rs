@@ -25,16 +25,23 @@ const BATCH: usize = 100;
 /// the key's versions is looked up once a minute at most: so long a process may wrap under a version that is not the newest any
 /// more. [`OpenBaoFailure::of`] an error says what went wrong and whose part it is; after that is mended the next call works.
 ///
-/// A KEK id has 29 bytes: a 1, eight of SHA-256 over namespace, mount and key name, sixteen of SHA-256 over those, the version and its
-/// creation time, and the version. So no id is ever used again, not even by a key that was deleted and made anew (but within the same
-/// second: then what the former one wrapped is `Tampered` instead of `KeysWrong`).
+/// A KEK id has 29 bytes: a 1, eight of SHA-256 over service name, namespace, mount and key name, sixteen of SHA-256 over those, the version
+/// and its creation time in seconds, and the version. So a key that was deleted and made anew has other ids (but within the same second: then
+/// what the former one wrapped is `Tampered` instead of `KeysWrong`). For a minute after that, a process that has not looked
+/// gives what the new key wraps the former one's id: it opens, but who counts what is under the new key misses it.
 ///
 /// A version below `min_decryption_version` is disabled: `KeyDisabled` until it is lowered again, and not listed by
-/// [`keks`](KeyProvider::keks). One below `min_available_version` was trimmed and is destroyed for good. That goes for the running
-/// service: a snapshot of its storage, with its seal, holds what it held, so it must be gone too before nobody can unwrap any more.
+/// [`keks`](KeyProvider::keks). So is a key that is soft-deleted, until it is restored. A version below `min_available_version` was trimmed
+/// and is destroyed for good. That goes for the running service: a snapshot of its storage, with its seal, holds what it held, and so
+/// does another service that was made of one; they must be gone too before nobody can unwrap any more. The service tells creation times only
+/// of versions that decrypt. Of any other one, `KeyDisabled` and `KeyDestroyed` go by place and number where this process never saw
+/// it: that of a namesake at another service, unless the two have [names](OpenBaoBuilder::service), or of a former key. Nothing is
+/// destroyed, and no end confirmed, by that.
 ///
-/// Cloning is cheap and gives the same provider. It runs on tokio, and has no task in the background: a token is renewed by the call
-/// that finds two thirds of its lease over. Calls may be dropped at any await.
+/// Cloning is cheap and gives the same provider. It runs on tokio, with I/O and time enabled, and needs a runtime that goes on running: a login or
+/// a renewal is a task of its own, which all who need it wait for. It is begun by a call, a renewal by the one that finds two thirds of the
+/// lease over; nothing runs in the background otherwise. Calls may be dropped at any await: a login goes on without them. What
+/// a call may take is said at [`OpenBaoBuilder::timeout`].
 #[derive(Clone)]
 pub struct OpenBaoKeys {
     pub(crate) inner: Arc<Inner>,
@@ -104,6 +111,8 @@ impl KeyProvider for OpenBaoKeys {
         answers
     }
 
+    /// One request, and with [`own_keys`](OpenBaoBuilder::own_keys) one for their names and one for each of them that was not seen
+    /// destroyed before: the service has no list that tells more than names. A key of its own that is disabled is listed as open-only.
     async fn keks(&self) -> Result<Vec<KekStatus>, Error> {
         let inner = &*self.inner;
         let view = inner.view_from(Instant::now()).await?;

@@ -1,145 +1,115 @@
 //! How this process gets in at the service, and stays in.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-use tokenkeep_core::{ApiToken, Credential, Origin};
-use tokenkeep_https::Method;
+use tokenkeep_core::{ApiToken, Error, ErrorKind};
 
 use crate::OpenBaoFailure;
 use crate::app_role::AppRole;
 use crate::client::Client;
+use crate::flight::Flight;
+use crate::pause::Pause;
+use crate::session::Session;
+use crate::steps::{Outcome, Step};
 
-/// After a renewal that failed, how long the next one waits while the token still holds.
-const PAUSE: Duration = Duration::from_secs(5);
 /// How long a token that the service just said it knows is taken to be known.
 const KNOWN: Duration = Duration::from_secs(1);
+/// How often what others did meanwhile is looked at before a call gives up.
+const TRIES: usize = 8;
 
 pub(crate) enum Way {
-    Token(Mutex<Arc<ApiToken>>),
+    Token,
     AppRole(AppRole),
 }
 
-/// A token and its lease.
-pub(crate) struct Session {
-    credential: Credential,
-    token: Arc<ApiToken>,
-    /// Counted from before it was asked for. `None`: it never ends.
-    lease: Option<Lease>,
-}
-
-struct Lease {
-    since: Instant,
-    length: Duration,
-    renewable: bool,
-}
-
-impl Session {
-    /// With a token that is not renewed.
-    pub(crate) fn lasting(origin: &Origin, token: Arc<ApiToken>) -> Arc<Self> {
-        Self::new(origin, token, None)
-    }
-
-    fn new(origin: &Origin, token: Arc<ApiToken>, lease: Option<Lease>) -> Arc<Self> {
-        Arc::new(Self { credential: Credential::fixed(origin.clone(), Arc::clone(&token)), token, lease })
-    }
-
-    pub(crate) fn credential(&self) -> &Credential {
-        &self.credential
-    }
-
-    /// Two thirds of the lease are over.
-    fn is_due(&self) -> bool {
-        self.lease.as_ref().is_some_and(|lease| lease.since.elapsed() >= lease.length * 2 / 3)
-    }
-
-    fn is_over(&self) -> bool {
-        self.lease.as_ref().is_some_and(|lease| lease.since.elapsed() >= lease.length)
-    }
-}
-
-/// Gives the token of the day. A renewal is made by the call that finds it due, one at a time; others go on with the token that still
-/// holds. A call that is dropped while it renews leaves the renewal to the next.
+/// Gives the token of the day. Logins and renewals are made one at a time, in tasks of their own that whoever needs them waits for:
+/// a call that is dropped leaves them going. A renewal is begun by the call that finds it due; others go on with the token that
+/// still holds.
 pub(crate) struct Login {
-    way: Way,
-    current: RwLock<Option<Arc<Session>>>,
-    turn: tokio::sync::Mutex<Turn>,
+    pub(crate) way: Way,
+    state: Mutex<State>,
+    flight: Flight<Outcome>,
 }
 
-#[derive(Default)]
-struct Turn {
-    renew_not_before: Option<Instant>,
+pub(crate) struct State {
+    /// The token or the secret id, as it was given last. `None` while it is wrapped.
+    pub(crate) given: Option<Arc<ApiToken>>,
+    pub(crate) current: Option<Arc<Session>>,
     /// A token that the service just said it knows, and when.
-    known: Option<(Arc<Session>, Instant)>,
-}
-
-#[derive(Deserialize)]
-struct LoggedIn<'a> {
-    #[serde(borrow)]
-    auth: Auth<'a>,
-}
-
-#[derive(Deserialize)]
-struct Auth<'a> {
-    client_token: &'a str,
-    /// In seconds; 0 never ends.
-    lease_duration: u64,
-    renewable: bool,
-}
-
-#[derive(Deserialize)]
-struct Looked {
-    /// In seconds.
-    ttl: u64,
-    /// `null` for a token that never expires.
-    expire_time: Option<IgnoredAny>,
-    #[serde(default)]
-    renewable: bool,
+    pub(crate) known: Option<(Arc<Session>, Instant)>,
+    pub(crate) renew_not_before: Option<Instant>,
+    pub(crate) refused: Pause,
+    pub(crate) blind: Pause,
 }
 
 impl Login {
-    pub(crate) fn new(way: Way) -> Self {
-        Self { way, current: RwLock::default(), turn: tokio::sync::Mutex::default() }
+    pub(crate) fn with_token(token: ApiToken) -> Self {
+        Self::new(Way::Token, Some(Arc::new(token)))
+    }
+
+    pub(crate) fn with_app_role(role: AppRole) -> Self {
+        let secret_id = role.secret_id();
+        Self::new(Way::AppRole(role), secret_id)
+    }
+
+    fn new(way: Way, given: Option<Arc<ApiToken>>) -> Self {
+        let state = State {
+            given,
+            current: None,
+            known: None,
+            renew_not_before: None,
+            refused: Pause::default(),
+            blind: Pause::default(),
+        };
+        Self { way, state: Mutex::new(state), flight: Flight::default() }
     }
 
     /// From now on this token; `false` where tokens are not given by hand.
     pub(crate) fn set_token(&self, token: ApiToken) -> bool {
-        let Way::Token(given) = &self.way else { return false };
-        *given.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(token);
-        self.put(None);
-        true
+        let taken = matches!(self.way, Way::Token);
+        if taken {
+            let mut state = self.state();
+            state.given = Some(Arc::new(token));
+            state.current = None;
+            state.renew_not_before = None;
+        }
+        taken
+    }
+
+    /// From the next login on this secret id; `false` where there is none. A token that holds goes on.
+    pub(crate) fn set_secret_id(&self, secret_id: ApiToken) -> bool {
+        let taken = matches!(self.way, Way::AppRole(_));
+        if taken {
+            let mut state = self.state();
+            state.given = Some(Arc::new(secret_id));
+            state.refused.clear();
+        }
+        taken
     }
 
     pub(crate) fn app_role(&self) -> Option<&AppRole> {
         match &self.way {
             Way::AppRole(role) => Some(role),
-            Way::Token(_) => None,
-        }
-    }
-
-    pub(crate) fn put_secret_id(&mut self, secret_id: ApiToken) {
-        if let Way::AppRole(role) = &mut self.way {
-            role.put_secret_id(secret_id);
+            Way::Token => None,
         }
     }
 
     pub(crate) async fn session(&self, client: &Client) -> Result<Arc<Session>, OpenBaoFailure> {
-        match self.current() {
-            Some(session) if !session.is_due() => Ok(session),
-            Some(session) if !session.is_over() => {
-                let Ok(mut turn) = self.turn.try_lock() else { return Ok(session) };
-                self.renewed(client, session, &mut turn).await
-            }
-            _ => {
-                let _turn = self.turn.lock().await;
-                match self.current() {
-                    Some(session) if !session.is_over() => Ok(session),
-                    _ => self.enter(client).await,
-                }
+        for _ in 0..TRIES {
+            let step = match self.current() {
+                Some(session) if !self.wants_renewal(&session) && !session.is_over() => return Ok(session),
+                Some(session) if !session.is_over() && self.flight.is_under_way() => return Ok(session),
+                Some(session) if !session.is_over() => Step::Renew(session),
+                _ => Step::Enter,
+            };
+            match self.done(client, step).await {
+                Some(Outcome::Session(session)) => return Ok(session),
+                Some(Outcome::Failed(failure)) => return Err(failure),
+                _ => {}
             }
         }
+        Err(never_settled())
     }
 
     /// The service refused a call with this token: finds out whether it refuses the token or the call.
@@ -151,127 +121,56 @@ impl Login {
         client: &Client,
         refused: &Arc<Session>,
     ) -> Result<Arc<Session>, OpenBaoFailure> {
-        let mut turn = self.turn.lock().await;
-        match self.current() {
-            Some(session) if Arc::ptr_eq(&session, refused) => {}
-            // Somebody else found out meanwhile.
-            Some(session) => return Ok(session),
-            None => return self.enter(client).await,
-        }
-        if turn.known.as_ref().is_some_and(|(of, at)| Arc::ptr_eq(of, refused) && at.elapsed() < KNOWN) {
-            return Err(OpenBaoFailure::Forbidden);
-        }
-        match client.send(&Method::GET, LOOKUP, None, Some(refused)).await {
-            Ok(reply) if reply.is_done() => {
-                turn.known = Some((Arc::clone(refused), Instant::now()));
-                Err(OpenBaoFailure::Forbidden)
+        for _ in 0..TRIES {
+            let step = match self.current() {
+                // Somebody else found out meanwhile.
+                Some(session) if !Arc::ptr_eq(&session, refused) => return Ok(session),
+                Some(_) if self.is_known(refused) => return Err(OpenBaoFailure::Forbidden),
+                Some(session) => Step::Inquire(session),
+                None => Step::Enter,
+            };
+            match self.done(client, step).await {
+                Some(Outcome::Session(session)) if !Arc::ptr_eq(&session, refused) => return Ok(session),
+                Some(Outcome::Known) => return Err(OpenBaoFailure::Forbidden),
+                Some(Outcome::Failed(failure)) => return Err(failure),
+                _ => {}
             }
-            Ok(_) => Err(OpenBaoFailure::Garbage),
-            Err(OpenBaoFailure::Forbidden) => {
-                self.put(None);
-                self.enter(client).await
-            }
-            Err(failure) => Err(failure),
         }
+        Err(never_settled())
     }
 
-    async fn renewed(
-        &self,
-        client: &Client,
-        held: Arc<Session>,
-        turn: &mut Turn,
-    ) -> Result<Arc<Session>, OpenBaoFailure> {
-        if let Some(session) = self.current().filter(|session| !session.is_due()) {
-            return Ok(session);
-        }
-        if turn.renew_not_before.is_some_and(|time| Instant::now() < time) {
-            return Ok(held);
-        }
-        let renewed = match &held.lease {
-            Some(lease) if lease.renewable => self.renew(client, &held, lease.length).await,
-            _ if matches!(self.way, Way::AppRole(_)) => self.enter(client).await,
-            _ => return Ok(held),
+    /// Waits for this step, or for another that is under way.
+    async fn done(&self, client: &Client, step: Step) -> Option<Outcome> {
+        let begin = || {
+            let client = client.clone();
+            async move { client.login().make(&client, step).await }
         };
-        match renewed {
-            Ok(session) => Ok(session),
-            // It still holds, so that the cause may pass meanwhile.
-            Err(_) => {
-                turn.renew_not_before = Some(Instant::now() + PAUSE);
-                Ok(held)
-            }
-        }
+        self.flight.outcome(begin).await
     }
 
-    async fn renew(
-        &self,
-        client: &Client,
-        held: &Arc<Session>,
-        before: Duration,
-    ) -> Result<Arc<Session>, OpenBaoFailure> {
-        let since = Instant::now();
-        let sent = client.send(&Method::POST, RENEW, None, Some(held)).await;
-        match sent {
-            Ok(reply) if reply.is_done() => {
-                let answer: LoggedIn<'_> =
-                    serde_json::from_slice(reply.body()).map_err(|_| OpenBaoFailure::Garbage)?;
-                let length = Duration::from_secs(answer.auth.lease_duration);
-                // Near its greatest age the service gives shorter and shorter leases: the next one is to be a new token.
-                let renewable = answer.auth.renewable && length * 2 > before;
-                let lease = (!length.is_zero()).then_some(Lease { since, length, renewable });
-                Ok(self.put_new(client, Arc::clone(&held.token), lease))
-            }
-            // It can't be renewed; there may be another way in.
-            Ok(_) | Err(OpenBaoFailure::Forbidden) => self.enter(client).await,
-            Err(failure) => Err(failure),
-        }
+    /// Two thirds of its lease are over, there is a way to more, and the last try is a while ago.
+    fn wants_renewal(&self, session: &Session) -> bool {
+        let possible = session.is_renewable() || matches!(self.way, Way::AppRole(_));
+        possible
+            && session.is_due()
+            && self.state().renew_not_before.is_none_or(|time| Instant::now() >= time)
     }
 
-    /// Gets in from outside.
-    async fn enter(&self, client: &Client) -> Result<Arc<Session>, OpenBaoFailure> {
-        let since = Instant::now();
-        match &self.way {
-            Way::Token(given) => {
-                let token = Arc::clone(&given.lock().unwrap_or_else(PoisonError::into_inner));
-                let session = Session::new(&client.transport().spec().origin, Arc::clone(&token), None);
-                let looked: Looked = match client.send(&Method::GET, LOOKUP, None, Some(&session)).await {
-                    Ok(reply) if reply.is_done() => reply.data()?,
-                    Ok(_) => return Err(OpenBaoFailure::Garbage),
-                    Err(OpenBaoFailure::Forbidden) => return Err(OpenBaoFailure::TokenExpired),
-                    Err(failure) => return Err(failure),
-                };
-                let length = Duration::from_secs(looked.ttl);
-                let lease = Lease { since, length, renewable: looked.renewable };
-                let lease = looked.expire_time.map(|_| lease);
-                Ok(self.put_new(client, token, lease))
-            }
-            Way::AppRole(role) => {
-                let reply = role.log_in(client).await?;
-                let answer: LoggedIn<'_> =
-                    serde_json::from_slice(reply.body()).map_err(|_| OpenBaoFailure::Garbage)?;
-                let token = ApiToken::new(answer.auth.client_token.to_owned())
-                    .map_err(|_| OpenBaoFailure::Garbage)?;
-                let length = Duration::from_secs(answer.auth.lease_duration);
-                let renewable = answer.auth.renewable;
-                let lease = (!length.is_zero()).then_some(Lease { since, length, renewable });
-                Ok(self.put_new(client, Arc::new(token), lease))
-            }
-        }
+    fn is_known(&self, session: &Arc<Session>) -> bool {
+        let state = self.state();
+        state.known.as_ref().is_some_and(|(of, at)| Arc::ptr_eq(of, session) && at.elapsed() < KNOWN)
     }
 
-    fn put_new(&self, client: &Client, token: Arc<ApiToken>, lease: Option<Lease>) -> Arc<Session> {
-        let session = Session::new(&client.transport().spec().origin, token, lease);
-        self.put(Some(Arc::clone(&session)));
-        session
+    pub(crate) fn current(&self) -> Option<Arc<Session>> {
+        self.state().current.clone()
     }
 
-    fn current(&self) -> Option<Arc<Session>> {
-        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn put(&self, session: Option<Arc<Session>>) {
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = session;
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-const LOOKUP: &[&str] = &["auth", "token", "lookup-self"];
-const RENEW: &[&str] = &["auth", "token", "renew-self"];
+/// Tokens were given one after the other, or runtimes ended, faster than one login takes.
+fn never_settled() -> OpenBaoFailure {
+    OpenBaoFailure::Other(Arc::new(Error::new(ErrorKind::Internal).because("the login never settled")))
+}

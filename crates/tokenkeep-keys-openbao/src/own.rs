@@ -48,15 +48,16 @@ impl OwnKeys {
         (base16ct::lower::decode(hex, &mut random).ok()?.len() == random.len()).then_some(random)
     }
 
-    /// Every such key at the service.
+    /// Every such key at the service, each by a request of its own: the service's list has names alone. Those that were seen destroyed are
+    /// not asked for again.
     pub(crate) async fn list(&self, inner: &Inner) -> Result<Vec<KekStatus>, OpenBaoFailure> {
         let mut statuses = Vec::new();
         for random in self.names(inner).await? {
             let state = match self.is_destroyed(inner, &random).await {
                 Ok(true) => KekState::Destroyed,
                 Ok(false) => KekState::OpenOnly,
-                // Deleted by hand meanwhile.
-                Err(OpenBaoFailure::UnknownKey) => continue,
+                // Deleted by hand meanwhile; or made by others, and nothing is ever wrapped under it.
+                Err(OpenBaoFailure::UnknownKey | OpenBaoFailure::KeyUnfit(_)) => continue,
                 Err(failure) => return Err(failure),
             };
             statuses.push(KekStatus::new(inner.place.own(&random), state));
@@ -73,7 +74,7 @@ impl OwnKeys {
                 Ok(key) => {
                     left.push((inner.place.own(&random), key.keys.get(&1).copied().unwrap_or_default()));
                 }
-                Err(OpenBaoFailure::UnknownKey) => {}
+                Err(OpenBaoFailure::UnknownKey | OpenBaoFailure::KeyUnfit(_)) => {}
                 Err(failure) => return Err(failure),
             }
         }
@@ -113,8 +114,8 @@ impl OwnKeys {
     pub(crate) async fn allowed(&self, inner: &Inner, random: &[u8; 16]) -> Result<(), OpenBaoFailure> {
         let key = self.read(inner, random).await?;
         match () {
-            () if key.keys.contains_key(&1) => Ok(()),
             () if is_trimmed(&key) => Err(OpenBaoFailure::Destroyed),
+            () if key.keys.contains_key(&1) && !key.soft_deleted => Ok(()),
             () => Err(OpenBaoFailure::Disabled),
         }
     }
@@ -170,20 +171,24 @@ impl DestroyableKeys for OpenBaoKeys {
         }
     }
 
-    /// `Confirmed` once the service says that the version is trimmed away; `Unprovable` if the key was ever allowed to leave it.
+    /// `Confirmed` once the service says that the version is trimmed away; `Unprovable` if the key was ever allowed to leave it. `KeyDisabled`
+    /// for a key that is soft-deleted: restore it first.
     async fn destroy_key(&self, key: &KekId) -> Result<Destruction, Error> {
         let (inner, own) = (&*self.inner, self.own()?);
         let random = self.own_key(key)?;
         let name = own.name(&random);
         let mut seen = own.read(inner, &random).await?;
         if !is_trimmed(&seen) {
+            if seen.soft_deleted {
+                return Err(OpenBaoFailure::Disabled.into());
+            }
             if seen.latest_version == 1 {
                 inner.act(&name, "rotate", serde_json::json!({})).await?;
                 seen = own.read(inner, &random).await?;
             }
             // The newest can't be trimmed; of two that do this at once, either's rotation will do.
             let newest = seen.latest_version;
-            inner.raise(&name, newest, newest, newest).await?;
+            inner.raise(&name, &seen, newest).await?;
             seen = own.read(inner, &random).await?;
         }
         match (is_trimmed(&seen), seen.may_be_copied()) {

@@ -1,15 +1,17 @@
 //! What an operator does to the versions of the key.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use serde_json::json;
 use tokenkeep_core::{Error, ErrorKind, KekId};
 use tokenkeep_https::Method;
-use tokenkeep_keys::Destruction;
+use tokenkeep_keys::{Destruction, End, KekState, RetirableKeys};
 
 use crate::ids::Named;
 use crate::keys::Inner;
-use crate::transit_key::View;
+use crate::transit_key::{AGE, Fate, View};
+use crate::wire::TransitKey;
 use crate::{OpenBaoFailure, OpenBaoKeys};
 
 /// How often a version is closed anew when others rotate at the same time.
@@ -45,15 +47,15 @@ impl OpenBaoKeys {
     /// already. For an operator.
     ///
     /// # Errors
-    /// `Misuse` for an id that names no version, a key that was made for an epoch included; `Conflict` while others rotate all the
-    /// time; as said at [`KeyProvider`](tokenkeep_keys::KeyProvider).
+    /// `KeyDisabled` for a version that was disabled before this process saw it, and for a key that is soft-deleted. `Misuse` for an id
+    /// that names no version, a key that was made for an epoch included; `Conflict` while others rotate all the time; as said at [`KeyProvider`](tokenkeep_keys::KeyProvider).
     pub async fn close_version(&self, id: &KekId) -> Result<(), Error> {
         let inner = &*self.inner;
-        let (number, stamp) = inner.version_to_end(id)?;
+        let (number, stamp) = inner.version(id).map_err(no_version)?;
         for _ in 0..TRIES {
             let view = inner.view_from(Instant::now()).await?;
-            match inner.stands(&view, number, &stamp)? {
-                Stands::Gone => return Ok(()),
+            match inner.stands(&view, number, &stamp).map_err(no_version)? {
+                Stands::Gone { .. } => return Ok(()),
                 Stands::Newest => inner.act(&inner.key, "rotate", json!({})).await?,
                 Stands::Older if view.key.min_encryption_version > number => return Ok(()),
                 Stands::Older => {
@@ -66,31 +68,34 @@ impl OpenBaoKeys {
     }
 
     /// Destroys the oldest version that is left: raises `min_decryption_version` and `min_encryption_version` above it, trims it,
-    /// and asks the service whether it is gone. For an operator. Repeating it is no error. `Unprovable` for a key that the service lets out
-    /// (`exportable`, `allow_plaintext_backup`).
+    /// and asks the service whether it is gone. For an operator. Repeating it is no error.
+    ///
+    /// `Confirmed` only where this process saw the version listed with the creation time that the id holds, as it does when it
+    /// destroys it. `Unprovable` for one that was trimmed before this process looked, since that of another key could have had its number, and
+    /// for a key that the service lets out (`exportable`, `allow_plaintext_backup`). Nobody may delete the transit key and make it anew
+    /// while this runs: the service takes changes by the key's name.
     ///
     /// # Errors
-    /// `Misuse` with [`OpenBaoFailure::OutOfOrder`] while an older version is left, and for the newest: the service trims from
-    /// the oldest on. `Misuse` for an id that names no version, a key that was made for an epoch included. As said at
+    /// `KeyDisabled` for a version that was disabled before this process saw it, and for a key that is soft-deleted: the service
+    /// does not tell which key it is, so it must be enabled again before it can be destroyed. `Misuse` with
+    /// [`OpenBaoFailure::OutOfOrder`] while an older version is left, and for the newest: the service trims from the oldest
+    /// on. `Misuse` for an id that names no version, a key that was made for an epoch included. As said at
     /// [`KeyProvider`](tokenkeep_keys::KeyProvider).
     pub async fn destroy_version(&self, id: &KekId) -> Result<Destruction, Error> {
         let inner = &*self.inner;
-        let (number, stamp) = inner.version_to_end(id)?;
+        let (number, stamp) = inner.version(id).map_err(no_version)?;
         let view = inner.view_from(Instant::now()).await?;
-        match inner.stands(&view, number, &stamp)? {
+        match inner.stands(&view, number, &stamp).map_err(no_version)? {
             Stands::Older if view.key.min_available_version.max(1) == number => {
-                // Neither is lowered: a newer version may be disabled already, or closed.
-                let lowest = view.key.min_decryption_version.max(number + 1);
-                let closed = view.key.min_encryption_version.max(lowest);
-                inner.raise(&inner.key, lowest, closed, number + 1).await?;
+                inner.raise(&inner.key, &view.key, number + 1).await?;
             }
             Stands::Older | Stands::Newest => return Err(OpenBaoFailure::OutOfOrder.into()),
-            Stands::Gone => {}
+            Stands::Gone { .. } => {}
         }
         let view = inner.view_from(Instant::now()).await?;
-        match inner.stands(&view, number, &stamp)? {
-            Stands::Gone if view.key.may_be_copied() => Ok(Destruction::Unprovable),
-            Stands::Gone => Ok(Destruction::Confirmed),
+        match inner.stands(&view, number, &stamp).map_err(no_version)? {
+            Stands::Gone { seen } if seen && !view.key.may_be_copied() => Ok(Destruction::Confirmed),
+            Stands::Gone { .. } => Ok(Destruction::Unprovable),
             Stands::Older | Stands::Newest => Err(OpenBaoFailure::Refused.into()),
         }
     }
@@ -101,29 +106,43 @@ enum Stands {
     Newest,
     /// Disabled or not.
     Older,
-    /// Trimmed.
-    Gone,
+    /// Trimmed. `seen`: as the very version, by this process.
+    Gone {
+        seen: bool,
+    },
 }
 
 impl Inner {
-    fn version_to_end(&self, id: &KekId) -> Result<(u32, [u8; 16]), OpenBaoFailure> {
+    /// `UnknownKey` for what is no version, but for an epoch's key, which is `Misuse`.
+    fn version(&self, id: &KekId) -> Result<(u32, [u8; 16]), OpenBaoFailure> {
         match self.place.read(id) {
             Some(Named::Version { number, stamp }) => Ok((number, stamp)),
             Some(Named::Own(_)) => Err(OpenBaoFailure::Misuse(
                 "this key was made for an epoch and ends with it: retire the epoch instead",
             )),
-            None => Err(NO_VERSION),
+            None => Err(OpenBaoFailure::UnknownKey),
         }
     }
 
+    /// `Disabled` where nothing tells whether it is the version that is meant, or nothing can be done to it.
     fn stands(&self, view: &View, number: u32, stamp: &[u8; 16]) -> Result<Stands, OpenBaoFailure> {
-        match view.allows(&self.place, number, stamp) {
-            Ok(()) if number == view.key.latest_version => Ok(Stands::Newest),
-            Ok(()) | Err(OpenBaoFailure::Disabled) => Ok(Stands::Older),
-            Err(OpenBaoFailure::Destroyed) => Ok(Stands::Gone),
-            Err(OpenBaoFailure::UnknownKey) => Err(NO_VERSION),
-            Err(failure) => Err(failure),
+        match view.fate(&self.place, number, stamp)? {
+            Fate::Trimmed { seen } => Ok(Stands::Gone { seen }),
+            _ if view.key.soft_deleted => Err(OpenBaoFailure::Disabled),
+            Fate::Disabled { seen: false } => Err(OpenBaoFailure::Disabled),
+            Fate::Decrypts if number == view.key.latest_version => Ok(Stands::Newest),
+            Fate::Decrypts | Fate::Disabled { seen: true } => Ok(Stands::Older),
         }
+    }
+
+    async fn state_of(&self, id: &KekId) -> Result<KekState, OpenBaoFailure> {
+        let (number, stamp) = self.version(id)?;
+        let view = self.view_from(Instant::now()).await?;
+        Ok(match self.stands(&view, number, &stamp)? {
+            Stands::Newest => KekState::Primary,
+            Stands::Older => KekState::OpenOnly,
+            Stands::Gone { .. } => KekState::Destroyed,
+        })
     }
 
     /// Makes a key as it must be; no error where it is there already.
@@ -133,19 +152,64 @@ impl Inner {
         self.client.call(&Method::POST, &path, Some(data.to_string().as_bytes())).await?.done()
     }
 
-    /// Nothing below `lowest` is used any more, nothing below `wraps_from` wraps, and what is below `available` is trimmed.
+    /// Trims what is below `lowest`; nothing below it is used any more. `seen` is how the key was found: what is above is left as it is,
+    /// since a newer version may be disabled already, or closed.
     pub(crate) async fn raise(
         &self,
         key: &str,
+        seen: &TransitKey,
         lowest: u32,
-        wraps_from: u32,
-        available: u32,
     ) -> Result<(), OpenBaoFailure> {
-        let config = json!({ "min_decryption_version": lowest, "min_encryption_version": wraps_from });
-        self.act(key, "config", config).await?;
-        self.act(key, "trim", json!({ "min_available_version": available })).await
+        let mut config = serde_json::Map::new();
+        let decrypts = seen.min_decryption_version.max(lowest);
+        if seen.min_decryption_version < lowest {
+            config.insert("min_decryption_version".into(), lowest.into());
+        }
+        // None below the lowest that decrypts may be set.
+        if seen.min_encryption_version < decrypts {
+            config.insert("min_encryption_version".into(), decrypts.into());
+        }
+        if !config.is_empty() {
+            self.act(key, "config", config.into()).await?;
+        }
+        self.act(key, "trim", json!({ "min_available_version": lowest })).await
     }
 }
 
-const NO_VERSION: OpenBaoFailure =
-    OpenBaoFailure::Misuse("no version of the key at this service, mount and namespace has this id");
+fn no_version(failure: OpenBaoFailure) -> OpenBaoFailure {
+    match failure {
+        OpenBaoFailure::UnknownKey => {
+            OpenBaoFailure::Misuse("no version of the key at this service, mount and namespace has this id")
+        }
+        failure => failure,
+    }
+}
+
+/// Versions of the key, the oldest that is left first. For an operator: [`close_version`](OpenBaoKeys::close_version) and
+/// [`destroy_version`](OpenBaoKeys::destroy_version) say what is done. **A vault counts its own envelopes alone**: give each vault a transit
+/// key of its own, or what another one has under the version is lost with it.
+#[async_trait]
+impl RetirableKeys for OpenBaoKeys {
+    /// A minute. So long may a process wrap under a version that was rotated past and not closed.
+    fn settles_in(&self) -> Duration {
+        AGE
+    }
+
+    /// Also of a version that was trimmed before this process saw it, by its number. One that was disabled after it was seen is open-only, as a
+    /// destruction that broke off leaves it; `KeyDisabled` for one that was disabled before, or a key that is soft-deleted.
+    async fn kek_state(&self, kek: &KekId) -> Result<Option<KekState>, Error> {
+        match self.inner.state_of(kek).await {
+            Ok(state) => Ok(Some(state)),
+            Err(OpenBaoFailure::UnknownKey) => Ok(None),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    async fn make_open_only(&self, kek: &KekId) -> Result<(), Error> {
+        self.close_version(kek).await
+    }
+
+    async fn destroy_kek(&self, kek: &KekId) -> Result<End, Error> {
+        self.destroy_version(kek).await.map(End::Destroyed)
+    }
+}

@@ -146,6 +146,12 @@ pub(crate) struct TransitKey {
     pub(crate) convergent_encryption: bool,
     pub(crate) exportable: bool,
     pub(crate) allow_plaintext_backup: bool,
+    /// Of the newest version alone: after a rotation it is not told any more.
+    #[serde(default)]
+    pub(crate) imported_key: bool,
+    /// Used for nothing until it is restored. Not every service has that, and then it does not tell it.
+    #[serde(default)]
+    pub(crate) soft_deleted: bool,
     pub(crate) latest_version: u32,
     pub(crate) min_decryption_version: u32,
     /// 0 where none was set.
@@ -158,7 +164,7 @@ pub(crate) struct TransitKey {
 }
 
 impl TransitKey {
-    /// Refuses a key that would not bind contexts, or is of another cipher.
+    /// Refuses a key that would not bind contexts, is of another cipher, or came from outside.
     pub(crate) fn check(self) -> Result<Self, OpenBaoFailure> {
         let unfit = |why| Err(OpenBaoFailure::KeyUnfit(why));
         if self.kind != "aes256-gcm96" {
@@ -169,6 +175,12 @@ impl TransitKey {
         }
         if self.convergent_encryption {
             return unfit("it must not be made with convergent_encryption=true");
+        }
+        // What is never wrapped under such a key needs no proof of its end.
+        if self.imported_key {
+            return unfit(
+                "it was imported, so there is a copy outside the service; rotate it, or make it there",
+            );
         }
         Ok(self)
     }

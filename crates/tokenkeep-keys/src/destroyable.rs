@@ -13,7 +13,8 @@ use crate::KeyProvider;
 pub enum Destruction {
     /// The service confirms that the key is gone: nobody unwraps with it any more.
     Confirmed,
-    /// The service will have destroyed it by then, in milliseconds since 1970 UTC; until then it may be brought back.
+    /// The service will have destroyed it by then, in milliseconds since 1970 UTC; until then it may be brought back. Meanwhile it unwraps,
+    /// or fails with `KeyDestroyed`: so is told that nothing is left to be proved of it.
     Scheduled(i64),
     /// It is gone from here, and nobody can say that no copy of it is left: a file can be copied.
     Unprovable,
@@ -38,11 +39,12 @@ pub trait DestroyableKeys: KeyProvider {
     /// `KeysWrong` for a key that is not known; `KeyDestroyed` for one that was destroyed; as said at the trait.
     async fn wrap_under(&self, key: &KekId, request: &WrapRequest<'_>) -> Result<WrappedDek, Error>;
 
-    /// Destroys a key, and every version and copy of it that the service keeps. Repeating it is no error, and tells what is
+    /// Destroys a key that [`make_key`](Self::make_key) made, and no other, and every version and copy of it that the service keeps. Repeating it is no error, and tells what is
     /// known of it by now.
     ///
     /// # Errors
-    /// `KeysWrong` for a key that was never known, where that can be told from a destroyed one; as said at the trait.
+    /// `KeysWrong` for a key that was never known, where that can be told from a destroyed one; `Misuse` for one that was not made so; as
+    /// said at the trait.
     async fn destroy_key(&self, key: &KekId) -> Result<Destruction, Error>;
 }
 

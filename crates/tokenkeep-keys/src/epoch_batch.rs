@@ -73,7 +73,9 @@ impl Inner {
         }
         if !asked.is_empty() {
             let work = self.asker.base.unwrap_deks(&asked);
-            put(&mut answers, &places, self.asker.timed_batch(ProviderCall::Unwrap, asked.len(), work).await);
+            let given = self.asker.timed_batch(ProviderCall::Unwrap, asked.len(), work).await;
+            self.note_base(asked.iter().zip(&given));
+            put(&mut answers, &places, given);
         }
         answers
     }

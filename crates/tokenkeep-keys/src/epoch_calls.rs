@@ -6,12 +6,11 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokenkeep_core::{
-    EncryptionContext, Envelope, Error, ErrorKind, Kek, KekId, Revision, SealDraft, fill_random, open_payload,
-};
+use tokenkeep_core::{EncryptionContext, Envelope, Error, ErrorKind, Kek, KekId, open_payload};
 use zeroize::Zeroizing;
 
 use crate::epoch_cache::{Loaded, Range, Table};
+use crate::epoch_left::Left;
 use crate::epoch_locked::LockedKek;
 use crate::{
     DestroyableKeys, EpochEvent, EpochOptions, EpochRecord, EpochState, EpochStore, EpochTime, ProviderCall,
@@ -32,7 +31,7 @@ pub(crate) struct Renewed {
 }
 
 impl Renewed {
-    fn nothing(table: Table) -> Self {
+    pub(crate) fn nothing(table: Table) -> Self {
         Self { table: Arc::new(table), range: None, loaded: None }
     }
 }
@@ -44,10 +43,11 @@ pub(crate) struct Asker {
     pub(crate) options: EpochOptions,
     /// How many readings of the store have begun.
     pub(crate) reads: Arc<AtomicU64>,
+    pub(crate) left: Left,
 }
 
 impl Asker {
-    fn now(&self) -> EpochTime {
+    pub(crate) fn now(&self) -> EpochTime {
         self.options.clock.now()
     }
 
@@ -88,7 +88,7 @@ impl Asker {
         self.options.watch.tell(&EpochEvent::Called { call, took, failed: failed.map(Error::kind) });
     }
 
-    async fn table(&self) -> Result<Table, Error> {
+    pub(crate) async fn table(&self) -> Result<Table, Error> {
         let began = self.now();
         let number = self.reads.fetch_add(1, Ordering::Relaxed) + 1;
         let rows = self.store.epochs().await.map_err(of_store)?;
@@ -114,7 +114,8 @@ impl Asker {
         }
     }
 
-    async fn unwrapped(&self, row: &EpochRecord) -> Result<LockedKek, Error> {
+    /// The epoch's KEK; that it comes proves that the key which its record names was made for it.
+    pub(crate) async fn unwrapped(&self, row: &EpochRecord) -> Result<LockedKek, Error> {
         let envelope = Envelope::decode(row.sealed.clone())?;
         let context = EncryptionContext::for_epoch(&row.id, row.created_at);
         let request = envelope.unwrap_request(&context);
@@ -134,75 +135,6 @@ impl Asker {
         }
         bytes.copy_from_slice(&payload);
         LockedKek::new(row.id, &bytes, self.options.unlocked)
-    }
-
-    /// Makes an epoch under a new key of the provider and puts it in the place of the active one, if that is still the one that
-    /// is known. Three calls to the provider: to make the key, to wrap, and to see that it unwraps, before anything relies on it.
-    pub(crate) fn make(
-        &self,
-        active: Option<EpochRecord>,
-    ) -> impl Future<Output = Result<Renewed, Error>> + Send + use<> {
-        let asker = self.clone();
-        async move {
-            let key = asker.timed(ProviderCall::MakeKey, asker.base.make_key()).await?;
-            let (row, loaded) = match asker.sealed_epoch(&key).await {
-                Ok(made) => made,
-                Err(error) => {
-                    asker.forget_key(&key).await;
-                    return Err(error);
-                }
-            };
-            let retires = active.map(|active| active.in_next_state(row.created_at));
-            match asker.store.insert_epoch(&row, retires.as_ref()).await {
-                Ok(()) => {}
-                Err(error) if error.kind() == ErrorKind::Conflict => {
-                    // Another instance was quicker.
-                    asker.forget_key(&key).await;
-                    return Ok(Renewed::nothing(asker.table().await?));
-                }
-                Err(error) => return Err(of_store(error)),
-            }
-            asker.options.watch.tell(&EpochEvent::Made { epoch: row.id });
-            let range = Some(Arc::new(Range::new(row.id, row.wraps_reserved)));
-            Ok(Renewed { table: Arc::new(asker.table().await?), range, loaded: Some(Arc::new(loaded)) })
-        }
-    }
-
-    /// Destroys a key that wraps nothing that is kept. Where that fails, it stays, and nothing names it.
-    async fn forget_key(&self, key: &KekId) {
-        let _ = self.timed(ProviderCall::DestroyKey, self.base.destroy_key(key)).await;
-    }
-
-    async fn sealed_epoch(&self, key: &KekId) -> Result<(EpochRecord, Loaded), Error> {
-        let now = self.now();
-        let created_at = now.unix_millis;
-        let id = KekId::random()?;
-        let kek = {
-            let mut bytes = Zeroizing::new([0; Kek::LEN]);
-            fill_random(&mut *bytes)?;
-            LockedKek::new(id, &bytes, self.options.unlocked)?
-        };
-        let context = EncryptionContext::for_epoch(&id, created_at);
-        let draft = SealDraft::new(&context)?;
-        let request = draft.wrap_request();
-        let wrapped = self.timed(ProviderCall::WrapEpoch, self.base.wrap_under(key, &request)).await?;
-        let sealed = draft.finish(kek.kek()?.expose_secret(), &wrapped)?.into_bytes();
-        let row = EpochRecord {
-            id,
-            state: EpochState::Active,
-            revision: Revision::FIRST,
-            sealed,
-            wraps_reserved: self.options.reserve,
-            created_at,
-            state_since: created_at,
-        };
-        let unwrapped = self.unwrapped(&row).await?;
-        if wrapped.kek() != key || unwrapped.kek()?.expose_secret() != kek.kek()?.expose_secret() {
-            return Err(Error::new(ErrorKind::KeysUnusable)
-                .because("the key provider does not unwrap what it wrapped for a new epoch"));
-        }
-        let loaded = Loaded::new(&row, now, unwrapped);
-        Ok((row, loaded))
     }
 
     /// Sets a range of wraps aside under the active epoch, if it is this one and has any left.
@@ -246,4 +178,9 @@ pub(crate) fn of_store(error: Error) -> Error {
         _ => return error,
     };
     Error::new(kind).because(detail).with_source(error)
+}
+
+/// The provider's key that a record names, whoever wrote that; `None` where nobody can tell.
+pub(crate) fn own_key(row: &EpochRecord) -> Option<KekId> {
+    Envelope::decode(row.sealed.clone()).ok().map(|envelope| *envelope.kek())
 }

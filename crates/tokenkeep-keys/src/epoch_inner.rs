@@ -1,53 +1,38 @@
-//! What all clones of an instance's `EpochKeys` share, and how an epoch is found for opening.
+//! What all clones of an instance's `EpochKeys` share: what it holds of records and epochs, and the calls that it has under way.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fmt;
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use tokenkeep_core::{Error, ErrorKind, KekId};
 
 use crate::epoch_cache::{Cache, Loaded, Seen, Table};
-use crate::epoch_calls::{Asker, Renewed};
+use crate::epoch_calls::Asker;
 use crate::epoch_flight::{Flight, Outcome, Slot, own};
+use crate::epoch_flights::{Flights, locked, sweep};
+use crate::epoch_left::Left;
 use crate::epoch_wiper::Wiper;
 use crate::{
     DestroyableKeys, EpochEvent, EpochOptions, EpochRecord, EpochState, EpochStatus, EpochStore, EpochTime,
 };
 
 /// How often a call begins anew because what it waited for was too old when it came.
-const TRIES: usize = 4;
+pub(crate) const TRIES: usize = 4;
 
 pub(crate) struct Inner {
     pub(crate) asker: Asker,
     pub(crate) options: EpochOptions,
     pub(crate) cache: Arc<Cache>,
+    /// KEKs that the provider unwrapped with: never an epoch's.
+    pub(crate) of_base: Mutex<HashSet<KekId>>,
+    /// Records whose own key this instance used, before it let it be destroyed.
+    pub(crate) proved: Mutex<Vec<EpochRecord>>,
     wiper: Wiper,
-    flights: Mutex<Flights>,
+    flights: Arc<Mutex<Flights>>,
     me: Weak<Self>,
-}
-
-#[derive(Default)]
-pub(crate) struct Flights {
-    table: Slot<Arc<Table>>,
-    /// By epoch, with what is being unwrapped: another content of the record is another call.
-    epochs: HashMap<KekId, (Vec<u8>, Slot<Arc<Loaded>>)>,
-    pub(crate) reserving: Slot<Renewed>,
-    pub(crate) making: Slot<Renewed>,
-    /// When a successor was last tried while the active epoch was still good.
-    pub(crate) tried: Option<EpochTime>,
-}
-
-impl Flights {
-    fn epoch(&mut self, row: &EpochRecord) -> &mut Slot<Arc<Loaded>> {
-        let (sealed, slot) = self.epochs.entry(row.id).or_default();
-        if *sealed != row.sealed {
-            (*sealed, *slot) = (row.sealed.clone(), Slot::default());
-        }
-        slot
-    }
 }
 
 impl Inner {
@@ -57,14 +42,18 @@ impl Inner {
         store: Arc<dyn EpochStore>,
     ) -> Arc<Self> {
         let cache = Arc::new(Cache::new(options.max_age + options.grace, options.watch.clone()));
-        let asker = Asker { base, store, options: options.clone(), reads: Arc::new(AtomicU64::new(0)) };
-        let wiper = Wiper::new(&cache, Arc::clone(&options.clock));
+        let reads = Arc::new(AtomicU64::new(0));
+        let asker = Asker { base, store, options: options.clone(), reads, left: Left::default() };
+        let flights = Arc::default();
+        let wiper = Wiper::new(&cache, &flights, Arc::clone(&options.clock));
         Arc::new_cyclic(|me| Self {
             asker,
             options,
             cache,
+            of_base: Mutex::default(),
+            proved: Mutex::default(),
             wiper,
-            flights: Mutex::default(),
+            flights,
             me: Weak::clone(me),
         })
     }
@@ -75,33 +64,18 @@ impl Inner {
 
     /// Never held over an await.
     pub(crate) fn flights(&self) -> MutexGuard<'_, Flights> {
-        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.flights)
     }
 
-    /// The epoch with this id, to unwrap with; `None` where no epoch has it.
-    pub(crate) async fn opening(&self, id: &KekId) -> Result<Option<Arc<Loaded>>, Error> {
-        let now = self.now();
-        if let Some(seen) = self.cache.look(id, now) {
-            if seen.age < self.options.max_age {
-                self.options.watch.tell(&EpochEvent::Hit { epoch: *id });
-                if seen.age >= self.due_at() {
-                    self.renew_aside(id, now).await;
-                }
-                return Ok(Some(seen.loaded));
-            }
-            // Known to be down: nobody waits for it.
-            if self.within_grace(&seen) && self.is_down(id) {
-                self.renew_aside(id, now).await;
-                return Ok(Some(self.grace(seen)));
-            }
-        }
-        self.cache.sweep(now);
-        match self.fetch(id).await {
-            Err(error) if error.kind() == ErrorKind::KeysUnavailable => {
-                let seen = self.cache.look(id, self.now()).filter(|seen| self.within_grace(seen));
-                seen.map(|seen| Some(self.grace(seen))).ok_or(error)
-            }
-            fetched => fetched,
+    /// Wipes and gives up what is too old.
+    pub(crate) fn sweep(&self, now: EpochTime) {
+        sweep(&self.cache, &self.flights, now);
+    }
+
+    /// The same where no thread does it.
+    pub(crate) fn sweep_in_its_stead(&self) {
+        if self.wiper.is_missing() {
+            self.sweep(self.now());
         }
     }
 
@@ -110,41 +84,21 @@ impl Inner {
         self.options.max_age / 5 * 4
     }
 
-    fn within_grace(&self, seen: &Seen) -> bool {
-        seen.age < self.options.max_age + self.options.grace
-    }
-
-    fn is_down(&self, id: &KekId) -> bool {
-        let flights = self.flights();
-        flights.table.is_down() || flights.epochs.get(id).is_some_and(|(_, slot)| slot.is_down())
-    }
-
-    fn grace(&self, seen: Seen) -> Arc<Loaded> {
-        self.options.watch.tell(&EpochEvent::Grace { epoch: seen.loaded.id, age: seen.age });
-        seen.loaded
-    }
-
-    async fn fetch(&self, id: &KekId) -> Result<Option<Arc<Loaded>>, Error> {
-        let asked = self.asker.reads.load(Ordering::Relaxed);
-        let mut table = self.table().await?;
-        if table.row(id).is_none() && table.number <= asked {
-            // Another instance may have made it since that was read.
-            table = self.table_after(asked).await?;
-        }
-        let Some(row) = table.row(id) else { return Ok(None) };
-        self.load(row).await.map(Some)
+    /// Whether what began then may be used without asking anew.
+    pub(crate) fn is_young(&self, began: EpochTime, now: EpochTime) -> bool {
+        now.since(began) < self.options.max_age
     }
 
     /// The records, not older than the maximum age.
     pub(crate) async fn table(&self) -> Result<Arc<Table>, Error> {
         if let Some(table) = self.cache.table()
-            && self.now().since(table.began) < self.options.max_age
+            && self.is_young(table.began, self.now())
         {
             return Ok(table);
         }
         for _ in 0..TRIES {
             let table = self.read_table().await?;
-            if self.now().since(table.began) < self.options.max_age {
+            if self.is_young(table.began, self.now()) {
                 return Ok(table);
             }
         }
@@ -180,10 +134,15 @@ impl Inner {
         }
     }
 
+    /// A call began that will hold an epoch's key.
+    pub(crate) fn wake(&self) {
+        self.wiper.wake();
+    }
+
     /// Under the lock, as all that calls leave behind: who finds no call there finds what it left.
     pub(crate) fn take_table(&self, flights: &mut Flights, table: &Arc<Table>) {
         self.cache.put_table(table);
-        flights.epochs.retain(|id, _| table.row(id).is_some());
+        flights.read(table);
     }
 
     /// Once all that came with a reading is taken over.
@@ -218,24 +177,27 @@ impl Inner {
         }
         for _ in 0..TRIES {
             let now = self.now();
-            let fresh = |loaded: &Loaded, now: EpochTime| now.since(loaded.began) < self.options.max_age;
-            let held = |seen: &Seen| seen.loaded.is_of(row) && fresh(&seen.loaded, now);
-            if let Some(seen) = self.cache.look(&row.id, now).filter(held) {
-                return Ok(seen.loaded);
+            let held = || {
+                let loaded = self.cache.look(&row.id, now)?.loaded;
+                (loaded.is_of(row) && self.is_young(loaded.began, now)).then_some(loaded)
+            };
+            if let Some(loaded) = held() {
+                return Ok(loaded);
             }
             let joined = {
                 let mut flights = self.flights();
                 // A call may have ended since.
-                if let Some(seen) = self.cache.look(&row.id, now).filter(held) {
-                    return Ok(seen.loaded);
+                if let Some(loaded) = held() {
+                    return Ok(loaded);
                 }
+                self.wake();
                 flights.epoch(row).join(now, || self.asker.unwrap_epoch(row))
             };
             let flight = joined.map_err(|error| own(&error))?;
             let outcome = flight.outcome().await;
             self.settle_epoch(row, flight.number, &outcome);
             let loaded = outcome.map_err(|error| own(&error))?;
-            if fresh(&loaded, self.now()) {
+            if self.is_young(loaded.began, self.now()) {
                 return Ok(loaded);
             }
         }
@@ -244,7 +206,7 @@ impl Inner {
 
     fn settle_epoch(&self, row: &EpochRecord, number: u64, outcome: &Outcome<Arc<Loaded>>) {
         let mut flights = self.flights();
-        if !flights.epoch(row).settle(number, outcome, self.now()) {
+        if !flights.known(row).is_some_and(|slot| slot.settle(number, outcome, self.now())) {
             return;
         }
         match outcome {
@@ -261,45 +223,56 @@ impl Inner {
         self.options.watch.tell(&EpochEvent::Loaded { epoch: loaded.id });
     }
 
-    /// Renews what is due while others go on with what is held.
-    pub(crate) async fn renew_aside(&self, id: &KekId, now: EpochTime) {
-        let Some(table) = self.cache.table() else { return };
+    /// Renews what is due while others go on with what is held. `true` if the caller waited for it: then it must look again.
+    pub(crate) async fn renew_aside(&self, id: &KekId) -> bool {
+        let now = self.now();
+        let Some(table) = self.cache.table() else { return false };
+        let mut waited = false;
         if now.since(table.began) >= self.due_at() {
             let begun = self.flights().table.begin(now, || self.asker.read());
             if let Some(flight) = begun {
                 let number = flight.number;
-                self.aside(flight, move |inner, outcome| inner.settle_table(number, outcome)).await;
+                let settle = move |inner: &Self, outcome: &Outcome<_>| inner.settle_table(number, outcome);
+                waited |= self.aside(flight, |flights| Some(&mut flights.table), settle).await;
             }
         }
-        let Some(row) = table.row(id) else { return };
+        let Some(row) = table.row(id) else { return waited };
         let due = |seen: Seen| now.since(seen.loaded.began) >= self.due_at();
         if self.cache.look(id, now).is_some_and(due) {
             let begun = self.flights().epoch(row).begin(now, || self.asker.unwrap_epoch(row));
             if let Some(flight) = begun {
-                let (number, row) = (flight.number, row.clone());
-                self.aside(flight, move |inner, outcome| inner.settle_epoch(&row, number, outcome)).await;
+                let (number, of) = (flight.number, row.clone());
+                let settle =
+                    move |inner: &Self, outcome: &Outcome<_>| inner.settle_epoch(&of, number, outcome);
+                waited |= self.aside(flight, |flights| flights.known(row), settle).await;
             }
         }
+        waited
     }
 
-    /// Sees a call to its end in a task of its own. Outside of tokio, which has tasks, the caller waits.
+    /// Sees a call to its end in a task of its own. Outside of tokio, which has tasks, the caller waits, and `true` is given.
     pub(crate) async fn aside<T: Clone + Send + Sync + 'static>(
         &self,
         flight: Flight<T>,
+        slot: impl Fn(&mut Flights) -> Option<&mut Slot<T>>,
         settle: impl FnOnce(&Self, &Outcome<T>) + Send + 'static,
-    ) {
-        match tokio::runtime::Handle::try_current() {
-            Ok(runtime) => {
-                let inner = Weak::clone(&self.me);
-                drop(runtime.spawn(async move {
-                    let outcome = flight.outcome().await;
-                    if let Some(inner) = inner.upgrade() {
-                        settle(&inner, &outcome);
-                    }
-                }));
+    ) -> bool {
+        self.wake();
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            settle(self, &flight.outcome().await);
+            return true;
+        };
+        let (inner, number) = (Weak::clone(&self.me), flight.number);
+        let task = runtime.spawn(async move {
+            let outcome = flight.moved_on().await;
+            if let Some(inner) = inner.upgrade() {
+                settle(&inner, &outcome);
             }
-            Err(_) => settle(self, &flight.outcome().await),
+        });
+        if let Some(slot) = slot(&mut self.flights()) {
+            slot.is_moved_by(number, task.abort_handle());
         }
+        false
     }
 
     /// A call to the provider that nobody shares.
@@ -312,7 +285,7 @@ impl Inner {
     }
 }
 
-fn too_slow() -> Error {
+pub(crate) fn too_slow() -> Error {
     Error::new(ErrorKind::KeysUnavailable).because("answers about epochs take longer than their maximum age")
 }
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokenkeep_core::{Dek, Envelope, Error, KekId, UnwrapRequest, WrapRequest, WrappedDek};
+use tokenkeep_core::{Dek, Error, KekId, UnwrapRequest, WrapRequest, WrappedDek};
 
+use crate::epoch_calls::own_key;
 use crate::epoch_inner::Inner;
 use crate::{
     DestroyableKeys, EpochOptions, EpochRecord, EpochState, EpochStore, KekState, KekStatus, KeyProvider,
@@ -35,12 +36,14 @@ use crate::{
 /// - A compromised process exposes every epoch that it holds, and with it all tokens under these epochs in any copy of the
 ///   database, until the epoch is retired **and** those tokens are replaced.
 /// - What is locked is the KEK and its AES key schedules. While one is unwrapped or used, copies of the KEK or of round keys may be
-///   on the stack and in registers; the provider's own client has had the DEK of the epoch's envelope in its buffers. A core file
+///   on the stack and in registers; the provider's own client has had the DEK of the epoch's envelope in its buffers, and may keep it there
+///   and in freed memory for as long as its connection lives, wiped or not: its own documentation says what remains. A core file
 ///   holds what the process holds: turn core files off.
 ///
 /// # An idle instance
-/// A thread, which runs only while an epoch is held, wipes it when its time is over. Where no thread can be started, the next
-/// call wipes.
+/// A thread, which runs only while an epoch is held, wipes it when its time is over; it looks once a second, so that a host that slept or
+/// a clock that was set delays it by no more. It gives up what a call holds, too, that nobody waits for any more. Where no thread can be
+/// started, the next call wipes.
 ///
 /// Cloning is cheap and gives the same instance. On tokio, what is due is renewed in a task of its own, so that no call waits for the
 /// provider as long as there are calls; elsewhere the call that finds it due waits.
@@ -118,10 +121,20 @@ impl KeyProvider for EpochKeys {
 
     async fn unwrap_dek(&self, request: &UnwrapRequest<'_>) -> Result<Dek, Error> {
         let inner = &self.inner;
-        match inner.opening(request.kek()).await? {
-            Some(epoch) => Ok(request.unwrap_with(epoch.kek()?)?),
-            None => inner.asked(ProviderCall::Unwrap, inner.asker.base.unwrap_dek(request)).await,
+        if let Some(epoch) = inner.at_hand(request.kek()) {
+            return Ok(request.unwrap_with(epoch.kek()?)?);
         }
+        Box::pin(async {
+            match inner.opening(request.kek()).await? {
+                Some(epoch) => Ok(request.unwrap_with(epoch.kek()?)?),
+                None => {
+                    let dek = inner.asked(ProviderCall::Unwrap, inner.asker.base.unwrap_dek(request)).await;
+                    inner.note_base([(request, &dek)].into_iter());
+                    dek
+                }
+            }
+        })
+        .await
     }
 
     /// What is a vault's own is one batch for the provider; for the tokens an epoch is taken once, or once for each range of wraps that is
@@ -161,10 +174,11 @@ impl KeyProvider for EpochKeys {
         Ok(keks)
     }
 
-    /// Reads the records of all epochs. The provider is told to [refresh](KeyProvider::refresh) where it does not know an epoch's own
-    /// key.
+    /// Reads the records of all epochs, and has the provider [refresh](KeyProvider::refresh), too: a vault's own keys are wrapped by it. It is
+    /// also told to where it does not know an epoch's own key.
     async fn refresh(&self) -> Result<(), Error> {
-        self.inner.read_now().await.map(drop)
+        self.inner.read_now().await?;
+        self.inner.asker.base.refresh().await
     }
 
     fn key_file(&self) -> Option<&Path> {
@@ -174,7 +188,5 @@ impl KeyProvider for EpochKeys {
 
 /// Whether the provider says that the epoch's own key is destroyed, whatever its record says.
 fn is_gone(row: &EpochRecord, keks: &[KekStatus]) -> bool {
-    Envelope::decode(row.sealed.clone()).is_ok_and(|envelope| {
-        keks.iter().any(|kek| kek.id == *envelope.kek() && kek.state == KekState::Destroyed)
-    })
+    own_key(row).is_some_and(|key| keks.iter().any(|kek| kek.id == key && kek.state == KekState::Destroyed))
 }

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use tokenkeep_core::{Error, ErrorKind};
 
-use crate::epoch_cache::{Loaded, Table};
+use crate::epoch_cache::{Loaded, Range, Table};
 use crate::epoch_calls::Renewed;
 use crate::epoch_flight::{Outcome, Slot, own};
-use crate::epoch_inner::{Flights, Inner};
+use crate::epoch_flights::Flights;
+use crate::epoch_inner::Inner;
 use crate::{EpochEvent, EpochRecord, EpochTime};
 
 /// How often the active epoch is looked for anew while other instances change it.
@@ -21,37 +22,50 @@ const CLOCKS_APART: i64 = 24 * 60 * 60 * 1000;
 impl Inner {
     /// The active epoch, to wrap so many DEKs with; they are taken off what was set aside. Never one that is past the maximum age.
     pub(crate) async fn sealing(&self, wraps: u64) -> Result<Arc<Loaded>, Error> {
+        self.sweep_in_its_stead();
+        let (mut renewed, mut destroyed) = (false, false);
         for _ in 0..TRIES {
-            let now = self.now();
             let table = self.table().await?;
+            let now = self.now();
             let Some(row) = table.active().filter(|row| self.remaining(row, now).is_some()) else {
                 self.succeed(&table).await?;
                 continue;
             };
-            let range = self.cache.read().range.clone();
-            let Some(_) = range.filter(|range| range.epoch == row.id && range.take(wraps)) else {
+            if self.range(row, |range| range.left.load(Ordering::Relaxed) < wraps) != Some(false) {
                 self.replenish(&table, row, wraps).await?;
                 continue;
+            }
+            if !renewed {
+                renewed = true;
+                // Whoever waited for it looks again.
+                if self.succeed_aside(row, now).await | self.renew_aside(&row.id).await {
+                    continue;
+                }
+            }
+            let loaded = match self.load(row).await {
+                // It will never seal again, and need not wait for the end of its time to be succeeded.
+                Err(error) if error.kind() == ErrorKind::KeyDestroyed && !destroyed => {
+                    destroyed = true;
+                    self.succeed(&table).await?;
+                    continue;
+                }
+                loaded => loaded?,
             };
-            if self.is_ending(row, now) {
-                self.succeed_aside(row, now).await;
+            let now = self.now();
+            let young = self.is_young(table.began, now) && self.is_young(loaded.began, now);
+            if young && self.range(row, |range| range.take(wraps)) == Some(true) {
+                self.options.watch.tell(&EpochEvent::Hit { epoch: row.id });
+                return Ok(loaded);
             }
-            if now.since(table.began) >= self.due_at() {
-                self.renew_aside(&row.id, now).await;
-            }
-            return self.sealing_with(row, now).await;
         }
         Err(Error::new(ErrorKind::KeysUnavailable)
             .because("other instances changed the active epoch all the time"))
     }
 
-    async fn sealing_with(&self, row: &EpochRecord, now: EpochTime) -> Result<Arc<Loaded>, Error> {
-        let loaded = self.load(row).await?;
-        self.options.watch.tell(&EpochEvent::Hit { epoch: row.id });
-        if now.since(loaded.began) >= self.due_at() {
-            self.renew_aside(&row.id, now).await;
-        }
-        Ok(loaded)
+    /// What is said of the wraps that are set aside under this epoch, if any are.
+    fn range<T>(&self, row: &EpochRecord, says: impl FnOnce(&Range) -> T) -> Option<T> {
+        let range = self.cache.read().range.clone();
+        range.filter(|range| range.epoch == row.id).map(|range| says(&range))
     }
 
     /// For how long it stays active; `None` when its time is over.
@@ -89,26 +103,28 @@ impl Inner {
         self.renew(table, |flights| &mut flights.making, || self.asker.make(active)).await
     }
 
-    /// The same while the old epoch is still good: nobody waits for it, and while the provider is down it is tried once in every
-    /// maximum age.
-    async fn succeed_aside(&self, row: &EpochRecord, now: EpochTime) {
+    /// The same while the old epoch is still good, towards its end: nobody waits for it, and while the provider is down it is tried once in
+    /// every maximum age. `true` if the caller waited after all.
+    async fn succeed_aside(&self, row: &EpochRecord, now: EpochTime) -> bool {
+        if !self.is_ending(row, now) {
+            return false;
+        }
         let begun = {
             let mut flights = self.flights();
             let active = self.cache.table().and_then(|table| table.active().map(|active| active.id));
             let tried = flights.tried.is_some_and(|tried| now.since(tried) < self.options.max_age);
             if tried || active != Some(row.id) {
-                return;
+                return false;
             }
             flights.tried = Some(now);
             flights.making.begin(now, || self.asker.make(Some(row.clone())))
         };
-        if let Some(flight) = begun {
-            let number = flight.number;
-            let settle = move |inner: &Self, outcome: &Outcome<Renewed>| {
-                inner.settle(|flights| &mut flights.making, number, outcome);
-            };
-            self.aside(flight, settle).await;
-        }
+        let Some(flight) = begun else { return false };
+        let number = flight.number;
+        let settle = move |inner: &Self, outcome: &Outcome<Renewed>| {
+            inner.settle(|flights| &mut flights.making, number, outcome);
+        };
+        self.aside(flight, |flights| Some(&mut flights.making), settle).await
     }
 
     /// One call for all that saw this table. Where a later one is known by now, the caller looks again first.
@@ -129,6 +145,7 @@ impl Inner {
             slot(&mut flights).join(self.now(), start)
         };
         let flight = joined.map_err(|error| own(&error))?;
+        self.wake();
         let outcome = flight.outcome().await;
         self.settle(slot, flight.number, &outcome);
         outcome.map(drop).map_err(|error| own(&error))
@@ -157,8 +174,7 @@ impl Inner {
 
     /// What is left for new wraps of an epoch, as far as this instance knows: what nobody set aside, and what it did.
     pub(crate) fn wraps_left(&self, row: &EpochRecord) -> u64 {
-        let range = self.cache.read().range.clone().filter(|range| range.epoch == row.id);
-        let aside = range.map_or(0, |range| range.left.load(Ordering::Relaxed));
+        let aside = self.range(row, |range| range.left.load(Ordering::Relaxed)).unwrap_or(0);
         self.options.wraps.saturating_sub(row.wraps_reserved).saturating_add(aside)
     }
 }

@@ -1,67 +1,101 @@
 //! A thread that wipes epochs when their time is over, also where nobody calls.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
 use crate::EpochClock;
 use crate::epoch_cache::Cache;
+use crate::epoch_flights::{Flights, sweep};
 
 /// The thread sleeps at least this long: a clock that a test moves is not waited for.
 const LEAST: Duration = Duration::from_millis(50);
+/// And at most this long: the clock that it sleeps by stands still while the host does, and knows nothing of one that is set.
+const MOST: Duration = Duration::from_secs(1);
 
-/// Starts a thread when there is something to wipe. The thread ends when there is nothing any more, or when the cache is gone.
+/// Starts a thread when there is something to wipe. The thread ends when there is nothing any more, or when the instance is gone.
 pub(crate) struct Wiper {
+    swept: Swept,
+    running: Arc<Mutex<Running>>,
+    /// No thread could be started.
+    alone: AtomicBool,
+}
+
+#[derive(Clone)]
+struct Swept {
     cache: Weak<Cache>,
+    flights: Weak<Mutex<Flights>>,
     clock: Arc<dyn EpochClock>,
-    running: Arc<Mutex<Option<Thread>>>,
+}
+
+#[derive(Default)]
+struct Running {
+    thread: Option<Thread>,
+    /// How often there was something new.
+    wakes: u64,
 }
 
 impl Wiper {
-    pub(crate) fn new(cache: &Arc<Cache>, clock: Arc<dyn EpochClock>) -> Self {
-        Self { cache: Arc::downgrade(cache), clock, running: Arc::default() }
+    pub(crate) fn new(cache: &Arc<Cache>, flights: &Arc<Mutex<Flights>>, clock: Arc<dyn EpochClock>) -> Self {
+        let swept = Swept { cache: Arc::downgrade(cache), flights: Arc::downgrade(flights), clock };
+        Self { swept, running: Arc::default(), alone: AtomicBool::new(false) }
     }
 
-    /// Something is held now.
+    /// Something is held now, or on its way.
     pub(crate) fn wake(&self) {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        if running.is_some() {
+        let mut running = locked(&self.running);
+        running.wakes += 1;
+        if running.thread.is_some() {
             return;
         }
-        let (cache, clock, state) = (self.cache.clone(), Arc::clone(&self.clock), Arc::clone(&self.running));
+        let (swept, state) = (self.swept.clone(), Arc::clone(&self.running));
         let thread = thread::Builder::new().name("tokenkeep-epochs".to_owned());
-        // Without a thread, the next call wipes.
-        if let Ok(started) = thread.spawn(move || run(&cache, &*clock, &state)) {
-            *running = Some(started.thread().clone());
-        }
+        let started = thread.spawn(move || run(&swept, &state));
+        self.alone.store(started.is_err(), Ordering::Relaxed);
+        running.thread = started.ok().map(|started| started.thread().clone());
+    }
+
+    /// Whether calls must wipe themselves.
+    pub(crate) fn is_missing(&self) -> bool {
+        self.alone.load(Ordering::Relaxed)
     }
 }
 
 impl Drop for Wiper {
     fn drop(&mut self) {
-        if let Some(thread) = &*self.running.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(thread) = &locked(&self.running).thread {
             thread.unpark();
         }
     }
 }
 
-fn run(cache: &Weak<Cache>, clock: &dyn EpochClock, state: &Mutex<Option<Thread>>) {
+fn run(swept: &Swept, state: &Mutex<Running>) {
     loop {
-        let Some(held) = cache.upgrade() else { return };
+        let wakes = locked(state).wakes;
         let next = {
-            // Under the lock, so that what is put there meanwhile starts another thread.
-            let mut running = state.lock().unwrap_or_else(PoisonError::into_inner);
-            let next = held.sweep(clock.now());
-            if next.is_none() {
-                *running = None;
+            let (Some(cache), Some(flights)) = (swept.cache.upgrade(), swept.flights.upgrade()) else {
                 return;
-            }
-            next
+            };
+            sweep(&cache, &flights, swept.clock.now())
         };
-        drop(held);
-        thread::park_timeout(next.unwrap_or_default().max(LEAST));
+        match next {
+            Some(next) => thread::park_timeout(next.clamp(LEAST, MOST)),
+            None => {
+                let mut running = locked(state);
+                // What came since the sweep needs this thread, or another one.
+                if running.wakes == wakes {
+                    running.thread = None;
+                    return;
+                }
+            }
+        }
     }
+}
+
+fn locked(running: &Mutex<Running>) -> MutexGuard<'_, Running> {
+    running.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for Wiper {

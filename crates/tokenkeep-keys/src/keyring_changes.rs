@@ -45,10 +45,10 @@ impl LocalKeyring {
         self.change(|opened| destroy(opened, id))
     }
 
-    /// Adds a primary KEK in this one's place, unless another process did.
-    pub(crate) fn make_open_only(&self, id: &KekId) -> Result<(), KeyringError> {
+    /// Whether the file has another primary KEK than this one.
+    pub(crate) fn is_open_only(&self, id: &KekId) -> Result<(), KeyringError> {
         self.change(|opened| match opened.keks.find(id) {
-            Found::InTurn(_) if opened.keks.primary().id() == id => opened.keks.rotate().map(|_| Changed(())),
+            Found::InTurn(_) if opened.keks.primary().id() == id => Err(KeyringError::PrimaryNeeded),
             Found::InTurn(_) | Found::Destroyed => Ok(Unchanged(())),
             Found::Beside(_) => Err(KeyringError::OfAnEpoch),
             Found::Unknown => Err(KeyringError::UnknownKek),
@@ -62,6 +62,16 @@ impl LocalKeyring {
                 return Err(KeyringError::OfAnEpoch);
             }
             destroy(opened, id)
+        })
+    }
+
+    /// Destroys a KEK that was made beside the primary one.
+    pub(crate) fn destroy_beside(&self, id: &KekId) -> Result<(), KeyringError> {
+        self.change(|opened| match opened.keks.find(id) {
+            Found::Beside(_) | Found::Destroyed => destroy(opened, id),
+            Found::InTurn(_) if opened.keks.primary().id() == id => Err(KeyringError::PrimaryNeeded),
+            Found::InTurn(_) => Err(KeyringError::OfNoEpoch),
+            Found::Unknown => Err(KeyringError::UnknownKek),
         })
     }
 

@@ -8,7 +8,7 @@ use crate::keyring::unknown;
 use crate::keyring_keks::Found;
 use crate::{DestroyableKeys, Destruction, KeyringError, LocalKeyring};
 
-/// Made and destroyed in the file, as by [`rotate`](LocalKeyring::rotate) and [`destroy`](LocalKeyring::destroy), on a thread for blocking
+/// Made and destroyed in the file, as by [`rotate`](LocalKeyring::rotate) and [`destroy`](LocalKeyring::destroy), but keys beside the primary one alone, on a thread for blocking
 /// work, where a call that is dropped goes on to its end. Outside of tokio's runtime the call blocks.
 #[async_trait]
 impl DestroyableKeys for LocalKeyring {
@@ -27,10 +27,10 @@ impl DestroyableKeys for LocalKeyring {
         }
     }
 
-    /// Always [`Destruction::Unprovable`]: a file can be copied. `Misuse` for the primary key.
+    /// Always [`Destruction::Unprovable`]: a file can be copied. `Misuse` for a key that is or was primary.
     async fn destroy_key(&self, key: &KekId) -> Result<Destruction, Error> {
         let key = *key;
-        self.in_background(move |keyring| keyring.destroy(&key)).await?;
+        self.in_background(move |keyring| keyring.destroy_beside(&key)).await?;
         Ok(Destruction::Unprovable)
     }
 }

@@ -89,12 +89,17 @@ pub enum KeyringError {
     /// The keyring never had a KEK with this id.
     #[error("the keyring has no key with the id that was given")]
     UnknownKek,
-    /// The primary KEK was to be destroyed. The caller's to mend.
-    #[error("the primary key can't be destroyed; rotate first, and rewrap what it holds")]
+    /// The primary KEK was to be retired or destroyed. The caller's to mend.
+    #[error(
+        "the primary key can't be retired or destroyed; rotate first, keep a copy of the new file, and rewrap what the key holds"
+    )]
     PrimaryNeeded,
     /// A KEK that was made beside the primary one was to be retired. The caller's to mend.
     #[error("the key wraps an epoch; retire the epoch, and the key goes with it")]
     OfAnEpoch,
+    /// A KEK that is, or was, primary in its turn was to be destroyed as an epoch's. The caller's to mend.
+    #[error("the key was not made beside the primary one, so it is no epoch's to destroy; retire it")]
+    OfNoEpoch,
     /// A keyring from the environment or a credential was to be changed. The caller's to mend.
     #[error(
         "a keyring from the environment or a credential can't be changed; change the file that it comes from"
@@ -177,6 +182,7 @@ impl From<KeyringError> for Error {
             KeyringError::AlreadyThere
             | KeyringError::PrimaryNeeded
             | KeyringError::OfAnEpoch
+            | KeyringError::OfNoEpoch
             | KeyringError::ReadOnly
             | KeyringError::UnfitPassphrase
             | KeyringError::EscrowBesideKeyring

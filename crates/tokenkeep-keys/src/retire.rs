@@ -26,7 +26,7 @@ pub enum End {
 /// each step in its database.
 ///
 /// Keys that were [made beside](crate::DestroyableKeys) the primary one wrap epochs, which a vault does not count: their steps are refused
-/// with `Misuse`, and come by retiring the epoch.
+/// with `Misuse`, and so is the question how they stand; they come by retiring the epoch.
 #[async_trait]
 pub trait RetirableKeys: KeyProvider {
     /// For how long an instance may go on by what it knew before a change. Zero where no instance keeps anything, or where the
@@ -36,7 +36,8 @@ pub trait RetirableKeys: KeyProvider {
     /// How it stands by now; `None` for one that was never there, or that is destroyed and forgotten.
     ///
     /// # Errors
-    /// As said at [`KeyProvider`].
+    /// `Misuse` for one that is retired elsewhere: a key beside the primary one, or a KEK of the provider below. As said at
+    /// [`KeyProvider`].
     async fn kek_state(&self, kek: &KekId) -> Result<Option<KekState>, Error> {
         self.refresh().await?;
         Ok(self.keks().await?.into_iter().find(|known| known.id == *kek).map(|known| known.state))
@@ -45,7 +46,7 @@ pub trait RetirableKeys: KeyProvider {
     /// Wraps nothing more under it, with another KEK in its place if it was the primary one. No error where that is so already.
     ///
     /// # Errors
-    /// `Misuse` for a KEK that is not known; `Conflict`; as said at [`KeyProvider`].
+    /// `Misuse` for a KEK that is not known, and for a primary one where rotating is left to an operator; `Conflict`; as said at [`KeyProvider`].
     async fn make_open_only(&self, kek: &KekId) -> Result<(), Error>;
 
     /// Notes that nothing needs it, for a provider that keeps that; `None` where that is noted. Otherwise it became open-only less than

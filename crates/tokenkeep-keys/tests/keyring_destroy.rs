@@ -139,6 +139,20 @@ async fn a_key_beside_the_primary_one_lives_and_ends_alone() {
     assert!(unwrap(&keyring, &wrapped[1]).await.is_ok());
 }
 
+/// As an epoch's key only what was made for one is destroyed: what a vault has under an open-only KEK is none.
+#[tokio::test]
+async fn a_key_that_was_primary_is_no_epochs_to_destroy() {
+    let (_folder, path) = place();
+    let keyring = LocalKeyring::create(&path).unwrap();
+    let old = seal(&keyring).await;
+    keyring.rotate().unwrap();
+    let error = keyring.destroy_key(old.kek()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Misuse);
+    let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref());
+    assert!(matches!(cause, Some(KeyringError::OfNoEpoch)));
+    assert!(unwrap(&keyring, &old).await.is_ok());
+}
+
 /// An open-only KEK wraps nothing more, by whatever name.
 #[tokio::test]
 async fn nothing_is_wrapped_by_name_under_a_key_that_was_primary() {

@@ -201,6 +201,7 @@ const SEEN_ELSEWHERE: &[(&str, &str)] = &[
     ("NotOurs", "src/keyring_file.rs"),
     ("ReadOnly", "tests/keyring_sources.rs"),
     ("OfAnEpoch", "tests/keyring_retire.rs"),
+    ("OfNoEpoch", "tests/keyring_destroy.rs"),
     ("CredentialOpenToOthers", "tests/keyring_sources.rs"),
     ("NoMemory", "nowhere: memory does not run out on demand"),
     ("Random", "nowhere: the system's generator does not fail on demand"),

@@ -25,6 +25,7 @@ use tokenkeep_store::{
 };
 
 use borrowed::{Borrowed, in_time};
+use closing::CLOSURE;
 use queries::{AUDIT_ENTRIES, AUDIT_HEADS, CHECKPOINT, VAULT, WRITABLE, from_primary};
 
 pub use epochs::PostgresEpochStore;
@@ -309,6 +310,11 @@ impl TokenStore for PostgresStore {
 
     async fn close_kek(&self, kek: &KekId, now: Timestamp) -> Result<KekClosure, Error> {
         in_time(closing::close_kek(&self.pool, kek, now)).await
+    }
+
+    async fn kek_closure(&self, kek: &KekId) -> Result<Option<KekClosure>, Error> {
+        let query = || Ok(Some(sqlx::query(CLOSURE).bind(kek.as_bytes())));
+        self.rows(query).await?.first().map(crate::rows::kek_closure).transpose()
     }
 
     async fn note_drained(&self, kek: &KekId, now: Option<Timestamp>) -> Result<KekClosure, Error> {

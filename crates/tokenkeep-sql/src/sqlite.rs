@@ -193,6 +193,10 @@ impl TokenStore for SqliteStore {
         Ok(closure)
     }
 
+    async fn kek_closure(&self, kek: &KekId) -> Result<Option<KekClosure>, Error> {
+        vault::closure(&self.readers, kek).await
+    }
+
     async fn note_drained(&self, kek: &KekId, now: Option<Timestamp>) -> Result<KekClosure, Error> {
         let mut transaction = self.begin().await?;
         let closure = vault::note_drained(&mut transaction, kek, now).await?;

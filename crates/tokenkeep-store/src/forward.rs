@@ -92,6 +92,10 @@ macro_rules! forward_to_inner {
                 (**self).close_kek(kek, now).await
             }
 
+            async fn kek_closure(&self, kek: &KekId) -> Result<Option<KekClosure>, Error> {
+                (**self).kek_closure(kek).await
+            }
+
             async fn note_drained(&self, kek: &KekId, now: Option<Timestamp>) -> Result<KekClosure, Error> {
                 (**self).note_drained(kek, now).await
             }

@@ -197,6 +197,10 @@ impl TokenStore for MemoryStore {
         Ok(*self.state().closed.entry(*kek).or_insert(new))
     }
 
+    async fn kek_closure(&self, kek: &KekId) -> Result<Option<KekClosure>, Error> {
+        Ok(self.state().closed.get(kek).copied())
+    }
+
     async fn note_drained(&self, kek: &KekId, now: Option<Timestamp>) -> Result<KekClosure, Error> {
         let mut state = self.state();
         let closure = state.closed.get_mut(kek).ok_or(ErrorKind::Conflict)?;

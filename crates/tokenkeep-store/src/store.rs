@@ -267,6 +267,12 @@ pub trait TokenStore: Send + Sync + fmt::Debug {
     /// As said at the trait.
     async fn close_kek(&self, kek: &KekId, now: Timestamp) -> Result<KekClosure, Error>;
 
+    /// What is noted of a KEK; `None` where it is not closed.
+    ///
+    /// # Errors
+    /// As said at the trait.
+    async fn kek_closure(&self, kek: &KekId) -> Result<Option<KekClosure>, Error>;
+
     /// Notes that nothing needs this closed KEK, if that is not noted already; or, with `None`, that something does.
     ///
     /// # Errors

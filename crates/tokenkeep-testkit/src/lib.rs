@@ -58,7 +58,7 @@ pub use faults::Fault;
 pub use json_stand_in::JsonStandIn;
 pub use leak::{Leak, LeakEncoding, LeakScanner};
 #[cfg(feature = "openbao")]
-pub use openbao::ThrowawayOpenBao;
+pub use openbao::{FrozenOpenBao, ThrowawayOpenBao};
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresBuilder, ThrowawayPostgres};
 #[cfg(feature = "openbao")]

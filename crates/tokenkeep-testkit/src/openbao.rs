@@ -4,6 +4,7 @@ mod api;
 mod calls;
 mod cluster;
 mod folder;
+mod freeze;
 mod program;
 
 use std::fmt;
@@ -23,6 +24,8 @@ use serde_json::{Value, json};
 use crate::tls;
 use api::Api;
 use folder::Folder;
+
+pub use freeze::FrozenOpenBao;
 
 /// How long the server may take to start or to stop.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -6,9 +6,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokenkeep_core::{
-    EncryptionContext, Envelope, Error, ErrorKind, SealDraft, VaultKeyPurpose, open_payload,
-};
+use tokenkeep_core::{Error, ErrorKind};
 use tokenkeep_store::AuditHead;
 
 use crate::checkpoint;
@@ -30,12 +28,16 @@ pub struct Readiness {
     pub sink: SinkCheck,
 }
 
-/// Whether the keys open what they seal: a key of no use to anybody was wrapped and unwrapped.
+/// Whether the keys open what they seal: a key of no use to anybody was wrapped as a token's is, and unwrapped. So with
+/// [`EpochKeys`](tokenkeep_keys::EpochKeys) it asks a key service no more often than tokens do.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum KeysCheck {
     /// They do.
     Open,
+    /// They open what they sealed before, and seal nothing new because of this error: tokens are used, and none is connected or
+    /// replaced. So it is with epochs on [grace](tokenkeep_keys::EpochOptions::grace).
+    OpenOnly(Error),
     /// They don't.
     Failed(Error),
     /// The key provider did not answer in time.
@@ -93,8 +95,9 @@ pub enum SinkCheck {
 }
 
 impl Readiness {
-    /// Whether keys, database and trail are well. The sink does not count: without it a vault does all its work, and only the
-    /// checkpoints wait. An operator should hear of it all the same; no load balancer should take every instance away for it.
+    /// Whether keys, database and trail are well. The sink does not count, nor that nothing new can be sealed: without these a vault
+    /// goes on with the tokens that it has. An operator should hear of it all the same; no load balancer should take every instance
+    /// away for it.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.unready().is_none()
@@ -106,12 +109,16 @@ impl Readiness {
             SinkCheck::Failed(error) => Some(error.kind()),
             SinkCheck::TimedOut => Some(ErrorKind::SinkUnavailable),
         };
-        self.unready().or(sink).map_or(Ended::Done, Ended::Failed)
+        let sealing = match &self.keys {
+            KeysCheck::OpenOnly(error) => Some(error.kind()),
+            _ => None,
+        };
+        self.unready().or(sealing).or(sink).map_or(Ended::Done, Ended::Failed)
     }
 
     fn unready(&self) -> Option<ErrorKind> {
         let keys = match &self.keys {
-            KeysCheck::Open => None,
+            KeysCheck::Open | KeysCheck::OpenOnly(_) => None,
             KeysCheck::Failed(error) => Some(error.kind()),
             KeysCheck::TimedOut => Some(ErrorKind::KeysUnavailable),
         };
@@ -135,6 +142,9 @@ impl fmt::Display for Readiness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.keys {
             KeysCheck::Open => write!(f, "keys: open; ")?,
+            KeysCheck::OpenOnly(error) => {
+                write!(f, "keys: open, but seal nothing new: {}; ", error.report())?;
+            }
             KeysCheck::Failed(error) => write!(f, "keys: {}; ", error.report())?,
             KeysCheck::TimedOut => write!(f, "keys: no answer in time; ")?,
         }
@@ -165,7 +175,7 @@ impl fmt::Display for Readiness {
 }
 
 pub(crate) async fn check(vault: &Inner, limit: Duration) -> Readiness {
-    let mut keys = pin!(tokio::time::timeout(limit, keys(vault)));
+    let mut keys = pin!(tokio::time::timeout(limit, vault.probe.try_keys(&*vault.key_provider)));
     let mut database = pin!(tokio::time::timeout(limit, database(vault)));
     let mut trail = pin!(tokio::time::timeout(limit, trail(vault)));
     let mut sink = pin!(tokio::time::timeout(limit, sink(vault)));
@@ -184,7 +194,8 @@ pub(crate) async fn check(vault: &Inner, limit: Duration) -> Readiness {
     .await;
     Readiness {
         keys: match found.0 {
-            Some(Ok(Ok(()))) => KeysCheck::Open,
+            Some(Ok(Ok(None))) => KeysCheck::Open,
+            Some(Ok(Ok(Some(error)))) => KeysCheck::OpenOnly(error),
             Some(Ok(Err(error))) => KeysCheck::Failed(error),
             Some(Err(_)) | None => KeysCheck::TimedOut,
         },
@@ -211,21 +222,6 @@ fn step<F: Future>(found: &mut Option<F::Output>, part: Pin<&mut F>, context: &m
         && let Poll::Ready(output) = part.poll(context)
     {
         *found = Some(output);
-    }
-}
-
-/// Seals something and opens it again. Nothing of it is kept.
-async fn keys(vault: &Inner) -> Result<(), Error> {
-    const TEXT: &[u8] = b"readiness";
-    let context = EncryptionContext::for_vault_key(vault.id, VaultKeyPurpose::RecordMac);
-    let draft = SealDraft::new(&context)?;
-    let wrapped = vault.key_provider.wrap_dek(&draft.wrap_request()).await?;
-    let envelope = Envelope::decode(draft.finish(TEXT, &wrapped)?.into_bytes())?;
-    let dek = vault.key_provider.unwrap_dek(&envelope.unwrap_request(&context)).await?;
-    if open_payload(&envelope, &dek, &context)?[..] == *TEXT {
-        Ok(())
-    } else {
-        Err(ErrorKind::Internal.into())
     }
 }
 

@@ -66,6 +66,19 @@ impl PreparedChange {
         self.vault.watch.over(Operation::Commit, Some(id), self.commit_unwatched()).await
     }
 
+    /// For an application that commits it itself, and gets no more than a refusal where the KEK is closed: under another one, if the
+    /// one that it was prepared under is closed already.
+    pub(crate) async fn off_closed_kek(mut self) -> Result<Self, Error> {
+        let sealed = self.change.record.as_ref().and_then(|step| step.record.sealed.as_ref());
+        let kek = sealed.ok_or(ErrorKind::Internal)?.kek;
+        if self.vault.store.kek_closure(&kek).await?.is_some()
+            && let Some(moved) = self.vault.moved_off_closed_kek(&self.change).await?
+        {
+            self.change = moved;
+        }
+        Ok(self)
+    }
+
     pub(crate) async fn commit_unwatched(&self) -> Result<KeptToken, Error> {
         let mut committed = self.vault.commit_and_look(self.change(), self.fingerprint()?).await;
         if committed.as_ref().is_err_and(|error| error.kind() == ErrorKind::Conflict)

@@ -76,7 +76,10 @@ impl Connection {
         token: impl Into<Arc<ApiToken>>,
     ) -> Result<PreparedChange, Error> {
         let token = token.into();
-        let work = prepare_connect(&self.vault, &self.id, provider, &token);
+        let work = async {
+            let prepared = prepare_connect(&self.vault, &self.id, provider, &token).await?;
+            prepared.off_closed_kek().await
+        };
         self.vault.watch.over(Operation::Prepare, Some(&self.id), work).await
     }
 
@@ -116,7 +119,10 @@ impl Connection {
         token: impl Into<Arc<ApiToken>>,
     ) -> Result<PreparedChange, Error> {
         let token = token.into();
-        let work = prepare_replace(&self.vault, &self.id, provider, &token);
+        let work = async {
+            let prepared = prepare_replace(&self.vault, &self.id, provider, &token).await?;
+            prepared.off_closed_kek().await
+        };
         self.vault.watch.over(Operation::Prepare, Some(&self.id), work).await
     }
 

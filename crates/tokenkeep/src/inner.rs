@@ -16,6 +16,7 @@ use crate::checkpoint::CheckpointSink;
 use crate::clock::Clock;
 use crate::high_water::HighWater;
 use crate::observe::Watch;
+use crate::probe::Probe;
 use crate::purge::Hooks;
 use crate::replacement::ReplacementPolicy;
 use crate::uses::Uses;
@@ -35,6 +36,7 @@ pub(crate) struct Inner {
     pub(crate) uses: Uses,
     pub(crate) seen: HighWater,
     pub(crate) watch: Watch,
+    pub(crate) probe: Probe,
     pub(crate) replacement: ReplacementPolicy,
     /// How long a KEK lives at most, by the operator's plan.
     pub(crate) keks_end_within: Option<Duration>,

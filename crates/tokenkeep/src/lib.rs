@@ -115,6 +115,7 @@ mod kept;
 mod leak;
 mod observe;
 mod options;
+mod probe;
 mod purge;
 mod receipt;
 mod reconcile;

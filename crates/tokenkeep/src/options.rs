@@ -13,6 +13,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::high_water::HighWater;
 use crate::inner::Inner;
 use crate::observe::{Observer, Operation, Watch};
+use crate::probe::Probe;
 use crate::purge::{Hooks, PurgeHook};
 use crate::replacement::{DAY, ReplacementPolicy};
 use crate::uses::Uses;
@@ -186,6 +187,7 @@ impl VaultOptions {
         tracing::debug!(vault = %record.id, "vault opened");
         Ok(Vault::new(Inner {
             id: record.id,
+            probe: Probe::new(record.id)?,
             store: Arc::new(store),
             key_provider: Arc::new(keys),
             keys: vault_keys,

@@ -76,14 +76,19 @@ pub(crate) async fn retire(
         keys.make_open_only(kek).await?;
         state = keys.kek_state(kek).await?;
     }
-    match state {
+    // It may be so by another's hand: what needs it is counted all the same, before it is out of reach for good.
+    let destroyed = match state {
         None => return Ok(Retirement::Unknown),
-        Some(KekState::Destroyed) => return destroy(keys, kek).await,
-        Some(KekState::OpenOnly) => {}
+        Some(KekState::Destroyed) => true,
+        Some(KekState::OpenOnly) => false,
         Some(_) => return Err(ErrorKind::Conflict.into()),
-    }
+    };
     // Before the waiting: from here on the database takes nothing more under it.
     let closed = vault.store.close_kek(kek, vault.now()).await?;
+    if destroyed && closed.drained_at.is_some_and(|drained| vault.now() >= drained.after(grace)) {
+        // A backup that is restored now changes nothing any more.
+        return destroy(keys, kek).await;
+    }
     let settled = closed.closed_at.after(keys.settles_in());
     if vault.now() < settled {
         return Ok(Retirement::Waiting(settled));
@@ -94,7 +99,7 @@ pub(crate) async fn retire(
         vault.store.note_drained(kek, None).await?;
         return Ok(Retirement::Needed(census));
     }
-    if let Some(settled) = keys.mark_drained(kek).await? {
+    if !destroyed && let Some(settled) = keys.mark_drained(kek).await? {
         return Ok(Retirement::Waiting(Timestamp::from_millis(settled)));
     }
     let now = vault.now();

@@ -213,3 +213,69 @@ async fn receipts_tell_a_planned_date_as_a_plan() {
 async fn retire(process: &Process, kek: &KekId) -> Retirement {
     process.vault.retire(&process.keys, kek, GRACE).await.unwrap()
 }
+
+/// The same with a real key service: an epoch's own key is one of its transit keys.
+#[cfg(feature = "openbao")]
+mod openbao {
+    use serde_json::json;
+    use tokenkeep::openbao::OpenBaoKeys;
+    use tokenkeep_core::{ApiToken, Origin};
+    use tokenkeep_testkit::ThrowawayOpenBao;
+
+    use super::common::{Scripted, TestClock, account, give, token};
+    use super::what_old_copies_open;
+    use super::{Arc, Destruction, Duration, KekState, KeyProvider, Retirement, Vault};
+    use tokenkeep::{Clock, MemoryStore};
+
+    fn keys(server: &ThrowawayOpenBao, key: &str) -> OpenBaoKeys {
+        server
+            .write(&format!("transit/keys/{key}"), &json!({ "type": "aes256-gcm96", "derived": true }))
+            .unwrap();
+        let origin = Origin::parse(&server.origin()).unwrap();
+        let token = ApiToken::new(server.root_token().to_owned()).unwrap();
+        let builder = OpenBaoKeys::builder(origin, key).ca_pem(server.ca_pem()).unwrap();
+        builder.own_keys().token(token).build().unwrap()
+    }
+
+    #[tokio::test]
+    async fn old_copies_open_until_the_services_key_is_destroyed_and_not_after() {
+        let server = ThrowawayOpenBao::start().unwrap();
+        what_old_copies_open(keys(&server, "ours"), keys(&server, "theirs")).await;
+    }
+
+    /// Without epochs: a version of the transit key, which the vault's own keys and its tokens are under.
+    #[tokio::test]
+    async fn a_version_is_retired() {
+        let server = ThrowawayOpenBao::start().unwrap();
+        let keys = keys(&server, "ours");
+        let (store, clock, provider) = (Arc::new(MemoryStore::new()), TestClock::new(), Scripted::new());
+        let open = async || {
+            let options = Vault::options().clock(Arc::clone(&clock));
+            options.open(Arc::clone(&store), keys.clone()).await.unwrap()
+        };
+        let vault = open().await;
+        provider.answer(Ok(account("a")));
+        let connection = vault.connection("a", "apify").unwrap();
+        connection.connect(&provider, token("example-token-of-a")).await.unwrap();
+        let listed = keys.keks().await.unwrap();
+        let old = listed.iter().find(|kek| kek.state == KekState::Primary).unwrap().id;
+        let retire = async || vault.retire(&keys, &old, Duration::from_secs(3600)).await.unwrap();
+
+        let Retirement::Waiting(until) = retire().await else { panic!() };
+        clock.advance(until.as_millis() - clock.now().as_millis());
+        let Retirement::Needed(census) = retire().await else { panic!() };
+        assert_eq!((census.tokens, census.unreadable), (1, 0));
+        let mut rewrap = vault.rewrap(old);
+        while rewrap.next().await.unwrap().is_some() {}
+        assert_eq!((rewrap.progress().moved, rewrap.progress().vault_keys), (1, census.vault_keys));
+        assert!(census.vault_keys > 0);
+        assert!(matches!(retire().await, Retirement::Waiting(_)));
+        clock.advance(3_600_000);
+        for _ in 0..2 {
+            assert_eq!(retire().await, Retirement::Destroyed(Destruction::Confirmed));
+        }
+        let vault = open().await;
+        let credential = vault.connection("a", "apify").unwrap().credential();
+        assert_eq!(give(&credential, &provider).await.unwrap(), "example-token-of-a");
+    }
+}

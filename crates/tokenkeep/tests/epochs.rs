@@ -10,10 +10,10 @@ use std::time::Duration;
 use common::{Scripted, TestClock, account, give, token};
 use service::Service;
 use tokenkeep::{
-    Action, AuditChain, AuditDraft, Change, Destruction, EpochKeys, ErrorKind, KekId, MemoryStore,
+    Action, AuditChain, AuditDraft, Change, Destruction, EpochKeys, ErrorKind, KekId, KeysCheck, MemoryStore,
     Retirement, TokenStore, Vault,
 };
-use tokenkeep_keys::{KekState, KeyProvider, MemoryEpochStore};
+use tokenkeep_keys::{EpochState, EpochStore, KekState, KeyProvider, MemoryEpochStore, RetirableKeys};
 use tokenkeep_store::{Expected, RecordChange, Scan};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -216,4 +216,130 @@ async fn a_stale_sealer_finds_the_new_epoch() {
     two.commit().await.unwrap();
     assert_eq!(one.commit().await.unwrap_err().kind(), ErrorKind::Conflict);
     assert!(vault.verify().await.unwrap().is_whole());
+}
+
+/// An application that commits in a transaction of its own gets no more than a refusal from the database: so what it prepares after a
+/// closing is under the new epoch at once.
+#[tokio::test]
+async fn what_is_prepared_after_a_closing_is_under_the_new_epoch() {
+    let home = Home::new();
+    let (keys, stale_keys) = (home.keys(), home.keys());
+    let (vault, stale) = (home.vault(&keys).await, home.vault(&stale_keys).await);
+    home.connect(&stale, "before").await;
+    let old = active(&keys).await;
+    vault.retire(&keys, &old, MINUTE).await.unwrap();
+    let new = active(&keys).await;
+
+    let connection = stale.connection("own", "apify").unwrap();
+    home.provider.answer(Ok(account("own")));
+    let prepared = connection.prepare_connect(&home.provider, token("example-token-of-own")).await.unwrap();
+    home.store.commit(&[prepared.change().clone()], prepared.chain()).await.unwrap();
+    prepared.committed().await.unwrap();
+    home.provider.answer(Ok(account("own")));
+    let prepared = connection.prepare_replace(&home.provider, token("example-token-number-2")).await.unwrap();
+    home.store.commit(&[prepared.change().clone()], prepared.chain()).await.unwrap();
+    prepared.committed().await.unwrap();
+    assert_eq!((home.under(&old).await, home.under(&new).await), (1, 1));
+    assert_eq!(home.opens(&vault, "own").await.unwrap(), "example-token-number-2");
+    assert!(vault.verify().await.unwrap().is_whole());
+}
+
+/// A process that knows neither of two rotations moves everything all the same, to where it may go.
+#[tokio::test]
+async fn a_stale_process_rewraps_to_the_new_epoch() {
+    let home = Home::new();
+    let (keys, stale_keys) = (home.keys(), home.keys());
+    let (vault, stale) = (home.vault(&keys).await, home.vault(&stale_keys).await);
+    for tenant in 0..70 {
+        home.connect(&stale, &format!("tenant-{tenant}")).await;
+    }
+    let first = active(&keys).await;
+    vault.retire(&keys, &first, MINUTE).await.unwrap();
+    let mut rewrap = stale.rewrap(first);
+    while rewrap.next().await.unwrap().is_some() {}
+    assert_eq!((rewrap.progress().moved, rewrap.progress().passed_over), (70, 0));
+
+    // The KEK that it moves them to is closed when it is half-way.
+    let second = active(&keys).await;
+    keys.rotate().await.unwrap();
+    let mut rewrap = stale.rewrap(second);
+    assert_eq!(rewrap.next().await.unwrap().unwrap().moved, 64);
+    let third = active(&keys).await;
+    vault.retire(&keys, &third, MINUTE).await.unwrap();
+    while rewrap.next().await.unwrap().is_some() {}
+    assert_eq!((rewrap.progress().moved, rewrap.progress().passed_over), (70, 0));
+    assert_eq!((home.under(&third).await, home.under(&active(&keys).await).await), (64, 6));
+    for tenant in ["tenant-7", "tenant-69"] {
+        assert_eq!(home.opens(&vault, tenant).await.unwrap(), format!("example-token-of-{tenant}"));
+    }
+}
+
+/// Somebody else said that it is to be destroyed, be it a vault that shares the epochs or whoever writes to their store: what
+/// this vault has under it is counted before it goes, and its time of grace runs.
+#[tokio::test]
+async fn what_another_hand_destroys_is_counted_first() {
+    let home = Home::new();
+    let keys = home.keys();
+    let vault = home.vault(&keys).await;
+    home.connect(&vault, "a").await;
+    let kek = active(&keys).await;
+    keys.rotate().await.unwrap();
+    for _ in 0..2 {
+        let row = home.epochs.epochs().await.unwrap().into_iter().find(|row| row.id == kek).unwrap();
+        home.epochs.update_epoch(&row.in_next_state(row.state_since)).await.unwrap();
+    }
+    keys.refresh().await.unwrap();
+    assert_eq!(keys.kek_state(&kek).await.unwrap(), Some(KekState::Destroyed));
+    let retire = async || vault.retire(&keys, &kek, MINUTE * 60).await.unwrap();
+    assert!(matches!(retire().await, Retirement::Waiting(_)));
+    home.clock.advance(TEN);
+    let Retirement::Needed(census) = retire().await else { panic!() };
+    assert_eq!(census.tokens, 1);
+    // It is set back, and the token saved.
+    let row = home.epochs.epochs().await.unwrap().into_iter().find(|row| row.id == kek).unwrap();
+    let restored = MemoryEpochStore::new();
+    for mut row in home.epochs.epochs().await.unwrap() {
+        if row.id == kek {
+            row.state = EpochState::OpenOnly;
+        }
+        restored.insert_epoch(&row, None).await.unwrap();
+    }
+    assert_eq!(row.state, EpochState::Destroying);
+    let home = Home { epochs: Arc::new(restored), ..home };
+    let keys = home.keys();
+    let vault = home.vault(&keys).await;
+    assert_eq!(home.opens(&vault, "a").await.unwrap(), "example-token-of-a");
+}
+
+/// The probe asks what tokens ask: no key service while an epoch is held; and it goes on saying that tokens open while the
+/// service is away and they do.
+#[tokio::test]
+async fn readiness_asks_the_service_no_more_than_tokens_do() {
+    let home = Home::new();
+    let options = EpochKeys::options().clock(Arc::clone(&home.clock)).grace(MINUTE * 30);
+    let keys = options.build(home.service.clone(), Arc::clone(&home.epochs)).unwrap();
+    let vault = home.vault(&keys).await;
+    assert!(vault.check().await.is_ready());
+    home.connect(&vault, "a").await;
+    let before = home.service.calls();
+    for _ in 0..100 {
+        assert!(matches!(vault.check().await.keys, KeysCheck::Open));
+    }
+    assert_eq!(home.service.calls(), before);
+
+    home.service.fails(Some(ErrorKind::KeysUnavailable));
+    assert!(matches!(vault.check().await.keys, KeysCheck::Open));
+    home.clock.advance(TEN + 1000);
+    let readiness = vault.check().await;
+    let KeysCheck::OpenOnly(error) = &readiness.keys else { panic!("{readiness}") };
+    assert_eq!(error.kind(), ErrorKind::KeysUnavailable);
+    assert!(readiness.is_ready());
+    assert_eq!(home.opens(&vault, "a").await.unwrap(), "example-token-of-a");
+    home.clock.advance(3 * TEN);
+    let readiness = vault.check().await;
+    assert!(matches!(&readiness.keys, KeysCheck::Failed(_)), "{readiness}");
+    assert!(!readiness.is_ready());
+    home.service.fails(None);
+    home.clock.advance(2000);
+    assert!(matches!(vault.check().await.keys, KeysCheck::Open));
 }

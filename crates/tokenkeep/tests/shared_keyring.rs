@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use common::{Scripted, account, give, token};
 use tempfile::TempDir;
-use tokenkeep::{ErrorKind, KekId, LocalKeyring, MemoryStore, PreparedChange, TokenStore, Vault};
+use tokenkeep::{ErrorKind, KekId, LocalKeyring, MemoryStore, PreparedChange, Timestamp, TokenStore, Vault};
 use tokenkeep_store::Scan;
 
 struct Home {
@@ -53,7 +53,7 @@ async fn a_stale_sealer_reads_the_keyring_again() {
     let prepared = home.prepare(&stale, "prepared").await;
 
     let new = keyring.rotate().unwrap();
-    home.store.close_kek(&old).await.unwrap();
+    home.store.close_kek(&old, Timestamp::from_millis(1)).await.unwrap();
     prepared.commit().await.unwrap();
     assert_eq!(home.kek_of("prepared").await, Some(new));
     // Repeating it finds it done.
@@ -76,7 +76,7 @@ async fn a_stale_sealer_without_its_file_commits_nothing() {
     let prepared = home.prepare(&stale, "prepared").await;
     let old = prepared.change().record.as_ref().unwrap().record.sealed.as_ref().unwrap().kek;
     let new = keyring.rotate().unwrap();
-    home.store.close_kek(&old).await.unwrap();
+    home.store.close_kek(&old, Timestamp::from_millis(1)).await.unwrap();
 
     let (path, away) = (home.folder.path().join("keys/keyring"), home.folder.path().join("away"));
     std::fs::rename(&path, &away).unwrap();

@@ -67,6 +67,20 @@ async fn an_error_s_status_counts_though_its_body_breaks_off() {
     within_2_s(closed).await;
 }
 
+/// Who asked for the body may find in it what the status does not say.
+#[tokio::test]
+async fn an_error_s_body_that_was_asked_for_and_is_late_timed_out() {
+    let (transport, closed) =
+        answers_with("HTTP/1.1 401 Unauthorized\r\ncontent-length: 99\r\n\r\n{\"errors\":").await;
+    let scene = Scene::new().await;
+    let call = transport.get("/v2/users/me").credential(&scene.credential()).errors_as_answers();
+    let error = call.send().await.unwrap_err();
+    let failure = CallFailure::of(&error).unwrap();
+    assert!(failure.is_timeout() && failure.status() == Some(401), "{error:?}");
+    assert_eq!(scene.spy.told(), ["Refused(TokenRefused)"]);
+    within_2_s(closed).await;
+}
+
 #[tokio::test]
 async fn a_success_that_breaks_off_is_none() {
     let scene = Scene::new().await;

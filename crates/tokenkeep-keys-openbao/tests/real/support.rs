@@ -61,6 +61,16 @@ impl Place {
         self.builder().own_keys().token(self.token(&[OPERATOR], "1h")).build().unwrap()
     }
 
+    /// So many versions, oldest first; this provider knows them.
+    pub(crate) async fn versions(&self, keys: &OpenBaoKeys, count: usize) -> Vec<KekId> {
+        let mut ids = vec![*Sample::new().wrap(keys).await.unwrap().kek()];
+        while ids.len() < count {
+            ids.push(self.operator().rotate().await.unwrap());
+        }
+        keys.keks().await.unwrap();
+        ids
+    }
+
     /// A token with the policies as they are published, but for this key.
     pub(crate) fn token(&self, policies: &[&str], ttl: &str) -> ApiToken {
         let names: Vec<String> = policies.iter().map(|policy| self.policy(policy)).collect();
@@ -82,6 +92,12 @@ impl Place {
         assert!(!mine.contains("/tokenkeep"), "a path was overlooked");
         mine
     }
+}
+
+/// Where the service keeps a key that was made to be destroyed alone.
+pub(crate) fn own_path(place: &Place, id: &KekId) -> String {
+    let hex: String = id.as_bytes()[9..].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{}-epoch-{hex}", place.path())
 }
 
 pub(crate) fn builder(server: &ThrowawayOpenBao, key: &str) -> OpenBaoBuilder {

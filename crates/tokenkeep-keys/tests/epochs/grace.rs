@@ -1,5 +1,6 @@
 //! The time of grace: off unless it is asked for, bounded, told, and for opening alone.
 
+use futures_util::future::join_all;
 use tokenkeep_core::ErrorKind;
 use tokenkeep_keys::EpochEvent;
 
@@ -55,11 +56,10 @@ async fn nobody_waits_for_a_provider_that_is_down() {
     let home = Home::new();
     let keys = home.with(home.options().grace(MINUTE * 5));
     let envelope = seal(&keys).await.unwrap();
-    home.clock.pass(MINUTE * 9);
     home.service.fails(Some(ErrorKind::KeysUnavailable));
+    home.clock.pass(MINUTE * 11);
     open(&keys, &envelope).await.unwrap();
-    settle().await;
-    home.clock.pass(MINUTE * 2);
+    home.clock.pass(SECOND * 2);
     home.service.hold();
     for _ in 0..10 {
         open(&keys, &envelope).await.unwrap();
@@ -72,4 +72,23 @@ async fn nobody_waits_for_a_provider_that_is_down() {
     let before = graces(&home);
     open(&keys, &envelope).await.unwrap();
     assert_eq!(graces(&home), before);
+}
+
+/// An outage is over once nothing failed for a while: what the provider says then is waited for, by everybody.
+#[tokio::test]
+async fn an_outage_of_long_ago_is_none() {
+    let home = Home::new();
+    let keys = home.with(home.options().grace(MINUTE * 60));
+    let envelope = seal(&keys).await.unwrap();
+    home.clock.pass(MINUTE * 9);
+    home.service.fails(Some(ErrorKind::KeysUnavailable));
+    open(&keys, &envelope).await.unwrap();
+    settle().await;
+    // It was back at once, and the key was disabled; nobody called for 50 minutes.
+    home.service.fails(Some(ErrorKind::KeyDisabled));
+    home.clock.pass(MINUTE * 50);
+    for open in join_all((0..100).map(|_| open(&keys, &envelope))).await {
+        fails_with(open, ErrorKind::KeyDisabled);
+    }
+    assert_eq!(graces(&home), 0);
 }

@@ -104,7 +104,11 @@ async fn any_instance_goes_on_with_it() {
     home.instance().mark_drained(&kek).await.unwrap();
     home.service.fails(Some(ErrorKind::KeysUnavailable));
     fails_with(home.instance().destroy_kek(&kek).await, ErrorKind::KeysUnavailable);
+    // Nothing is begun before the key was seen to be the epoch's.
+    assert_eq!(state(&home, &kek).await.0, EpochState::Drained);
     home.service.fails(None);
+    let until = NOW + 2 * TEN_MINUTES;
+    assert_eq!(home.instance().destroy_kek(&kek).await.unwrap(), End::Settling(until));
     home.clock.pass(MINUTE * 10);
     assert_eq!(home.instance().destroy_kek(&kek).await.unwrap(), End::Destroyed(Destruction::Confirmed));
 }

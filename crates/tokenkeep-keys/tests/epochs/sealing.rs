@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokenkeep_core::{ErrorKind, KekId};
 use tokenkeep_keys::{EpochEvent, EpochKeys, EpochState, EpochStore, MemoryEpochStore};
 
-use crate::service::{DAY, Home, MINUTE, SECOND, fails_with, open, seal};
+use crate::service::{DAY, Home, MINUTE, SECOND, fails_with, open, seal, settle};
 
 async fn active(home: &Home) -> KekId {
     let rows = home.store.epochs().await.unwrap();
@@ -64,6 +64,7 @@ async fn the_next_epoch_is_made_in_time() {
         home.clock.pass(MINUTE * 60);
         for keys in [&one, &other] {
             let kek = *seal(keys).await.unwrap().kek();
+            settle().await;
             if kek != *first.kek() && switched.is_none() {
                 switched = Some(hour);
             }

@@ -121,6 +121,11 @@ impl Service {
         *self.0.pace.lock().unwrap() = pace;
     }
 
+    /// Every key but the primary one is gone, as if an operator had destroyed it.
+    pub(crate) fn destroys_all(&self) {
+        self.0.keys.lock().unwrap().values_mut().for_each(|key| *key = None);
+    }
+
     pub(crate) fn destroyed(&self) -> usize {
         self.0.keys.lock().unwrap().values().filter(|key| key.is_none()).count()
     }

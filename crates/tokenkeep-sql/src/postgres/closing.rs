@@ -8,6 +8,7 @@ use tokenkeep_store::{KekClosure, Timestamp};
 
 use super::borrowed::{BEGIN, Borrowed, begin, durable};
 use super::failure::{LOCK_TIMEOUT, code_of, failure};
+use super::queries::standby;
 use crate::rows;
 
 /// Short waits, many of them: while this waits, every seal queues behind it.
@@ -83,11 +84,10 @@ async fn put_drained(
     closure(db, kek).await?.ok_or_else(|| ErrorKind::Conflict.into())
 }
 
+pub(crate) const CLOSURE: &str =
+    concat!("SELECT closed_at, drained_at, ", standby!(), " FROM tokenkeep.closed_kek WHERE kek = $1");
+
 pub(crate) async fn closure(db: &mut PgConnection, kek: &KekId) -> Result<Option<KekClosure>, Error> {
-    let row = sqlx::query("SELECT closed_at, drained_at FROM tokenkeep.closed_kek WHERE kek = $1")
-        .bind(kek.as_bytes())
-        .fetch_optional(db)
-        .await
-        .map_err(failure)?;
+    let row = sqlx::query(CLOSURE).bind(kek.as_bytes()).fetch_optional(db).await.map_err(failure)?;
     row.as_ref().map(rows::kek_closure).transpose()
 }

@@ -11,7 +11,7 @@ use tokenkeep_core::{Error, KekId, Revision};
 use tokenkeep_keys::{EpochRecord, EpochStore};
 
 use super::failure::failure;
-use super::open::{Schema, open_one};
+use super::open::{IMPATIENT, Schema, empty_wal, open_one};
 use crate::columns::to_signed;
 use crate::epochs::{Step, Write, epochs};
 
@@ -27,7 +27,7 @@ const ALL: &str =
 /// lacks the epochs as well. That file must be kept safe all the same: without it every token is lost.
 ///
 /// Several instances, in one process or in several on one host, may share the file. A removed epoch's bytes are overwritten
-/// (`secure_delete`).
+/// (`secure_delete`), in the log too as soon as no reader is in the way.
 #[derive(Clone)]
 pub struct SqliteEpochStore {
     pool: SqlitePool,
@@ -109,7 +109,11 @@ impl EpochStore for SqliteEpochStore {
     }
 
     async fn remove_epoch(&self, id: &KekId, expected: Revision) -> Result<(), Error> {
-        self.change(Step::Remove(id, expected)).await
+        self.change(Step::Remove(id, expected)).await?;
+        // It is removed, whatever comes of this: a reader that is in the way leaves its bytes in the log until the next one.
+        let options = self.pool.connect_options().as_ref().clone();
+        let _ = empty_wal(&options.busy_timeout(IMPATIENT)).await;
+        Ok(())
     }
 }
 

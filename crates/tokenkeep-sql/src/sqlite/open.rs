@@ -17,7 +17,7 @@ use super::{SqliteStore, file};
 const BUSY: Duration = Duration::from_secs(5);
 const BUSY_STEP: Duration = Duration::from_millis(10);
 /// How long one waits that is not a commit: a scrub, which waits for readers and holds up every commit meanwhile.
-const IMPATIENT: Duration = Duration::from_millis(250);
+pub(crate) const IMPATIENT: Duration = Duration::from_millis(250);
 /// How long a call waits for its turn on this process's own connections.
 const TURN: Duration = Duration::from_secs(15);
 const READERS: u32 = 4;

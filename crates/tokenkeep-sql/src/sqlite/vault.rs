@@ -1,6 +1,6 @@
 //! The vault's own rows, and closed KEKs, inside a transaction that holds the lock on the database.
 
-use sqlx::SqliteConnection;
+use sqlx::{Executor, Sqlite, SqliteConnection};
 use tokenkeep_core::{Error, ErrorKind, KekId};
 use tokenkeep_store::{KekClosure, Timestamp, VaultRecord};
 
@@ -42,7 +42,7 @@ pub(crate) async fn rewrap(
     kek: &KekId,
 ) -> Result<(), Error> {
     let found = sqlx::query(VAULT).fetch_all(&mut *db).await.map_err(failure)?;
-    if rows::vault(&found)?.as_ref() != Some(before) || closure(db, kek).await?.is_some() {
+    if rows::vault(&found)?.as_ref() != Some(before) || closure(&mut *db, kek).await?.is_some() {
         return Err(ErrorKind::Conflict.into());
     }
     for (purpose, envelope) in &after.keys {
@@ -61,7 +61,7 @@ pub(crate) async fn close_kek(
     kek: &KekId,
     now: Timestamp,
 ) -> Result<KekClosure, Error> {
-    if let Some(closure) = closure(db, kek).await? {
+    if let Some(closure) = closure(&mut *db, kek).await? {
         return Ok(closure);
     }
     sqlx::query("INSERT INTO tokenkeep_closed_kek (kek, closed_at) VALUES ($1, $2)")
@@ -82,10 +82,13 @@ pub(crate) async fn note_drained(
         SET drained_at = CASE WHEN $2 IS NULL THEN NULL ELSE coalesce(drained_at, $2) END WHERE kek = $1";
     let query = sqlx::query(NOTE).bind(kek.as_bytes()).bind(now.map(Timestamp::as_millis));
     query.execute(&mut *db).await.map_err(failure)?;
-    closure(db, kek).await?.ok_or_else(|| ErrorKind::Conflict.into())
+    closure(&mut *db, kek).await?.ok_or_else(|| ErrorKind::Conflict.into())
 }
 
-async fn closure(db: &mut SqliteConnection, kek: &KekId) -> Result<Option<KekClosure>, Error> {
+pub(crate) async fn closure(
+    db: impl Executor<'_, Database = Sqlite>,
+    kek: &KekId,
+) -> Result<Option<KekClosure>, Error> {
     let row = sqlx::query("SELECT closed_at, drained_at FROM tokenkeep_closed_kek WHERE kek = $1")
         .bind(kek.as_bytes())
         .fetch_optional(db)

@@ -104,6 +104,8 @@ pub async fn closures_are_noted(store: &dyn TokenStore) {
         let expected = KekClosure { closed_at: at(closed), drained_at: drained.map(at) };
         rule!(RULE, closure.as_ref().ok() == Some(&expected), "{what}: {closure:?}");
     };
+    let read = store.kek_closure(&kek).await;
+    rule!(RULE, matches!(read, Ok(None)), "something is noted of a KEK that is not closed: {read:?}");
     is(store.close_kek(&kek, at(70)).await, 70, None, "closed").await;
     // Later and earlier: each clock is one of many.
     is(store.close_kek(&kek, at(80)).await, 70, None, "closed again").await;
@@ -115,6 +117,11 @@ pub async fn closures_are_noted(store: &dyn TokenStore) {
     is(store.note_drained(&other, None).await, 90, None, "another one is not drained").await;
     is(store.note_drained(&kek, None).await, 70, None, "needed again").await;
     is(store.note_drained(&kek, Some(at(95))).await, 70, Some(95), "drained again").await;
+    for (kek, closed, drained) in [(kek, 70, Some(95)), (other, 90, None)] {
+        let read = store.kek_closure(&kek).await;
+        let expected = KekClosure { closed_at: at(closed), drained_at: drained.map(at) };
+        rule!(RULE, read.as_ref().ok() == Some(&Some(expected)), "what was noted is read as {read:?}");
+    }
 }
 
 /// Envelopes of the vault's own keys are replaced together, by whoever knew those that were there, and not under a closed KEK.

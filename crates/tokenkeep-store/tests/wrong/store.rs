@@ -203,6 +203,10 @@ impl TokenStore for Flawed {
         }
     }
 
+    async fn kek_closure(&self, kek: &KekId) -> Result<Option<KekClosure>, Error> {
+        self.inner.kek_closure(kek).await
+    }
+
     async fn note_drained(&self, kek: &KekId, now: Option<Timestamp>) -> Result<KekClosure, Error> {
         match self.flaw {
             Flaw::NotesDrainedAnew => self.inner.note_drained(kek, None).await.map(drop)?,

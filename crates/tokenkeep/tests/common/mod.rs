@@ -261,6 +261,10 @@ impl TokenStore for Unsteady {
         self.steady.close_kek(kek, now).await
     }
 
+    async fn kek_closure(&self, kek: &KekId) -> Result<Option<KekClosure>, Error> {
+        self.steady.kek_closure(kek).await
+    }
+
     async fn note_drained(&self, kek: &KekId, now: Option<Timestamp>) -> Result<KekClosure, Error> {
         self.steady.note_drained(kek, now).await
     }

@@ -101,6 +101,10 @@ impl TokenStore for Gate {
         self.inner.close_kek(kek, now).await
     }
 
+    async fn kek_closure(&self, kek: &KekId) -> Result<Option<KekClosure>, Error> {
+        self.inner.kek_closure(kek).await
+    }
+
     async fn note_drained(&self, kek: &KekId, now: Option<Timestamp>) -> Result<KekClosure, Error> {
         self.inner.note_drained(kek, now).await
     }

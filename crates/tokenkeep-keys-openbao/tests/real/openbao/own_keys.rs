@@ -4,12 +4,7 @@ use serde_json::json;
 use tokenkeep_core::{ErrorKind, KekId};
 use tokenkeep_keys::{DestroyableKeys, Destruction, KekState, KeyProvider};
 
-use crate::support::{APPLICATION, EPOCHS, OPERATOR, Place, Sample, fails};
-
-fn name(place: &Place, id: &KekId) -> String {
-    let hex: String = id.as_bytes()[9..].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{}-epoch-{hex}", place.path())
-}
+use crate::support::{APPLICATION, EPOCHS, OPERATOR, Place, Sample, fails, own_path};
 
 async fn state(keys: &dyn KeyProvider, id: &KekId) -> Option<KekState> {
     keys.keks().await.unwrap().into_iter().find(|kek| kek.id == *id).map(|kek| kek.state)
@@ -45,7 +40,7 @@ async fn each_is_made_used_and_destroyed_alone() {
     }
     let back = place
         .server
-        .write(&format!("{}/config", name(&place, &ids[1])), &json!({ "min_decryption_version": 1 }));
+        .write(&format!("{}/config", own_path(&place, &ids[1])), &json!({ "min_decryption_version": 1 }));
     assert!(back.is_err(), "the service brings a trimmed version back");
 }
 
@@ -57,7 +52,7 @@ async fn a_destruction_that_broke_off_goes_on() {
     for done in 1..=2 {
         let id = keys.make_key().await.unwrap();
         let wrapped = keys.wrap_under(&id, &sample.request()).await.unwrap();
-        let path = name(&place, &id);
+        let path = own_path(&place, &id);
         place.server.write(&format!("{path}/rotate"), &json!({})).unwrap();
         sample.unwrap(&keys, &wrapped).await.unwrap();
         if done == 2 {
@@ -78,7 +73,7 @@ async fn what_is_not_known_is_not_called_destroyed() {
     let id = keys.make_key().await.unwrap();
     let sample = Sample::new();
     let wrapped = keys.wrap_under(&id, &sample.request()).await.unwrap();
-    let path = name(&place, &id);
+    let path = own_path(&place, &id);
     place.server.write(&format!("{path}/config"), &json!({ "deletion_allowed": true })).unwrap();
     place.server.delete(&path).unwrap();
     fails(operator.destroy_key(&id).await, ErrorKind::KeysWrong, "UnknownKey");
@@ -97,7 +92,7 @@ async fn a_key_that_may_have_left_has_no_provable_end() {
     let place = Place::new();
     let (keys, operator) = (place.keys(), place.operator());
     let id = keys.make_key().await.unwrap();
-    let config = format!("{}/config", name(&place, &id));
+    let config = format!("{}/config", own_path(&place, &id));
     for flag in ["exportable", "allow_plaintext_backup", "deletion_allowed"] {
         for policies in [&[APPLICATION, EPOCHS][..], &[OPERATOR]] {
             let token = place.token(policies, "1h");
@@ -120,4 +115,21 @@ async fn without_the_setting_there_are_none() {
     fails(plain.destroy_key(&id).await, ErrorKind::Misuse, "Misuse");
     fails(sample.unwrap(&plain, &wrapped).await, ErrorKind::KeysWrong, "UnknownKey");
     assert_eq!(plain.keks().await.unwrap().len(), 1);
+}
+
+/// Anybody with the application's policy may make a key that binds no context.
+#[tokio::test]
+async fn a_key_that_is_not_fit_hides_no_other() {
+    let place = Place::new();
+    let (keys, operator, sample) = (place.keys(), place.operator(), Sample::new());
+    let id = keys.make_key().await.unwrap();
+    let wrapped = keys.wrap_under(&id, &sample.request()).await.unwrap();
+    let bad = KekId::from_slice(&[&id.as_bytes()[..9], &[0xbd; 16]].concat()).unwrap();
+    let token = place.token(&[APPLICATION, EPOCHS], "1h");
+    place.server.write_as(token.expose_secret(), &own_path(&place, &bad), &json!({})).unwrap();
+    assert_eq!(state(&keys, &id).await, Some(KekState::OpenOnly));
+    assert_eq!(state(&keys, &bad).await, None);
+    fails(operator.destroy_key(&bad).await, ErrorKind::KeysInsecure, "KeyUnfit");
+    sample.unwrap(&keys, &wrapped).await.unwrap();
+    assert_eq!(operator.destroy_key(&id).await.unwrap(), Destruction::Confirmed);
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tokenkeep_core::{ErrorKind, KekId};
-use tokenkeep_keys::{DestroyableKeys, Destruction, KekState, KeyProvider};
+use tokenkeep_keys::{DestroyableKeys, Destruction, End, KekState, KeyProvider, RetirableKeys};
 use tokenkeep_keys_openbao::OpenBaoKeys;
 
 use crate::support::{OPERATOR, Place, Sample, fails};
@@ -143,4 +143,51 @@ async fn a_version_that_may_have_left_has_no_provable_end() {
     place.server.write(&config, &json!({ "exportable": true })).unwrap();
     operator.close_version(&first).await.unwrap();
     assert_eq!(operator.destroy_version(&first).await.unwrap(), Destruction::Unprovable);
+}
+
+/// As a vault takes the steps, and as each of them may be the first that a new process makes.
+#[tokio::test]
+async fn a_version_is_retired_step_by_step() {
+    let place = Place::new();
+    let keys = place.keys();
+    let (sample, ids) = (Sample::new(), place.versions(&keys, 3).await);
+    let operator = || Box::new(place.operator()) as Box<dyn RetirableKeys>;
+    assert_eq!(operator().settles_in(), std::time::Duration::from_secs(60));
+    let state = async |id: &KekId| operator().kek_state(id).await.unwrap();
+    assert_eq!(state(&ids[0]).await, Some(KekState::OpenOnly));
+    assert_eq!(state(&ids[2]).await, Some(KekState::Primary));
+    assert_eq!(state(&KekId::random().unwrap()).await, None);
+    let error = fails(operator().destroy_kek(&ids[1]).await, ErrorKind::Misuse, "OutOfOrder");
+    assert!(error.report().contains("retire the older ones first"), "{}", error.report());
+    fails(operator().destroy_kek(&ids[2]).await, ErrorKind::Misuse, "OutOfOrder");
+
+    operator().make_open_only(&ids[0]).await.unwrap();
+    assert_eq!(operator().mark_drained(&ids[0]).await.unwrap(), None);
+    // Broken off: it is neither gone nor forgotten, but a new process can't tell whether it is that version.
+    let config = |version| {
+        let data = json!({ "min_decryption_version": version });
+        place.server.write(&format!("{}/config", place.path()), &data).unwrap();
+    };
+    config(2);
+    fails(operator().kek_state(&ids[0]).await, ErrorKind::KeyDisabled, "Disabled");
+    fails(operator().destroy_kek(&ids[0]).await, ErrorKind::KeyDisabled, "Disabled");
+    config(1);
+    assert_eq!(state(&ids[0]).await, Some(KekState::OpenOnly));
+    let last = operator();
+    for _ in 0..2 {
+        let end = last.destroy_kek(&ids[0]).await.unwrap();
+        assert_eq!(end, End::Destroyed(Destruction::Confirmed));
+        assert_eq!(state(&ids[0]).await, Some(KekState::Destroyed));
+    }
+    assert_eq!(operator().destroy_kek(&ids[0]).await.unwrap(), End::Destroyed(Destruction::Unprovable));
+    operator().make_open_only(&ids[2]).await.unwrap();
+    assert_eq!(state(&ids[2]).await, Some(KekState::OpenOnly));
+    assert_eq!(newest(&place), 4);
+    sample.unwrap(&keys, &sample.wrap(&keys).await.unwrap()).await.unwrap();
+
+    let epoch = keys.make_key().await.unwrap();
+    fails(operator().kek_state(&epoch).await, ErrorKind::Misuse, "Misuse");
+    fails(operator().make_open_only(&epoch).await, ErrorKind::Misuse, "Misuse");
+    fails(operator().destroy_kek(&epoch).await, ErrorKind::Misuse, "Misuse");
+    assert_eq!(self::state(&keys, &epoch).await, Some(KekState::OpenOnly));
 }

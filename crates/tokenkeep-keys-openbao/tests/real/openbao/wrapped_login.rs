@@ -113,3 +113,25 @@ async fn without_the_look_there_is_no_provider() {
     let plain = role.place.builder().token(role.place.token(&[APPLICATION], "1h"));
     Sample::new().wrap(&plain.build_unwrapping().await.unwrap()).await.unwrap();
 }
+
+#[tokio::test]
+async fn it_is_unwrapped_in_a_namespace_too() {
+    let place = Place::new();
+    let server = place.server;
+    let team = server.fresh_name("team");
+    server.write(&format!("sys/namespaces/{team}"), &json!({})).unwrap();
+    server.write(&format!("{team}/sys/auth/approle"), &json!({ "type": "approle" })).unwrap();
+    let path = format!("{team}/auth/approle/role/app");
+    server.write(&path, &json!({ "token_policies": ["default"] })).unwrap();
+    let role_id = text(&server.read(&format!("{path}/role-id")).unwrap()["data"]["role_id"]);
+    let wrapped = server.write_wrapped(&format!("{path}/secret-id"), &json!({}), "60s").unwrap();
+    let wrapping_token = text(&wrapped["wrap_info"]["token"]);
+    let start = || {
+        let role = AppRole::wrapped(token(&role_id), token(&wrapping_token));
+        place.builder().namespace(&team).app_role(role).build_unwrapping()
+    };
+    let keys = start().await.unwrap();
+    // It gets in; the engine is not there.
+    fails(Sample::new().wrap(&keys).await, ErrorKind::KeysForbidden, "Forbidden");
+    fails(start().await, ErrorKind::KeysForbidden, "WrappingTokenSpent");
+}

@@ -1,0 +1,79 @@
+//! The connections, and an end to those that nothing is heard on any more.
+
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+use rustls::ClientConfig;
+use tokenkeep_core::{Error, ErrorKind};
+
+/// What connections are made with.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) tls: ClientConfig,
+    pub(crate) timeout: Duration,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) ping_after: Duration,
+    pub(crate) ping_within: Duration,
+}
+
+impl Settings {
+    fn client(self) -> Result<reqwest::Client, Error> {
+        reqwest::Client::builder()
+            .tls_backend_preconfigured(self.tls)
+            .https_only(true)
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .no_proxy()
+            // Else reqwest repeats what the other side refused at protocol level, with the old header.
+            .retry(reqwest::retry::never())
+            .timeout(self.timeout)
+            .connect_timeout(self.connect_timeout)
+            // The kernel of a host whose server hangs goes on acknowledging, so that TCP alone never notices.
+            .http2_keep_alive_interval(self.ping_after)
+            .http2_keep_alive_timeout(self.ping_within)
+            .user_agent(concat!("tokenkeep/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|_| Error::new(ErrorKind::Internal).because("the HTTP client can't be set up"))
+    }
+}
+
+/// The connections that calls are made on.
+pub(crate) struct Pool {
+    settings: Settings,
+    current: RwLock<Generation>,
+}
+
+#[derive(Clone)]
+struct Generation {
+    number: u64,
+    client: reqwest::Client,
+}
+
+impl Pool {
+    pub(crate) fn new(settings: Settings) -> Result<Self, Error> {
+        let client = settings.clone().client()?;
+        Ok(Self { settings, current: RwLock::new(Generation { number: 0, client }) })
+    }
+
+    /// Makes the request, once. If no answer comes in time, no later one goes over the connections that there were: whichever of them
+    /// lead to a peer that hangs, each would take a call's whole time to show it. What is under way on them ends as it may.
+    pub(crate) async fn execute(&self, request: reqwest::Request) -> reqwest::Result<reqwest::Response> {
+        let used = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let result = used.client.execute(request).await;
+        if result.as_ref().is_err_and(|error| error.is_timeout() && !error.is_connect()) {
+            self.leave(used.number);
+        }
+        result
+    }
+
+    /// Of many calls that time out together one makes the new client.
+    fn leave(&self, number: u64) {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        if current.number != number {
+            return;
+        }
+        if let Ok(client) = self.settings.clone().client() {
+            *current = Generation { number: number + 1, client };
+        }
+    }
+}
