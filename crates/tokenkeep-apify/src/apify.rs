@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use tokenkeep_core::{Account, Credential, Error, ErrorKind, Origin, Provider, ProviderName, ProviderSpec};
 use tokenkeep_https::Transport;
 
-use crate::ApifyClient;
 use crate::meaning::meaning;
+use crate::{ApifyClient, Boundary};
 
 const NAME: &str = "apify";
 const ORIGIN: &str = "https://api.apify.com";
@@ -19,7 +19,7 @@ pub struct Apify {
 }
 
 impl Apify {
-    /// Apify at `https://api.apify.com`.
+    /// Apify at `https://api.apify.com`, within [`Boundary::analytics`].
     ///
     /// # Errors
     /// As [`ApifyBuilder::build`].
@@ -27,10 +27,10 @@ impl Apify {
         Self::builder().build()
     }
 
-    /// Apify elsewhere, or with limits of one's own.
+    /// Apify elsewhere, with another boundary, or with limits of one's own.
     #[must_use]
     pub fn builder() -> ApifyBuilder {
-        ApifyBuilder { origin: None, extra_roots: Vec::new(), timeout: None }
+        ApifyBuilder { origin: None, extra_roots: Vec::new(), timeout: None, boundary: Boundary::analytics() }
     }
 
     /// The provider to connect a vault's connection to.
@@ -39,7 +39,7 @@ impl Apify {
         self
     }
 
-    /// A client that uses this credential.
+    /// A client that uses this credential, within the boundary that was chosen when this was built.
     #[must_use]
     pub fn with(&self, credential: Credential) -> ApifyClient {
         ApifyClient::new(self.transport.clone(), credential)
@@ -76,6 +76,7 @@ pub struct ApifyBuilder {
     origin: Option<Origin>,
     extra_roots: Vec<Vec<u8>>,
     timeout: Option<Duration>,
+    boundary: Boundary,
 }
 
 impl ApifyBuilder {
@@ -100,6 +101,14 @@ impl ApifyBuilder {
         self
     }
 
+    /// What of the API may be reached at all. [`Boundary::analytics`] unless given: who needs more says so here, where it can be
+    /// found.
+    #[must_use]
+    pub fn boundary(mut self, boundary: Boundary) -> Self {
+        self.boundary = boundary;
+        self
+    }
+
     /// The provider. Opens no connection.
     ///
     /// # Errors
@@ -110,7 +119,7 @@ impl ApifyBuilder {
             None => Origin::parse(ORIGIN)?,
         };
         let spec = ProviderSpec::new(ProviderName::new(NAME)?, origin).with_meaning(meaning);
-        let mut transport = Transport::builder(spec);
+        let mut transport = Transport::builder(spec).boundary(self.boundary);
         for root in &self.extra_roots {
             transport = transport.extra_root_der(root);
         }

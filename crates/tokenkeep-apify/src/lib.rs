@@ -19,6 +19,11 @@
 //! # }
 //! ```
 //!
+//! # What it can reach
+//!
+//! Metadata, unless it is told otherwise: [`Boundary::analytics`] is the default, [`ApifyBuilder::boundary`] sets another. A call outside of
+//! the [`Boundary`] fails with `Misuse` before anything is sent, and [`Refused`] in its chain of causes says why.
+//!
 //! # Errors
 //!
 //! Calls fail with the [`Error`](tokenkeep_core::Error) of tokenkeep-core; `tokenkeep_https::CallFailure::of` gets the
@@ -43,6 +48,7 @@
 
 mod actor;
 mod apify;
+mod boundary;
 mod client;
 mod list;
 mod meaning;
@@ -52,6 +58,7 @@ mod token_shape;
 
 pub use actor::{Actor, Actors};
 pub use apify::{Apify, ApifyBuilder};
+pub use boundary::{Access, Admitted, Boundary, Class, Refused, TokenPermission, TokenScope};
 pub use client::{ApifyClient, Me};
 pub use list::{List, Page};
 pub use run::{Run, RunMeta, RunStatus, Runs};

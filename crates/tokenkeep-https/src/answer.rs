@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use tokenkeep_core::{Error, Meaning};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::CallFailure;
+use crate::{CallFailure, Passage, Projection};
 
 /// As much of an error's body as a provider's `meaning` is shown, in bytes.
 const MAX_ERROR_BODY: usize = 64 * 1024;
@@ -60,12 +60,19 @@ impl Answer {
         max_body: usize,
         keep_errors: bool,
         meaning: fn(u16, &[u8]) -> Meaning,
+        projection: Option<&dyn Projection>,
     ) -> Result<Self, CallFailure> {
         let status = response.status().as_u16();
         match status {
             200..=299 => {
+                let projection = match projection.map(|it| (it, it.passage(status, content_type(&response))))
+                {
+                    None | Some((_, Passage::AsItIs)) => None,
+                    Some((projection, Passage::Projected)) => Some(projection),
+                    Some((_, Passage::Refused(why))) => return Err(CallFailure::not_passed(status, why)),
+                };
                 let body = read_whole(&mut response, max_body).await?;
-                Ok(Self { status, retry_after: None, body })
+                Self { status, retry_after: None, body }.projected(projection)
             }
             400.. => {
                 let retry_after = retry_after(&response);
@@ -76,12 +83,23 @@ impl Answer {
                     Some(error) if keep_errors => {
                         Err(CallFailure::broken_off(status, &error, Some(meaning(status, &body))))
                     }
-                    _ if keep_errors => Ok(Self { status, retry_after, body }),
+                    _ if keep_errors => Self { status, retry_after, body }.projected(projection),
                     _ => Err(CallFailure::refused(status, meaning(status, &body), retry_after)),
                 }
             }
             _ => Err(CallFailure::redirected(status)),
         }
+    }
+
+    /// What comes through of it; the rest is wiped.
+    fn projected(mut self, projection: Option<&dyn Projection>) -> Result<Self, CallFailure> {
+        if let Some(projection) = projection {
+            let body = projection
+                .project(self.status, &self.body)
+                .map_err(|why| CallFailure::not_passed(self.status, why))?;
+            self.body = Zeroizing::new(body);
+        }
+        Ok(self)
     }
 }
 
@@ -152,6 +170,13 @@ fn push(body: &mut Zeroizing<Vec<u8>>, bytes: &[u8]) {
         *body = larger;
     }
     body.extend_from_slice(bytes);
+}
+
+/// The one content type that an answer has.
+fn content_type(response: &reqwest::Response) -> Option<&str> {
+    let mut all = response.headers().get_all(http::header::CONTENT_TYPE).iter();
+    let first = all.next()?;
+    if all.next().is_some() { None } else { first.to_str().ok() }
 }
 
 fn retry_after(response: &reqwest::Response) -> Option<Duration> {

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::target::Target;
 use crate::transport::Shared;
-use crate::{Answer, CallFailure};
+use crate::{Answer, CallFailure, Projection};
 
 /// A call that is being put together. [`send`](Self::send) makes it.
 #[must_use = "a call is made when it is sent"]
@@ -66,7 +66,7 @@ impl Call {
     /// wiped. A value that can't stand in a header, and a name that the transport or HTTP has a use for, make
     /// [`send`](Self::send) refuse the call.
     pub fn header(mut self, name: &'static str, value: &str) -> Self {
-        const TAKEN: [&str; 8] = [
+        const TAKEN: [&str; 11] = [
             "authorization",
             "connection",
             "content-length",
@@ -75,6 +75,10 @@ impl Call {
             "host",
             "te",
             "transfer-encoding",
+            // Some servers go by these instead of the method.
+            "x-http-method",
+            "x-http-method-override",
+            "x-method-override",
         ];
         let parsed = HeaderName::from_lowercase(name.as_bytes()).ok().zip(HeaderValue::from_str(value).ok());
         match parsed {
@@ -112,10 +116,12 @@ impl Call {
     ///
     /// # Errors
     /// - `Misuse` for a path, segment, query or header that can't be sent; nothing was sent.
+    /// - What the transport's boundary refuses with; nothing was sent, and the credential was not asked.
     /// - What the credential refuses with; nothing was sent.
     /// - For a status of 400 and above, the kind that the provider's spec gives it.
     /// - `ProviderUnavailable` when there is no answer, or not a whole one in time.
-    /// - `ProviderMisbehaved` for a redirect, a body over the limit, or a server that can't prove who it is.
+    /// - `ProviderMisbehaved` for a redirect, a body over the limit or one that the boundary can't project, or a server that
+    ///   can't prove who it is.
     ///
     /// [`CallFailure::of`] says more about the last three.
     ///
@@ -127,11 +133,13 @@ impl Call {
         if let Some(why) = self.refused {
             return Err(Error::new(ErrorKind::Misuse).because(why));
         }
+        let projection = self.judge(url.as_str())?;
+        let projection = projection.as_deref();
         let mut request = reqwest::Request::new(self.method.clone(), url);
         request.headers_mut().extend(self.headers.clone());
         *request.body_mut() = self.body.clone().map(reqwest::Body::from);
         let Some(credential) = &self.credential else {
-            return Ok(self.exchange(request).await?);
+            return Ok(self.exchange(request, projection).await?);
         };
 
         let issued = credential.issue(Use::at(&self.shared.spec)).await?;
@@ -139,7 +147,7 @@ impl Call {
         let value = header_value(self.shared.spec.prefix, issued.token)?;
         request.headers_mut().insert(self.shared.header.clone(), value);
 
-        let result = self.exchange(request).await;
+        let result = self.exchange(request, projection).await;
         let outcome = result.as_ref().map_or_else(CallFailure::outcome, |answer| match answer.status() {
             status @ 400.. => Outcome::Refused((self.shared.spec.meaning)(status, answer.body())),
             _ => Outcome::Accepted,
@@ -155,12 +163,25 @@ impl Call {
         Ok(result.map_err(|failure| failure.unreported(why))?)
     }
 
-    async fn exchange(&self, request: reqwest::Request) -> Result<Answer, CallFailure> {
+    /// What comes through of the answer; without a boundary, all of it.
+    fn judge(&self, url: &str) -> Result<Option<Box<dyn Projection>>, Error> {
+        let Some(boundary) = &self.shared.boundary else { return Ok(None) };
+        let Some(target) = url.strip_prefix(self.shared.spec.origin.as_str()) else {
+            return Err(Error::new(ErrorKind::Internal).because("a call's URL is not of its origin"));
+        };
+        boundary.judge(&self.method, target).map(Some)
+    }
+
+    async fn exchange(
+        &self,
+        request: reqwest::Request,
+        projection: Option<&dyn Projection>,
+    ) -> Result<Answer, CallFailure> {
         let start = Instant::now();
         let result = match self.shared.client.execute(request).await {
             Ok(response) => {
                 let Shared { max_body, ref spec, .. } = *self.shared;
-                Answer::read(response, max_body, self.keep_errors, spec.meaning).await
+                Answer::read(response, max_body, self.keep_errors, spec.meaning, projection).await
             }
             Err(error) => Err(CallFailure::no_answer(&error)),
         };

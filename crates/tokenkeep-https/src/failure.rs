@@ -42,6 +42,10 @@ enum What {
         line: usize,
         column: usize,
     },
+    NotPassed {
+        status: u16,
+        why: &'static str,
+    },
     NoAnswer,
     TimedOut,
     NoName,
@@ -72,7 +76,8 @@ impl CallFailure {
             | What::Redirected { status }
             | What::TooLarge { status, .. }
             | What::BrokenOff { status, .. }
-            | What::NotAsPromised { status, .. } => Some(status),
+            | What::NotAsPromised { status, .. }
+            | What::NotPassed { status, .. } => Some(status),
             _ => None,
         }
     }
@@ -118,6 +123,10 @@ impl CallFailure {
         What::NotAsPromised { status, line, column }.into()
     }
 
+    pub(crate) fn not_passed(status: u16, why: &'static str) -> Self {
+        What::NotPassed { status, why }.into()
+    }
+
     /// No answer. Only what is known to hold no text of the other side's is taken from the error: HTTP/2 lets a server
     /// put a text of its own into one.
     pub(crate) fn no_answer(error: &reqwest::Error) -> Self {
@@ -153,7 +162,10 @@ impl CallFailure {
             }
             What::Redirected { .. } => Outcome::Refused(Meaning::Unexpected),
             // The status says that the token was accepted, whatever became of the body.
-            What::TooLarge { .. } | What::BrokenOff { .. } | What::NotAsPromised { .. } => Outcome::Accepted,
+            What::TooLarge { .. }
+            | What::BrokenOff { .. }
+            | What::NotAsPromised { .. }
+            | What::NotPassed { .. } => Outcome::Accepted,
             What::NoAnswer
             | What::TimedOut
             | What::NoName
@@ -169,6 +181,7 @@ impl CallFailure {
             What::Redirected { .. }
             | What::TooLarge { .. }
             | What::NotAsPromised { .. }
+            | What::NotPassed { .. }
             | What::BadCertificate(_)
             | What::NoTls => ErrorKind::ProviderMisbehaved,
             What::BrokenOff { .. }
@@ -217,6 +230,7 @@ impl fmt::Display for CallFailure {
                 f,
                 "it answered with HTTP status {status} and not with the expected JSON (line {line}, column {column})"
             ),
+            What::NotPassed { status, why } => write!(f, "it answered with HTTP status {status} and {why}"),
             What::NoAnswer => f.write_str("the connection ended before an answer came"),
             What::TimedOut => f.write_str("no answer came in time"),
             What::NoName => f.write_str("its host name could not be resolved"),

@@ -34,6 +34,8 @@
 //! - No redirect is followed. No proxy is taken from the environment. There are no cookies and no compression.
 //! - One call is one attempt: nothing here, and nothing below, sends a request twice.
 //! - A call whose path, origin or credential is refused opens no socket.
+//! - With a [`CallBoundary`], a call is judged by the URL that is really sent, before the credential is asked, and an answer is
+//!   projected before the caller gets it.
 //! - Time and sizes have limits: [`TransportBuilder::timeout`], [`TransportBuilder::max_body`]. A peer that hangs while its host goes on
 //!   acknowledging is noticed ([`TransportBuilder::ping`]), and the calls after that take new connections.
 //! - The header with the token is built in a buffer that wipes itself. Copies in hyper's write buffers and in the TLS
@@ -46,6 +48,7 @@
 //! [`CallFailure::of`] gets the HTTP status and `Retry-After` out of it.
 
 mod answer;
+mod boundary;
 mod call;
 mod failure;
 mod pool;
@@ -54,6 +57,7 @@ mod tls;
 mod transport;
 
 pub use answer::Answer;
+pub use boundary::{CallBoundary, Passage, Projection};
 pub use call::Call;
 pub use failure::CallFailure;
 pub use http::Method;

@@ -10,7 +10,7 @@ use rustls::pki_types::pem::PemObject;
 use tokenkeep_core::{Error, ErrorKind, ProviderSpec};
 
 use crate::pool::{Pool, Settings};
-use crate::{Call, tls};
+use crate::{Call, CallBoundary, tls};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,6 +31,7 @@ pub(crate) struct Shared {
     pub(crate) header: HeaderName,
     /// In bytes.
     pub(crate) max_body: usize,
+    pub(crate) boundary: Option<Arc<dyn CallBoundary>>,
 }
 
 impl Transport {
@@ -54,6 +55,7 @@ impl Transport {
             ping_after: PING,
             ping_within: PING,
             max_body: MAX_BODY,
+            boundary: None,
         }
     }
 
@@ -80,7 +82,10 @@ impl Transport {
 
 impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Transport").field("spec", &self.0.spec).finish_non_exhaustive()
+        f.debug_struct("Transport")
+            .field("spec", &self.0.spec)
+            .field("boundary", &self.0.boundary)
+            .finish_non_exhaustive()
     }
 }
 
@@ -95,6 +100,7 @@ pub struct TransportBuilder {
     ping_after: Duration,
     ping_within: Duration,
     max_body: usize,
+    boundary: Option<Arc<dyn CallBoundary>>,
 }
 
 impl TransportBuilder {
@@ -159,6 +165,14 @@ impl TransportBuilder {
         self
     }
 
+    /// Every call is judged by this boundary, and every answer projected. Unless one is given, all calls are made and all
+    /// answers given on as they are.
+    #[must_use]
+    pub fn boundary(mut self, boundary: impl CallBoundary + 'static) -> Self {
+        self.boundary = Some(Arc::new(boundary));
+        self
+    }
+
     /// The transport. Opens no connection.
     ///
     /// # Errors
@@ -178,7 +192,8 @@ impl TransportBuilder {
             ping_within: self.ping_within.min(self.timeout / 3),
         };
         let client = Pool::new(settings)?;
-        Ok(Transport(Arc::new(Shared { client, spec: self.spec, header, max_body: self.max_body })))
+        let Self { spec, max_body, boundary, .. } = self;
+        Ok(Transport(Arc::new(Shared { client, spec, header, max_body, boundary })))
     }
 }
 

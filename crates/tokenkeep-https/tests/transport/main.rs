@@ -2,6 +2,7 @@
 
 mod answers;
 mod bodies;
+mod boundary;
 mod frozen;
 mod http1;
 mod nack;
