@@ -1,15 +1,16 @@
 //! One thing that is under way at a time, for all who want it done.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-/// It runs in a task of its own, so that nobody who waits for it can break it off, and everybody who waits gets what came of it.
-pub(crate) struct Flight<T>(Mutex<Option<watch::Receiver<Option<T>>>>);
+/// It runs in a task of its own, so that nobody who waits for it can break it off, and everybody who waits gets what came of it. They
+/// alone have it then: it may be a token, which is to be wiped once nobody uses it.
+pub(crate) struct Flight<T>(Arc<Mutex<Option<watch::Receiver<Option<T>>>>>);
 
 impl<T> Default for Flight<T> {
     fn default() -> Self {
-        Self(Mutex::default())
+        Self(Arc::default())
     }
 }
 
@@ -37,7 +38,14 @@ impl<T: Clone + Send + Sync + 'static> Flight<T> {
         }
         let (end, seat) = watch::channel(None);
         let flight = begin();
-        tokio::spawn(async move { end.send_replace(Some(flight.await)) });
+        let landing = Arc::clone(&self.0);
+        tokio::spawn(async move {
+            let outcome = flight.await;
+            // Nobody takes the seat of the next one in between.
+            let mut current = landing.lock().unwrap_or_else(PoisonError::into_inner);
+            *current = None;
+            end.send_replace(Some(outcome));
+        });
         current.insert(seat).clone()
     }
 }
@@ -84,6 +92,20 @@ mod tests {
         assert!(!flight.is_under_way());
         go.notify_one();
         assert_eq!(join().await.unwrap(), Some(1), "the next one begins anew");
+    }
+
+    #[tokio::test]
+    async fn what_came_of_a_flight_ends_with_those_who_waited() {
+        let flight = Flight::default();
+        let (one, other) = tokio::join!(
+            flight.outcome(|| async { Arc::new(()) }),
+            flight.outcome(|| async { unreachable!("one is under way") })
+        );
+        let (one, other) = (one.unwrap(), other.unwrap());
+        let left = Arc::downgrade(&one);
+        assert!(Arc::ptr_eq(&one, &other));
+        drop((one, other));
+        assert!(left.upgrade().is_none(), "it is kept for the next flight");
     }
 
     #[test]

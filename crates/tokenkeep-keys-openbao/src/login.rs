@@ -35,12 +35,23 @@ pub(crate) struct Login {
 pub(crate) struct State {
     /// The token or the secret id, as it was given last. `None` while it is wrapped.
     pub(crate) given: Option<Arc<ApiToken>>,
-    pub(crate) current: Option<Arc<Session>>,
-    /// A token that the service just said it knows, and when.
-    pub(crate) known: Option<(Arc<Session>, Instant)>,
+    /// The one place that keeps a session, and so its token.
+    pub(crate) current: Option<Current>,
     pub(crate) renew_not_before: Option<Instant>,
     pub(crate) refused: Pause,
     pub(crate) blind: Pause,
+}
+
+/// The token of the day, and when the service last said that it knows it.
+pub(crate) struct Current {
+    pub(crate) session: Arc<Session>,
+    pub(crate) known: Option<Instant>,
+}
+
+impl Current {
+    pub(crate) fn is(&self, session: &Arc<Session>) -> bool {
+        Arc::ptr_eq(&self.session, session)
+    }
 }
 
 impl Login {
@@ -57,7 +68,6 @@ impl Login {
         let state = State {
             given,
             current: None,
-            known: None,
             renew_not_before: None,
             refused: Pause::default(),
             blind: Pause::default(),
@@ -158,11 +168,13 @@ impl Login {
 
     fn is_known(&self, session: &Arc<Session>) -> bool {
         let state = self.state();
-        state.known.as_ref().is_some_and(|(of, at)| Arc::ptr_eq(of, session) && at.elapsed() < KNOWN)
+        let known =
+            state.current.as_ref().filter(|current| current.is(session)).and_then(|current| current.known);
+        known.is_some_and(|at| at.elapsed() < KNOWN)
     }
 
     pub(crate) fn current(&self) -> Option<Arc<Session>> {
-        self.state().current.clone()
+        self.state().current.as_ref().map(|current| Arc::clone(&current.session))
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {

@@ -9,7 +9,7 @@ use tokenkeep_https::Method;
 use crate::OpenBaoFailure;
 use crate::app_role::STILL_WRAPPED;
 use crate::client::Client;
-use crate::login::{Login, Way};
+use crate::login::{Current, Login, Way};
 use crate::pause::Growth;
 use crate::session::{Auth, Lease, Looked, Session};
 
@@ -77,7 +77,9 @@ impl Login {
         match client.send(&Method::GET, LOOKUP, None, Some(refused)).await {
             Ok(reply) if reply.is_done() => {
                 let mut state = self.state();
-                state.known = Some((Arc::clone(refused), Instant::now()));
+                if let Some(current) = state.current.as_mut().filter(|current| current.is(refused)) {
+                    current.known = Some(Instant::now());
+                }
                 state.blind.clear();
                 return Ok(Outcome::Known);
             }
@@ -209,7 +211,7 @@ impl Login {
         let session = Session::new(&client.transport().spec().origin, token, lease);
         let mut state = self.state();
         if matches!(self.way, Way::AppRole(_)) || same(state.given.as_ref(), given) {
-            state.current = Some(Arc::clone(&session));
+            state.current = Some(Current { session: Arc::clone(&session), known: None });
             state.renew_not_before = None;
         }
         session
@@ -217,7 +219,7 @@ impl Login {
 
     fn forget(&self, session: &Arc<Session>) {
         let mut state = self.state();
-        state.current.take_if(|current| Arc::ptr_eq(current, session));
+        state.current.take_if(|current| current.is(session));
     }
 }
 

@@ -1,7 +1,7 @@
 //! Logins and renewals at a service that does what no real one would on demand.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
@@ -170,6 +170,26 @@ async fn a_token_that_may_do_nothing_is_not_replaced_at_every_call() {
     assert_eq!(count(&service, "/login"), 2);
     allowed.store(true, Ordering::SeqCst);
     keys.keks().await.unwrap();
+}
+
+/// It looked like the former one for a second, and was not asked about.
+#[tokio::test]
+async fn what_is_known_of_a_token_is_not_said_of_the_next() {
+    let looks = Arc::new(AtomicUsize::new(0));
+    let service = service(move |request| {
+        let of_next = request.header("x-vault-token") == Some("the-next-token");
+        let look = request.path().ends_with("lookup-self");
+        // The next one ends right after it was looked at.
+        let good = look && (!of_next || looks.fetch_add(1, Ordering::SeqCst) == 0);
+        (!good).then(|| (403, json!({ "errors": ["permission denied"] })))
+    })
+    .await;
+    let keys = builder(&service).token(token("the-former-token")).build().unwrap();
+    fails(keys.keks().await, ErrorKind::KeysForbidden, "Forbidden");
+    fails(keys.keks().await, ErrorKind::KeysForbidden, "Forbidden");
+    assert_eq!(count(&service, "lookup-self"), 2, "once as it came, and once for both calls");
+    keys.set_token(token("the-next-token")).unwrap();
+    fails(keys.keks().await, ErrorKind::KeysForbidden, "TokenExpired");
 }
 
 #[tokio::test]

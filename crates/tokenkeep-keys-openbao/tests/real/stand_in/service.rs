@@ -66,11 +66,14 @@ pub(crate) fn count(service: &JsonStandIn, end: &str) -> usize {
 pub(crate) struct Gate(Arc<(Mutex<bool>, Condvar)>);
 
 impl Gate {
-    /// Blocks the thread, for a minute at most: the runtime needs others.
+    /// Blocks the thread, for a minute at most: the runtime needs several. The worker's part goes to another one meanwhile, or it might
+    /// be the one that looks after time and sockets for all.
     pub(crate) fn pass(&self) {
         let (open, changed) = &*self.0;
         let minute = Duration::from_secs(60);
-        drop(changed.wait_timeout_while(open.lock().unwrap(), minute, |open| !*open).unwrap());
+        tokio::task::block_in_place(|| {
+            drop(changed.wait_timeout_while(open.lock().unwrap(), minute, |open| !*open).unwrap());
+        });
     }
 
     pub(crate) fn open(&self) {
