@@ -20,6 +20,9 @@ pub use checkpoint::StoredCheckpoint;
 pub use mac::{AuditChain, RecordMac};
 pub use memory::MemoryStore;
 pub use record::{Purge, Record, Sealed, Status};
-pub use store::{Change, Expected, KekClosure, PurgeLease, RecordChange, Scan, Scrub, TokenSet, TokenStore};
+pub use store::{
+    AtProvider, Change, Counted, Expected, KekClosure, PausedSince, ProbeLease, PurgeLease, RecordChange,
+    Scan, Scrub, TokenSet, TokenStore,
+};
 pub use time::Timestamp;
 pub use vault_record::VaultRecord;
