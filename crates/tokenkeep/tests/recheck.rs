@@ -261,7 +261,9 @@ async fn a_provider_that_hangs_is_given_up() {
     let f = Fixture::new().await;
     let connection = paused(&f.vault, &f.provider, "t").await;
     let slow = Waiting::new(Ok(account("user-1")));
+    let began = tokio::time::Instant::now();
     assert_eq!(connection.recheck(&slow).await.unwrap_err().kind(), ErrorKind::ProviderUnavailable);
+    assert!(began.elapsed() < Duration::from_secs(40), "within its lease of a minute");
     assert_eq!(
         connection.recheck(&f.provider).await.unwrap().state,
         ConnectionState::Connected,
