@@ -118,7 +118,7 @@ impl World {
 
     /// The job of all instances, at the same time.
     async fn jobs(&self, api: &Api) -> [RecheckProgress; 3] {
-        let run = |n: usize| self.instances[n].recheck_paused(api).pace(Duration::ZERO).finish();
+        let run = |n: usize| Box::pin(self.instances[n].recheck_paused(api).pace(Duration::ZERO).finish());
         let (a, b, c) = tokio::join!(run(0), run(1), run(2));
         [a.unwrap(), b.unwrap(), c.unwrap()]
     }

@@ -301,3 +301,26 @@ async fn a_run_keeps_its_pace() {
     assert_eq!(f.vault.recheck_paused(&f.provider).finish().await.unwrap().resumed, 11);
     assert!(began.elapsed() >= Duration::from_secs(1), "{:?}", began.elapsed());
 }
+
+#[tokio::test]
+async fn a_run_that_was_dropped_goes_on() {
+    let f = Fixture::new().await;
+    for n in 0..3 {
+        paused(&f.vault, &f.provider, &format!("t{n}")).await;
+    }
+    let slow = Waiting::new(Ok(account("user-1")));
+    let mut run = f.vault.recheck_paused(&slow).pace(Duration::ZERO);
+    tokio::select! {
+        biased;
+        _ = run.next() => panic!("it waits"),
+        () = slow.asked() => {}
+    }
+    slow.go.notify_one();
+    let next = run.next().await.unwrap().unwrap();
+    assert_eq!((next.id.tenant().as_str(), next.outcome), ("t1", RecheckOutcome::Resumed), "the same run");
+    let done = f.second_instance().await.recheck_paused(&f.provider).finish().await.unwrap();
+    assert_eq!((done.resumed, done.passed_over), (1, 1), "and another");
+    f.clock.advance(MINUTE);
+    let done = f.vault.recheck_paused(&f.provider).finish().await.unwrap();
+    assert_eq!((done.resumed, done.passed_over), (1, 0), "the one that was dropped");
+}

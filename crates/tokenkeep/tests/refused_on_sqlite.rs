@@ -16,7 +16,7 @@ use tokenkeep_testkit::fake_token;
 const REFUSED: Outcome<'static> = Outcome::Refused(Meaning::TokenRefused);
 
 struct World {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     clock: Arc<TestClock>,
     provider: Arc<Scripted>,
     instances: [Vault; 2],
@@ -33,7 +33,7 @@ impl World {
         };
         let instances = [open().await, open().await];
         let provider = Arc::new(Scripted::new());
-        Self { _folder: folder, clock, provider, instances }
+        Self { folder, clock, provider, instances }
     }
 
     async fn connect(&self, tenant: &str) {
@@ -135,4 +135,29 @@ async fn an_outage_passes_and_a_revocation_stays() {
     assert_eq!((rechecked.id.tenant().as_str(), rechecked.outcome), ("t03", RecheckOutcome::Revoked));
     assert_eq!(run.next().await.unwrap(), None);
     assert!(world.instances[0].verify().await.unwrap().is_whole());
+}
+
+#[tokio::test]
+async fn an_altered_record_keeps_no_other_waiting() {
+    let world = World::new().await;
+    for tenant in ["t1", "t2", "t3"] {
+        world.connect(tenant).await;
+        world.refuse(tenant).await;
+    }
+    let file = world.folder.path().join("db/tokenkeep.sqlite");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
+    let mut stranger = sqlx::ConnectOptions::connect(&options).await.unwrap();
+    for edit in [
+        "UPDATE tokenkeep_connection SET token_set_at = 1 WHERE tenant = 't1'",
+        "UPDATE tokenkeep_connection SET incarnation = x'00' WHERE tenant = 't2'",
+    ] {
+        sqlx::query(edit).execute(&mut stranger).await.unwrap();
+    }
+    let mut run = world.instances[0].recheck_paused(&*world.provider);
+    let mut outcomes = Vec::new();
+    while let Some(rechecked) = run.next().await.unwrap() {
+        outcomes.push(rechecked.outcome);
+    }
+    let failed = RecheckOutcome::Failed(ErrorKind::Tampered);
+    assert_eq!(outcomes, [failed, failed, RecheckOutcome::Resumed]);
 }
