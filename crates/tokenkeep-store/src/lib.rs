@@ -8,8 +8,10 @@ mod audit;
 mod checkpoint;
 pub mod conformance;
 mod forward;
+mod lease;
 mod mac;
 mod memory;
+mod paused;
 mod record;
 mod store;
 mod time;
@@ -17,12 +19,11 @@ mod vault_record;
 
 pub use audit::{Action, AuditDraft, AuditEntry, AuditHead, SHARDS, shard_of};
 pub use checkpoint::StoredCheckpoint;
+pub use lease::{ProbeLease, PurgeLease};
 pub use mac::{AuditChain, RecordMac};
 pub use memory::MemoryStore;
+pub use paused::{AtProvider, Counted, PausedSince};
 pub use record::{Purge, Record, Sealed, Status};
-pub use store::{
-    AtProvider, Change, Counted, Expected, KekClosure, PausedSince, ProbeLease, PurgeLease, RecordChange,
-    Scan, Scrub, TokenSet, TokenStore,
-};
+pub use store::{Change, Expected, KekClosure, RecordChange, Scan, Scrub, TokenSet, TokenStore};
 pub use time::Timestamp;
 pub use vault_record::VaultRecord;

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::ops::Range;
 use std::path::Path;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use tokenkeep_core::{ConnectionId, Error, KekId, Origin, ProviderName, Revision, TenantId};
+use tokenkeep_core::{ConnectionId, Error, KekId, Revision, TenantId};
 
 use crate::{
-    AuditChain, AuditDraft, AuditEntry, AuditHead, Record, StoredCheckpoint, Timestamp, VaultRecord,
+    AtProvider, AuditChain, AuditDraft, AuditEntry, AuditHead, Counted, PausedSince, ProbeLease, PurgeLease,
+    Record, StoredCheckpoint, Timestamp, VaultRecord,
 };
 
 /// What a change expects to find.
@@ -85,97 +85,6 @@ impl TokenSet {
     #[must_use]
     pub fn of(record: &Record) -> Self {
         Self { at: record.token_set_at, id: record.id.clone() }
-    }
-}
-
-/// The connections of one provider: tokens of one name that go to one place.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct AtProvider {
-    /// The provider's name.
-    pub provider: ProviderName,
-    /// Where it is.
-    pub origin: Origin,
-}
-
-impl AtProvider {
-    /// Whether this record is of one of them.
-    #[must_use]
-    pub fn has(&self, record: &Record) -> bool {
-        record.provider == self.provider && record.origin == self.origin
-    }
-}
-
-/// A record's place in the order of [`TokenStore::paused`].
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PausedSince {
-    /// When it was paused.
-    pub at: Timestamp,
-    /// Whose record it is.
-    pub id: ConnectionId,
-}
-
-impl PausedSince {
-    /// The place of this record; `None` for one that was never paused.
-    #[must_use]
-    pub fn of(record: &Record) -> Option<Self> {
-        record.paused_at.map(|at| Self { at, id: record.id.clone() })
-    }
-}
-
-/// Which of a provider's connections [`TokenStore::count`] counts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Counted {
-    /// Those that hold a token.
-    Held,
-    /// Those that hold a token and were last paused in this time, whatever came of it.
-    PausedDuring(Range<Timestamp>),
-    /// Those that were paused in this time and are paused still.
-    StillPaused(Range<Timestamp>),
-}
-
-/// A lease of the question whether a provider accepts a token: see [`TokenStore::lease_probe`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ProbeLease {
-    /// Who asks for it: 16 random bytes.
-    pub holder: [u8; 16],
-    /// The present time.
-    pub now: Timestamp,
-    /// Until when nobody else may ask the provider. With `now`, it is given back.
-    pub until: Timestamp,
-}
-
-impl ProbeLease {
-    /// The longest lease. One that would run out later than this from now is taken for none: a clock was wrong, or somebody
-    /// altered the database.
-    pub const LONGEST: Duration = Duration::from_secs(5 * 60);
-
-    /// Whether this one can't be given because of the one that this holder has until then.
-    #[must_use]
-    pub fn is_barred_by(&self, holder: &[u8], until: Timestamp) -> bool {
-        *holder != self.holder && until > self.now && until <= self.now.after(Self::LONGEST)
-    }
-}
-
-/// A lease of the hooks that run after a disconnect: see [`TokenStore::lease_purge`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PurgeLease {
-    /// Who asks for it: 16 random bytes.
-    pub holder: [u8; 16],
-    /// The present time.
-    pub now: Timestamp,
-    /// When it runs out. With `now`, it is given back.
-    pub until: Timestamp,
-}
-
-impl PurgeLease {
-    /// The longest lease. One that would run out later than this from now is taken for none: nobody wrote it but someone
-    /// who altered the database, and it must not keep the hooks from running.
-    pub const LONGEST: Duration = Duration::from_secs(60 * 60);
-
-    /// Whether this one can't be given because of the one that this holder has until then.
-    #[must_use]
-    pub fn is_barred_by(&self, holder: &[u8], until: Timestamp) -> bool {
-        *holder != self.holder && until > self.now && until <= self.now.after(Self::LONGEST)
     }
 }
 

@@ -217,7 +217,7 @@ impl Connection {
 
     /// For an operator: ends a connection whose record somebody altered, put back or removed in the database, which nothing
     /// else can end. A tombstone takes its place, with an entry in the audit trail
-    /// ([`Action::Discarded`]) that says what was found; then it goes on as at
+    /// ([`Action::Discarded`](crate::Action::Discarded)) that says what was found; then it goes on as at
     /// [`disconnect`](Self::disconnect), and the customer can connect again. [`Vault::verify`](crate::Vault::verify) finds the
     /// record whole from then on. Keep a copy of the database first: what was altered is evidence, and is gone after this.
     ///
