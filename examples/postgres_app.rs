@@ -92,7 +92,7 @@ async fn show(State(app): State<App>, Path(customer): Path<String>) -> Result<Js
     Ok(standing(&app.vault.connection(customer, "apify")?.status().await?))
 }
 
-/// A button beside "paused": asks Apify once more, and knows then whether the token was revoked.
+/// A button beside "paused": asks Apify at once, unless that was done less than five minutes ago. The chores do so for all.
 async fn recheck(State(app): State<App>, Path(customer): Path<String>) -> Result<Json<Value>, Failure> {
     let connection = app.vault.connection(customer, "apify")?;
     Ok(standing(&connection.recheck(app.apify.provider()).await?))
@@ -248,11 +248,11 @@ async fn run() -> Result<()> {
         .open(store.clone(), keys)
         .await?;
     let checkpoints = tokio::spawn(vault.checkpoint_every(Duration::from_secs(5)));
-    let chores = tokio::spawn(chores(vault.clone()));
 
     let stand_in = ApifyStandIn::start().await?;
     let origin = Origin::parse(&stand_in.origin())?;
     let apify = Apify::builder().origin(origin).extra_root_der(&stand_in.ca_der()).build()?;
+    let chores = tokio::spawn(chores(vault.clone(), apify.clone()));
 
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let here = format!("http://{}", listener.local_addr()?);
@@ -287,8 +287,8 @@ async fn run() -> Result<()> {
     Ok(())
 }
 
-/// At start and each minute: what a crash or a failing hook left of disconnects, and the counts of uses.
-async fn chores(vault: Vault) {
+/// At start and each minute: what a crash or a failing hook left of disconnects, what Apify refuses, and the counts of uses.
+async fn chores(vault: Vault, apify: Apify) {
     let mut minutes = tokio::time::interval(Duration::from_secs(60));
     loop {
         minutes.tick().await;
@@ -297,6 +297,10 @@ async fn chores(vault: Vault) {
                 if let Err(error) = finished.receipt {
                     eprintln!("   (log) a disconnect can't be finished: {}", error.report());
                 }
+            }
+            let rechecked = vault.recheck_paused(apify.provider()).finish().await?;
+            if let Some(why) = rechecked.stopped {
+                eprintln!("   (log) not all paused connections were asked about: {why}");
             }
             vault.flush().await
         };
@@ -356,7 +360,9 @@ async fn a_customers_day(here: &str, stand_in: &ApifyStandIn, vault: &Vault) -> 
     println!("\nIt is used, and replaced");
     client.ask("GET", &format!("{apify}/runs"), None, 200).await?;
     client.ask("PUT", &format!("{apify}/token"), Some(json!({ "token": second })), 200).await?;
-    println!("\nThe customer deletes the token at Apify: it is refused once, and then not sent any more");
+    println!(
+        "\nThe customer deletes the token at Apify: it is refused once, and then not sent any more but to ask about it"
+    );
     stand_in.revoke(&second);
     client.ask("GET", &format!("{apify}/runs"), None, 422).await?;
     client.ask("GET", &format!("{apify}/runs"), None, 422).await?;

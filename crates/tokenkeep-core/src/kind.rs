@@ -192,7 +192,7 @@ impl ErrorKind {
             Self::AlreadyConnected => "the connection holds a token already; replace it instead",
             Self::SameToken => "the token is the one that the connection holds already; a new one is needed",
             Self::NotConnected => "the connection is not connected",
-            Self::Paused => "the provider refused the token once; recheck the connection",
+            Self::Paused => "the provider refused the token once; whether for good is being found out",
             Self::Revoked => "the provider refused the token for good; it must be replaced",
             Self::Suspected => "the token may have leaked; it must be deleted at the provider and replaced",
             Self::PurgePending => "what was cached for the former connection is not cleared yet; try again",

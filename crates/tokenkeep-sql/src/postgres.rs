@@ -5,7 +5,7 @@ mod closing;
 mod commit;
 mod epochs;
 mod failure;
-mod purge;
+mod leases;
 mod queries;
 mod schema;
 mod vault;
@@ -20,8 +20,8 @@ use sqlx::query::Query;
 use sqlx::{Connection, PgPool, Postgres};
 use tokenkeep_core::{ConnectionId, Error, ErrorKind, KekId};
 use tokenkeep_store::{
-    AuditChain, AuditEntry, AuditHead, Change, KekClosure, PurgeLease, Record, Scan, Scrub, StoredCheckpoint,
-    Timestamp, TokenSet, TokenStore, VaultRecord,
+    AtProvider, AuditChain, AuditEntry, AuditHead, Change, Counted, KekClosure, PausedSince, ProbeLease,
+    PurgeLease, Record, Scan, Scrub, StoredCheckpoint, Timestamp, TokenSet, TokenStore, VaultRecord,
 };
 
 use borrowed::{Borrowed, in_time};
@@ -217,8 +217,27 @@ impl TokenStore for PostgresStore {
         rows.iter().map(queries::on_page).collect()
     }
 
+    async fn paused(
+        &self,
+        at: &AtProvider,
+        after: Option<&PausedSince>,
+        limit: u32,
+    ) -> Result<Vec<Record>, Error> {
+        let rows = self.rows(|| Ok(Some(queries::paused(at, after, limit)))).await?;
+        rows.iter().map(queries::on_page).collect()
+    }
+
+    async fn count(&self, at: &AtProvider, which: &Counted, limit: u32) -> Result<u32, Error> {
+        let rows = self.rows(|| Ok(Some(queries::count(at, which, limit)))).await?;
+        rows.first().map_or_else(|| Err(ErrorKind::Internal.into()), crate::rows::counted)
+    }
+
+    async fn lease_probe(&self, id: &ConnectionId, lease: &ProbeLease) -> Result<bool, Error> {
+        in_time(leases::lease_probe(&self.pool, id, lease)).await
+    }
+
     async fn lease_purge(&self, id: &ConnectionId, lease: &PurgeLease) -> Result<bool, Error> {
-        in_time(purge::lease(&self.pool, id, lease)).await
+        in_time(leases::lease(&self.pool, id, lease)).await
     }
 
     async fn record_and_scan(

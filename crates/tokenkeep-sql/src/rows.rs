@@ -7,8 +7,8 @@ use tokenkeep_core::{
     Account, ConnectionId, Error, ErrorKind, Incarnation, Revision, SecretVersion, TenantId, VaultId,
 };
 use tokenkeep_store::{
-    Action, AuditDraft, AuditEntry, AuditHead, KekClosure, Purge, PurgeLease, Record, SHARDS, Sealed, Status,
-    StoredCheckpoint, Timestamp, TokenSet, VaultRecord,
+    Action, AuditDraft, AuditEntry, AuditHead, KekClosure, PausedSince, ProbeLease, Purge, PurgeLease,
+    Record, SHARDS, Sealed, Status, StoredCheckpoint, Timestamp, TokenSet, VaultRecord,
 };
 
 use crate::columns::{Columns, array, kek_id, parsed, payload_kind, purpose, tampered, to_unsigned};
@@ -22,6 +22,10 @@ fn counter(row: &impl Columns, column: &'static str) -> Result<u64, Error> {
 
 fn time(row: &impl Columns, column: &'static str) -> Result<Timestamp, Error> {
     row.integer(column).map(Timestamp::from_millis)
+}
+
+fn optional_time(row: &impl Columns, column: &'static str) -> Result<Option<Timestamp>, Error> {
+    Ok(row.optional_integer(column)?.map(Timestamp::from_millis))
 }
 
 fn id(row: &impl Columns) -> Result<ConnectionId, Error> {
@@ -67,7 +71,8 @@ pub(crate) fn record(
         connected_at: time(row, "connected_at")?,
         token_set_at: time(row, "token_set_at")?,
         updated_at: time(row, "updated_at")?,
-        expires_at: row.optional_integer("expires_at")?.map(Timestamp::from_millis),
+        expires_at: optional_time(row, "expires_at")?,
+        paused_at: optional_time(row, "paused_at")?,
         purge: purge.ok_or_else(|| tampered("a purge's state in the database is unknown"))?,
         mac: mac(row)?,
     })
@@ -77,8 +82,9 @@ pub(crate) fn record(
 pub(crate) fn on_page(row: &impl Columns, record: Result<Record, Error>) -> Result<Record, Error> {
     match record {
         Err(error) if error.kind() == ErrorKind::Tampered => {
-            let place = id(row).and_then(|id| Ok((id, time(row, "token_set_at")?)));
-            place.ok().and_then(|(id, at)| Record::illegible(id, at)).ok_or(error)
+            let place =
+                id(row).and_then(|id| Ok((id, time(row, "token_set_at")?, optional_time(row, "paused_at")?)));
+            place.ok().and_then(|(id, set, paused)| Record::illegible(id, set, paused)).ok_or(error)
         }
         record => record,
     }
@@ -121,10 +127,29 @@ pub(crate) fn audit_entry(row: &impl Columns, subject: Option<String>) -> Result
 
 /// Whether a row with a connection's status and lease lets this lease be given.
 pub(crate) fn may_lease(row: &impl Columns, lease: &PurgeLease) -> Result<bool, Error> {
-    let until = row.optional_integer("lease_until")?.map(Timestamp::from_millis);
-    let held = row.optional_bytes("lease_holder")?.zip(until);
+    let held = row.optional_bytes("lease_holder")?.zip(optional_time(row, "lease_until")?);
     let barred = held.is_some_and(|(holder, until)| lease.is_barred_by(holder, until));
     Ok(row.text("status")? == Status::Disconnected.name() && !barred)
+}
+
+/// Whether a row with a connection's KEK and the lease of its probe lets this lease be given.
+pub(crate) fn may_probe(row: &impl Columns, lease: &ProbeLease) -> Result<bool, Error> {
+    let held = row.optional_bytes("probe_holder")?.zip(optional_time(row, "probe_until")?);
+    let barred = held.is_some_and(|(holder, until)| lease.is_barred_by(holder, until));
+    Ok(row.optional_bytes("kek")?.is_some() && !barred)
+}
+
+/// How many rows a query counted.
+pub(crate) fn counted(row: &impl Columns) -> Result<u32, Error> {
+    // It was asked for no more.
+    u32::try_from(row.integer("counted")?).map_err(|_| ErrorKind::Internal.into())
+}
+
+/// Behind which place a page of what is paused begins. The empty text is before all names, and no time is before the first.
+pub(crate) fn first_paused(after: Option<&PausedSince>) -> (i64, &str, &str) {
+    after.map_or((i64::MIN, "", ""), |place| {
+        (place.at.as_millis(), place.id.tenant().as_str(), place.id.name().as_str())
+    })
 }
 
 /// Behind which place a scan within a tenant begins; `None` when `after` is behind all that the tenant has.

@@ -21,8 +21,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use sqlx::{Connection as _, Sqlite, Transaction};
 use tokenkeep_core::{ConnectionId, Error, KekId};
 use tokenkeep_store::{
-    AuditChain, AuditEntry, AuditHead, Change, KekClosure, PurgeLease, Record, SHARDS, Scan, Scrub,
-    StoredCheckpoint, Timestamp, TokenSet, TokenStore, VaultRecord,
+    AtProvider, AuditChain, AuditEntry, AuditHead, Change, Counted, KekClosure, PausedSince, ProbeLease,
+    PurgeLease, Record, SHARDS, Scan, Scrub, StoredCheckpoint, Timestamp, TokenSet, TokenStore, VaultRecord,
 };
 
 use failure::failure;
@@ -122,6 +122,21 @@ impl TokenStore for SqliteStore {
         rows::page(&query.fetch_all(&self.readers).await.map_err(failure)?)
     }
 
+    async fn paused(
+        &self,
+        at: &AtProvider,
+        after: Option<&PausedSince>,
+        limit: u32,
+    ) -> Result<Vec<Record>, Error> {
+        let query = rows::paused(at, after, limit);
+        rows::page(&query.fetch_all(&self.readers).await.map_err(failure)?)
+    }
+
+    async fn count(&self, at: &AtProvider, which: &Counted, limit: u32) -> Result<u32, Error> {
+        let query = rows::count(at, which, limit);
+        crate::rows::counted(&query.fetch_one(&self.readers).await.map_err(failure)?)
+    }
+
     async fn record_and_scan(
         &self,
         id: &ConnectionId,
@@ -171,6 +186,13 @@ impl TokenStore for SqliteStore {
     async fn lease_purge(&self, id: &ConnectionId, lease: &PurgeLease) -> Result<bool, Error> {
         let mut transaction = self.begin().await?;
         let leased = commit::lease_purge(&mut transaction, id, lease).await?;
+        transaction.commit().await.map_err(failure)?;
+        Ok(leased)
+    }
+
+    async fn lease_probe(&self, id: &ConnectionId, lease: &ProbeLease) -> Result<bool, Error> {
+        let mut transaction = self.begin().await?;
+        let leased = commit::lease_probe(&mut transaction, id, lease).await?;
         transaction.commit().await.map_err(failure)?;
         Ok(leased)
     }

@@ -27,7 +27,7 @@ async fn is_tampered_and_spoils_no_page(store: &impl TokenStore, record: &Record
         is_plain_tampering(page, edit);
     } else {
         is_plain_tampering(store.record(&record.id).await, edit);
-        let illegible = Record::illegible(record.id.clone(), record.token_set_at).unwrap();
+        let illegible = Record::illegible(record.id.clone(), record.token_set_at, record.paused_at).unwrap();
         assert_eq!(page.unwrap(), [illegible], "{edit}");
     }
 }

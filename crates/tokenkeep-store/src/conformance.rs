@@ -8,9 +8,9 @@
 //! | what goes wrong in databases | the rules about it |
 //! | --- | --- |
 //! | lost updates | [`stale_revisions_are_refused`], [`absent_means_no_record`], [`changes_see_those_before_them`], [`discards_are_pinned`] |
-//! | two writers | [`one_winner_per_revision`], [`one_vault_wins`], [`vaults_are_rewrapped`], [`purge_leases_have_one_holder`] |
+//! | two writers | [`one_winner_per_revision`], [`one_vault_wins`], [`vaults_are_rewrapped`], [`purge_leases_have_one_holder`], [`probe_leases_have_one_holder`] |
 //! | resurrected rows | [`removed_records_stay_removed`], [`closed_keks_are_refused`] |
-//! | cursors under concurrent change | [`scans_miss_nothing_that_stays`], [`ages_miss_nothing_that_stays`] |
+//! | cursors under concurrent change | [`scans_miss_nothing_that_stays`], [`ages_miss_nothing_that_stays`], [`paused_miss_nothing_that_stays`] |
 //! | huge and odd ids and numbers | [`records_come_back_as_written`], [`scans_are_in_order`], [`large_numbers_are_kept`] |
 //! | clocks that disagree | [`clocks_order_nothing`], [`closures_are_noted`], [`fast_clocks_lease_nothing_for_ever`], [`ages_bear_any_clock`] |
 //! | a commit whose answer was lost | [`lost_answers_leave_no_half`] |
@@ -33,6 +33,7 @@ mod commits;
 mod discards;
 mod fingerprints;
 mod leases;
+mod paused;
 mod records;
 mod samples;
 mod scans;
@@ -58,6 +59,9 @@ pub use commits::{changes_see_those_before_them, commits_are_whole, one_winner_p
 pub use discards::{discards_are_pinned, discards_replace_anything};
 pub use fingerprints::fingerprints_are_found;
 pub use leases::purge_leases_have_one_holder;
+pub use paused::{
+    counts_are_right, paused_are_in_order, paused_miss_nothing_that_stays, probe_leases_have_one_holder,
+};
 pub use records::{
     absent_means_no_record, large_numbers_are_kept, records_come_back_as_written,
     removed_records_stay_removed, stale_revisions_are_refused, tombstones_give_way,
@@ -96,6 +100,7 @@ pub async fn run_all(fresh: impl AsyncFn() -> Box<dyn TokenStore>) {
         entries_are_chained, entries_are_paged, scans_are_in_order, scans_filter, scans_miss_nothing_that_stays,
         what_is_asked_together_is_the_same, purge_leases_have_one_holder,
         discards_replace_anything, discards_are_pinned, fingerprints_are_found, ages_are_in_order, ages_miss_nothing_that_stays,
+        paused_are_in_order, counts_are_right, paused_miss_nothing_that_stays, probe_leases_have_one_holder,
         clocks_order_nothing, fast_clocks_lease_nothing_for_ever, ages_bear_any_clock,
         lost_vaults_are_not_replaced, vaults_are_rewrapped, other_vaults_are_refused, checkpoints_replace_the_one_before, checkpoints_have_one_winner, scrub_answers,
     }

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use tokenkeep_core::{ConnectionId, Error, KekId};
 
 use crate::{
-    AuditChain, AuditEntry, AuditHead, Change, KekClosure, PurgeLease, Record, Scan, Scrub, StoredCheckpoint,
-    Timestamp, TokenSet, TokenStore, VaultRecord,
+    AtProvider, AuditChain, AuditEntry, AuditHead, Change, Counted, KekClosure, PausedSince, ProbeLease,
+    PurgeLease, Record, Scan, Scrub, StoredCheckpoint, Timestamp, TokenSet, TokenStore, VaultRecord,
 };
 
 /// Forwards every method; a default that is forgotten here would hide the store's own.
@@ -77,6 +77,23 @@ macro_rules! forward_to_inner {
 
             async fn lease_purge(&self, id: &ConnectionId, lease: &PurgeLease) -> Result<bool, Error> {
                 (**self).lease_purge(id, lease).await
+            }
+
+            async fn paused(
+                &self,
+                at: &AtProvider,
+                after: Option<&PausedSince>,
+                limit: u32,
+            ) -> Result<Vec<Record>, Error> {
+                (**self).paused(at, after, limit).await
+            }
+
+            async fn count(&self, at: &AtProvider, which: &Counted, limit: u32) -> Result<u32, Error> {
+                (**self).count(at, which, limit).await
+            }
+
+            async fn lease_probe(&self, id: &ConnectionId, lease: &ProbeLease) -> Result<bool, Error> {
+                (**self).lease_probe(id, lease).await
             }
 
             async fn rewrap_vault(

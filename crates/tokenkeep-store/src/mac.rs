@@ -72,7 +72,7 @@ impl Fields {
 /// 7. if sealed: the envelope's bytes, the KEK id's bytes, the fingerprint's 32 bytes;
 /// 8. if there is an account: its id and its name, as text;
 /// 9. the times at which it was connected, its token was set, and it was updated;
-/// 10. if it expires: that time;
+/// 10. if it expires: that time; if it was ever paused: that time;
 /// 11. the state of the [`Purge`](crate::Purge), by its name.
 pub struct RecordMac(Zeroizing<[u8; 32]>);
 
@@ -111,6 +111,7 @@ impl RecordMac {
             token_set_at,
             updated_at,
             expires_at,
+            paused_at,
             purge,
             mac: _,
         } = record;
@@ -137,6 +138,7 @@ impl RecordMac {
         fields.time(*token_set_at);
         fields.time(*updated_at);
         fields.optional(*expires_at, Fields::time);
+        fields.optional(*paused_at, Fields::time);
         fields.text(purge.name());
         fields
     }

@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use tokenkeep_core::{ConnectionId, Error, ErrorKind, KekId};
 
 use crate::{
-    AuditChain, AuditEntry, AuditHead, Change, Expected, KekClosure, Purge, PurgeLease, Record, RecordChange,
-    SHARDS, Scan, Scrub, Status, StoredCheckpoint, Timestamp, TokenSet, TokenStore, VaultRecord, shard_of,
+    AtProvider, AuditChain, AuditEntry, AuditHead, Change, Counted, Expected, KekClosure, PausedSince,
+    ProbeLease, Purge, PurgeLease, Record, RecordChange, SHARDS, Scan, Scrub, Status, StoredCheckpoint,
+    Timestamp, TokenSet, TokenStore, VaultRecord, shard_of,
 };
 
 /// Keeps everything in memory, and nothing when it is dropped.
@@ -22,6 +23,7 @@ struct State {
     records: BTreeMap<ConnectionId, Record>,
     closed: BTreeMap<KekId, KekClosure>,
     leases: BTreeMap<ConnectionId, PurgeLease>,
+    probes: BTreeMap<ConnectionId, ProbeLease>,
     /// One chain for each shard.
     trail: Vec<Vec<AuditEntry>>,
     checkpoint: Option<StoredCheckpoint>,
@@ -37,6 +39,7 @@ impl MemoryStore {
             records: BTreeMap::new(),
             closed: BTreeMap::new(),
             leases: BTreeMap::new(),
+            probes: BTreeMap::new(),
             trail,
             checkpoint: None,
         }))
@@ -135,6 +138,36 @@ impl TokenStore for MemoryStore {
         Ok(found.into_iter().take(limit as usize).map(|(_, record)| record.clone()).collect())
     }
 
+    async fn paused(
+        &self,
+        at: &AtProvider,
+        after: Option<&PausedSince>,
+        limit: u32,
+    ) -> Result<Vec<Record>, Error> {
+        let state = self.state();
+        let paused =
+            state.records.values().filter(|record| record.status == Status::Paused && at.has(record));
+        let mut found: Vec<(PausedSince, &Record)> =
+            paused.filter_map(|record| Some((PausedSince::of(record)?, record))).collect();
+        found.retain(|(place, _)| after.is_none_or(|after| place > after));
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(found.into_iter().take(limit as usize).map(|(_, record)| record.clone()).collect())
+    }
+
+    async fn count(&self, at: &AtProvider, which: &Counted, limit: u32) -> Result<u32, Error> {
+        let state = self.state();
+        let during = |record: &Record, time: &Range<Timestamp>| {
+            record.paused_at.is_some_and(|paused| time.contains(&paused))
+        };
+        let is_meant = |record: &&Record| match which {
+            Counted::Held => record.sealed.is_some(),
+            Counted::PausedDuring(time) => record.sealed.is_some() && during(record, time),
+            Counted::StillPaused(time) => record.status == Status::Paused && during(record, time),
+        };
+        let counted = state.records.values().filter(|record| at.has(record)).filter(is_meant);
+        Ok(u32::try_from(counted.take(limit as usize).count()).unwrap_or(limit))
+    }
+
     async fn commit(&self, changes: &[Change], chain: &AuditChain) -> Result<(), Error> {
         let mut state = self.state();
         chain.belongs_to(state.vault.as_ref().map(|vault| vault.id))?;
@@ -176,6 +209,16 @@ impl TokenStore for MemoryStore {
             state.leases.insert(id.clone(), *lease);
         }
         Ok(tombstone && !taken)
+    }
+
+    async fn lease_probe(&self, id: &ConnectionId, lease: &ProbeLease) -> Result<bool, Error> {
+        let mut state = self.state();
+        let held = state.records.get(id).is_some_and(|record| record.sealed.is_some());
+        let taken = state.probes.get(id).is_some_and(|other| lease.is_barred_by(&other.holder, other.until));
+        if held && !taken {
+            state.probes.insert(id.clone(), *lease);
+        }
+        Ok(held && !taken)
     }
 
     async fn rewrap_vault(

@@ -105,6 +105,8 @@ pub struct Record {
     pub updated_at: Timestamp,
     /// When the token expires, where that is known.
     pub expires_at: Option<Timestamp>,
+    /// When this life of the connection was last paused, whatever came of that. A tombstone has none.
+    pub paused_at: Option<Timestamp>,
     /// How far the hooks of a disconnect have got.
     pub purge: Purge,
     /// HMAC-SHA-256 over all of the above; the vault makes and checks it, a store keeps it as it is.
@@ -115,7 +117,11 @@ impl Record {
     /// What a page has in the place of a row that can't be made sense of: where it stands, and nothing else. Its MAC fits nothing,
     /// so that it is taken for what it is: an altered record. `None` only if these constants were wrong.
     #[must_use]
-    pub fn illegible(id: ConnectionId, token_set_at: Timestamp) -> Option<Self> {
+    pub fn illegible(
+        id: ConnectionId,
+        token_set_at: Timestamp,
+        paused_at: Option<Timestamp>,
+    ) -> Option<Self> {
         let long_ago = Timestamp::from_millis(0);
         Some(Self {
             id,
@@ -132,6 +138,7 @@ impl Record {
             token_set_at,
             updated_at: long_ago,
             expires_at: None,
+            paused_at,
             purge: Purge::NotDue,
             mac: [0; 32],
         })

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::ops::Range;
 use std::path::Path;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use tokenkeep_core::{ConnectionId, Error, KekId, Revision, TenantId};
 
 use crate::{
-    AuditChain, AuditDraft, AuditEntry, AuditHead, Record, StoredCheckpoint, Timestamp, VaultRecord,
+    AtProvider, AuditChain, AuditDraft, AuditEntry, AuditHead, Counted, PausedSince, ProbeLease, PurgeLease,
+    Record, StoredCheckpoint, Timestamp, VaultRecord,
 };
 
 /// What a change expects to find.
@@ -85,29 +85,6 @@ impl TokenSet {
     #[must_use]
     pub fn of(record: &Record) -> Self {
         Self { at: record.token_set_at, id: record.id.clone() }
-    }
-}
-
-/// A lease of the hooks that run after a disconnect: see [`TokenStore::lease_purge`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PurgeLease {
-    /// Who asks for it: 16 random bytes.
-    pub holder: [u8; 16],
-    /// The present time.
-    pub now: Timestamp,
-    /// When it runs out. With `now`, it is given back.
-    pub until: Timestamp,
-}
-
-impl PurgeLease {
-    /// The longest lease. One that would run out later than this from now is taken for none: nobody wrote it but someone
-    /// who altered the database, and it must not keep the hooks from running.
-    pub const LONGEST: Duration = Duration::from_secs(60 * 60);
-
-    /// Whether this one can't be given because of the one that this holder has until then.
-    #[must_use]
-    pub fn is_barred_by(&self, holder: &[u8], until: Timestamp) -> bool {
-        *holder != self.holder && until > self.now && until <= self.now.after(Self::LONGEST)
     }
 }
 
@@ -193,6 +170,26 @@ pub trait TokenStore: Send + Sync + fmt::Debug {
         limit: u32,
     ) -> Result<Vec<Record>, Error>;
 
+    /// Up to `limit` records of this provider that are paused: the one first that was paused first (then by tenant and name, by
+    /// bytes), from behind `after`. What changes meanwhile may or may not be seen; what doesn't is seen exactly once. However
+    /// many records there are, a page costs as much as what is on it: the database goes by an index.
+    ///
+    /// # Errors
+    /// As said at the trait.
+    async fn paused(
+        &self,
+        at: &AtProvider,
+        after: Option<&PausedSince>,
+        limit: u32,
+    ) -> Result<Vec<Record>, Error>;
+
+    /// How many of this provider's records these are. It counts up to `limit` and no further, by an index: what it costs goes by
+    /// its answer.
+    ///
+    /// # Errors
+    /// As said at the trait.
+    async fn count(&self, at: &AtProvider, which: &Counted, limit: u32) -> Result<u32, Error>;
+
     /// What [`record`](Self::record) gives, and behind it what [`scan`](Self::scan) gives from the start. A backend for which
     /// each call costs a turn makes one of them.
     ///
@@ -252,6 +249,17 @@ pub trait TokenStore: Send + Sync + fmt::Debug {
     /// # Errors
     /// As said at the trait.
     async fn lease_purge(&self, id: &ConnectionId, lease: &PurgeLease) -> Result<bool, Error>;
+
+    /// Gives the holder the lease of the question whether the provider accepts this record's token, or renews it: `true` when it
+    /// has it now. `false` when another has one that has not run out (nor lasts longer than [`ProbeLease::LONGEST`]), or where no
+    /// token is held. Of several that ask at the same time, one gets it.
+    ///
+    /// It lies beside the record as the [lease of the hooks](Self::lease_purge) does, and apart from that one. Whoever can
+    /// write to the database can make the provider be asked more often by it, or for some minutes not at all.
+    ///
+    /// # Errors
+    /// As said at the trait.
+    async fn lease_probe(&self, id: &ConnectionId, lease: &ProbeLease) -> Result<bool, Error>;
 
     /// Puts these envelopes of the vault's own keys in the place of those: the same keys, with their DEKs under this KEK.
     ///

@@ -33,7 +33,7 @@ KEY = bytes(range(32))
 INCARNATION = bytes(range(0x10, 0x20))
 
 
-def record(revision, status, sealed, account, expires, purge):
+def record(revision, status, sealed, account, expires, paused, purge):
     return mac(
         KEY,
         text("tokenkeep record") + text("Kunde 17 é") + text("main") + text("apify") + text("https://api.apify.com")
@@ -45,6 +45,7 @@ def record(revision, status, sealed, account, expires, purge):
         + optional(account)
         + time(1_700_000_000_000) + time(-1) + time(1_700_000_000_002)
         + optional(expires)
+        + optional(paused)
         + text(purge),
     )
 
@@ -66,8 +67,8 @@ def entry(shard, sequence, before, action, record_mac, count, subject):
 
 
 sealed = [bytes(range(200)), b"KEK-1", b"\xf5" * 32]
-live = record(4, "active", sealed, text("id-1") + text("Náme"), time(1_800_000_000_000), "not-due")
-gone = record(2**63 - 1, "disconnected", None, None, None, "pending")
+live = record(4, "active", sealed, text("id-1") + text("Náme"), time(1_800_000_000_000), time(1_750_000_000_000), "not-due")
+gone = record(2**63 - 1, "disconnected", None, None, None, None, "pending")
 print("live record    ", live.hex())
 print("tombstone      ", gone.hex())
 first = entry(9, 1, bytes(32), "disconnected", [gone], 1, None)

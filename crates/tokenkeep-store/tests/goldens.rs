@@ -7,10 +7,10 @@ use tokenkeep_store::{
 };
 use zeroize::Zeroizing;
 
-const LIVE: &str = "15e123218b4662a79bf5dc78b2cdc8955257dd1dcaad3e1b25cdf5715db0d0cf";
-const TOMBSTONE: &str = "f503fb923d18e4d98603c037c305f2b8a50b0e7c06bcd67a8aa9ccbc705ac5a9";
-const PINNING_ENTRY: &str = "aaf65bf4afdd2a882b36b8bc52697e19357cfa0f793d0ed0ebbfd027c8a2caad";
-const USE: &str = "ba340b7ec44cb5072f5db83ee9a631ab3b3b60d761767f2d0ec09350ca2a5471";
+const LIVE: &str = "c3e005b1aa1c5335d697548f6b4e49d7f67122d22440e3c3b5d3038e9a546f98";
+const TOMBSTONE: &str = "57789afa95a561ccfefc5a27b4d46b8c90de961ebe69e8a7c32eee6f8c073dea";
+const PINNING_ENTRY: &str = "ddaefe37ec0db443ea495f141d92675e528ec50ab86fa92ee156413902d32feb";
+const USE: &str = "673b585fae0db46169a821c3912adcd913b176b55cc394a4fbea2f83df02472e";
 
 fn key() -> Zeroizing<[u8; 32]> {
     Zeroizing::new(std::array::from_fn(|at| at as u8))
@@ -48,6 +48,7 @@ fn live() -> Record {
         token_set_at: Timestamp::from_millis(-1),
         updated_at: Timestamp::from_millis(1_700_000_000_002),
         expires_at: Some(Timestamp::from_millis(1_800_000_000_000)),
+        paused_at: Some(Timestamp::from_millis(1_750_000_000_000)),
         purge: Purge::NotDue,
         mac: [0; 32],
     };
@@ -62,6 +63,7 @@ fn tombstone() -> Record {
         sealed: None,
         account: None,
         expires_at: None,
+        paused_at: None,
         purge: Purge::Pending,
         ..live()
     };

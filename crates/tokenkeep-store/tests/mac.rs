@@ -36,7 +36,7 @@ fn every_field_of_a_record_matters() {
     assert!(!RecordMac::new(key(2)).fits(&original), "another key's MAC fits");
 
     type Edit = fn(&mut Record);
-    let edits: [(&str, Edit); 23] = [
+    let edits: [(&str, Edit); 25] = [
         ("tenant", |record| record.id = sample_id("tenanT", "name")),
         ("name", |record| record.id = sample_id("tenant", "namE")),
         ("provider", |record| record.provider = "another".parse().unwrap()),
@@ -58,6 +58,8 @@ fn every_field_of_a_record_matters() {
         ("updated at", |record| record.updated_at = Timestamp::from_millis(1)),
         ("expires at", |record| record.expires_at = Some(Timestamp::from_millis(1))),
         ("no expiry", |record| record.expires_at = None),
+        ("paused at", |record| record.paused_at = Some(Timestamp::from_millis(1))),
+        ("never paused", |record| record.paused_at = None),
         ("purge", |record| record.purge = Purge::Done),
         ("MAC", |record| record.mac[0] ^= 1),
     ];
@@ -92,6 +94,9 @@ fn fields_of_a_record_do_not_run_together() {
     let zero = Timestamp::from_millis(0);
     let never = Record { expires_at: None, ..record() };
     assert!(!interchangeable(&never, &Record { expires_at: Some(zero), ..record() }));
+    // Nor is the one the other.
+    let expires = Record { expires_at: Some(zero), paused_at: None, ..record() };
+    assert!(!interchangeable(&expires, &Record { expires_at: None, paused_at: Some(zero), ..record() }));
     // The end of the envelope is not the beginning of the KEK id.
     let with_sealed = |envelope: &[u8], kek: &[u8]| {
         let kek = KekId::from_slice(kek).unwrap();

@@ -203,6 +203,7 @@ pub(crate) async fn prepare_connect(
         token_set_at: now,
         updated_at: Timestamp::from_millis(0),
         expires_at: None,
+        paused_at: None,
         purge: Purge::NotDue,
         mac: [0; 32],
     };

@@ -3,18 +3,19 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use tokenkeep_core::{ApiToken, ConnectionId, Credential, Error, ErrorKind, Provider, RunList};
-use tokenkeep_store::{Action, Record, Status, Timestamp};
+use tokenkeep_core::{ApiToken, ConnectionId, Credential, Error, Provider, RunList};
+use tokenkeep_store::Timestamp;
 
-use crate::connect::{PreparedChange, prepare_connect, prepare_replace, same_provider};
+use crate::connect::{PreparedChange, prepare_connect, prepare_replace};
 use crate::credential::ConnectionCredential;
 use crate::discard::discard;
 use crate::disconnect::disconnect;
 use crate::inner::Inner;
 use crate::kept::KeptToken;
 use crate::leak::{LeakResponse, clear_suspicion};
-use crate::observe::{IncidentKind, Operation};
+use crate::observe::Operation;
 use crate::receipt::Receipt;
+use crate::recheck::recheck;
 use crate::reconcile::Reconciliation;
 use crate::status::ConnectionStatus;
 
@@ -140,43 +141,24 @@ impl Connection {
         self.vault.watch.over(Operation::Status, Some(&self.id), self.vault.status(&self.id)).await
     }
 
-    /// Asks the provider about the token it holds: a paused or revoked connection is resumed when the token is
-    /// accepted, and revoked when it is refused.
+    /// Asks the provider about the token it holds. Accepted, it is used again. Refused, it is paused if it was in use; if it was paused,
+    /// it is revoked, unless that was less than five minutes ago or too many others are paused with it: see
+    /// [`pause`](ConnectionStatus::pause) of the result. One asks at a time, and a token that stays paused is not asked about again for five
+    /// minutes, by nobody: the result then says how the connection stands. The job that does this for all is
+    /// [`Vault::recheck_paused`](crate::Vault::recheck_paused).
     ///
     /// # Errors
-    /// `NotConnected`; `Suspected` when the token may have leaked: that the provider accepts it says nothing then; `Misuse` for another provider; when the provider gave no clear answer, what it answered: the
-    /// connection then stays as it was.
+    /// `NotConnected`; `Suspected` when the token may have leaked: that the provider accepts it says nothing then; `Misuse` for another
+    /// provider; `Conflict` when the connection changed meanwhile; when the provider gave no clear answer (`ProviderUnavailable` after 30
+    /// seconds), what it answered: the connection then stays as it was.
     ///
     /// # Cancellation
-    /// Safe: a dropped call changed the state or did not.
+    /// Safe: a dropped call changed the state or did not. For a minute nobody asks about it again.
     pub async fn recheck(&self, provider: &dyn Provider) -> Result<ConnectionStatus, Error> {
-        self.vault.watch.over(Operation::Recheck, Some(&self.id), self.recheck_unwatched(provider)).await
-    }
-
-    async fn recheck_unwatched(&self, provider: &dyn Provider) -> Result<ConnectionStatus, Error> {
-        let before = self.vault.live(&self.id).await?;
-        same_provider(&before, provider)?;
-        if before.status == Status::Suspected {
-            return Err(ErrorKind::Suspected.into());
-        }
-        let asking = Arc::new(());
-        let probe = ConnectionCredential::for_probe(Arc::clone(&self.vault), self.id.clone(), &asking);
-        let probe = Credential::new(probe);
-        let (status, action, incident) = match provider.check(&probe).await {
-            Ok(_) => (Status::Active, Action::Resumed, IncidentKind::Resumed),
-            Err(error) if error.kind() == ErrorKind::TokenRefused => {
-                (Status::Revoked, Action::Revoked, IncidentKind::Revoked)
-            }
-            Err(error) => return Err(error),
-        };
-        if before.status == status {
-            return self.vault.status_of(&before).await;
-        }
-        // Expects the very record that was probed: an answer about an older token changes nothing.
-        let change = self.vault.change(Some(&before), Record { status, ..before.clone() }, action);
-        self.vault.commit(std::slice::from_ref(&change)).await?;
-        self.vault.watch.incident(incident, std::slice::from_ref(&self.id));
-        self.vault.status(&self.id).await
+        self.vault
+            .watch
+            .over(Operation::Recheck, Some(&self.id), recheck(&self.vault, &self.id, provider))
+            .await
     }
 
     /// Says that the token may have leaked: what NIST SP 800-57 calls a suspected compromise. Other connections of the same
@@ -235,7 +217,7 @@ impl Connection {
 
     /// For an operator: ends a connection whose record somebody altered, put back or removed in the database, which nothing
     /// else can end. A tombstone takes its place, with an entry in the audit trail
-    /// ([`Action::Discarded`]) that says what was found; then it goes on as at
+    /// ([`Action::Discarded`](crate::Action::Discarded)) that says what was found; then it goes on as at
     /// [`disconnect`](Self::disconnect), and the customer can connect again. [`Vault::verify`](crate::Vault::verify) finds the
     /// record whole from then on. Keep a copy of the database first: what was altered is evidence, and is gone after this.
     ///

@@ -73,8 +73,11 @@ impl ConnectionCredential {
     async fn pause(&self, incarnation: Incarnation, secret_version: SecretVersion) -> Result<(), Error> {
         let pause = |before: &Record| {
             let current = before.incarnation == incarnation && before.secret_version == secret_version;
-            (current && before.status == Status::Active)
-                .then(|| Record { status: Status::Paused, ..before.clone() })
+            (current && before.status == Status::Active).then(|| Record {
+                status: Status::Paused,
+                paused_at: Some(self.vault.now()),
+                ..before.clone()
+            })
         };
         if self.vault.update(&self.id, Action::Paused, pause).await?.is_some_and(|paused| paused.changed) {
             self.vault.watch.incident(IncidentKind::Paused, std::slice::from_ref(&self.id));

@@ -164,6 +164,7 @@ impl Found<'_> {
             token_set_at: now,
             updated_at: now,
             expires_at: None,
+            paused_at: None,
             purge: self.purge(vault, genuine),
             mac: [0; 32],
         };

@@ -117,6 +117,7 @@ async fn remove(vault: &Inner, id: &ConnectionId) -> Result<Record, Error> {
             status: Status::Disconnected,
             sealed: None,
             account: None,
+            paused_at: None,
             token_set_at: vault.now(),
             purge: vault.hooks.due(),
             ..before.clone()

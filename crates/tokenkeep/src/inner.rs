@@ -19,6 +19,7 @@ use crate::observe::Watch;
 use crate::probe::Probe;
 use crate::purge::Hooks;
 use crate::replacement::ReplacementPolicy;
+use crate::suspicion::Providers;
 use crate::uses::Uses;
 use crate::vault_keys::VaultKeys;
 
@@ -38,6 +39,7 @@ pub(crate) struct Inner {
     pub(crate) watch: Watch,
     pub(crate) probe: Probe,
     pub(crate) replacement: ReplacementPolicy,
+    pub(crate) providers: Providers,
     /// How long a KEK lives at most, by the operator's plan.
     pub(crate) keks_end_within: Option<Duration>,
     pub(crate) sink: Option<Arc<dyn CheckpointSink>>,

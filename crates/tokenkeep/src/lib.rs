@@ -31,18 +31,19 @@
 //! **Used.** [`Connection::credential`] holds no token; a client asks it before each attempt, so that whatever happens to the
 //! connection counts at once, in every process.
 //!
-//! **Refused.** A token that the provider refuses is paused, and [`Connection::recheck`] finds out whether it was revoked:
+//! **Refused.** A token that the provider refuses is paused. A job asks the provider about paused ones, one at a time in all
+//! instances, and resumes or revokes them ([`Vault::recheck_paused`]); [`Connection::recheck`] does so by hand. None is revoked
+//! in its first five minutes, nor while more than five connections of the provider, or more than a hundredth of them, are paused
+//! together: then it is the provider that is suspect ([`PauseReason`]), and they are resumed once it accepts them again.
 //!
 //! ```
-//! # async fn example(connection: tokenkeep::Connection, provider: &dyn tokenkeep::Provider) -> Result<(), tokenkeep::Error> {
-//! use tokenkeep::ConnectionState;
-//!
-//! let mut status = connection.status().await?;
-//! if status.state == ConnectionState::Paused {
-//!     status = connection.recheck(provider).await?; // connected again, or revoked
-//! }
-//! for action in status.customer_actions() {
-//!     println!("{action}"); // "Make a new token at the provider and enter it here."
+//! # async fn example(vault: tokenkeep::Vault, connection: tokenkeep::Connection, provider: &dyn tokenkeep::Provider)
+//! # -> Result<(), tokenkeep::Error> {
+//! // Every minute:
+//! println!("{:?}", vault.recheck_paused(provider).finish().await?);
+//! // For the customer:
+//! for action in connection.status().await?.customer_actions() {
+//!     println!("{action}"); // "Please try again in a few minutes."
 //! }
 //! # Ok(()) }
 //! ```
@@ -73,7 +74,7 @@
 //! | [`ConnectionState`] | what the customer is asked to do ([`ConnectionStatus::customer_actions`]) | the way back |
 //! | --- | --- | --- |
 //! | connected | nothing; replace soon, when it is due; replace, when it is overdue; a token of its own, when it is reused | |
-//! | paused | try again in a few minutes | [`recheck`](Connection::recheck), [`replace`](Connection::replace) |
+//! | paused | try again in a few minutes | [`Vault::recheck_paused`], [`recheck`](Connection::recheck), [`replace`](Connection::replace) |
 //! | revoked | make a new token and enter it | [`replace`](Connection::replace), [`recheck`](Connection::recheck) |
 //! | suspected | delete the token at the provider now, make a new one, enter it | [`replace`](Connection::replace), [`clear_suspicion`](Connection::clear_suspicion) |
 //! | tampered | contact support | the operator runs [`Vault::verify`], then [`discard_tampered`](Connection::discard_tampered); the customer connects anew |
@@ -115,15 +116,18 @@ mod kept;
 mod leak;
 mod observe;
 mod options;
+mod paused;
 mod probe;
 mod purge;
 mod receipt;
+mod recheck;
 mod reconcile;
 mod replacement;
 mod retire;
 mod reuse;
 mod rewrap;
 mod status;
+mod suspicion;
 mod uses;
 mod vault;
 mod vault_keys;
@@ -143,13 +147,14 @@ pub use kept::KeptToken;
 pub use leak::{LeakResponse, SuspectedToken};
 pub use observe::{Ended, Incident, IncidentKind, Observed, Observer, Operation};
 pub use options::VaultOptions;
+pub use paused::{RecheckOutcome, RecheckPaused, RecheckProgress, RecheckStopped, RecheckedConnection};
 pub use purge::PurgeHook;
 pub use receipt::{Backups, Receipt};
 pub use reconcile::{Reconciliation, UnknownRun};
 pub use replacement::Replacement;
 pub use retire::{Census, Retirement};
 pub use rewrap::{Rewrap, RewrapProgress};
-pub use status::{ConnectionState, ConnectionStatus};
+pub use status::{ConnectionState, ConnectionStatus, PauseReason};
 pub use vault::Vault;
 pub use verify::{CheckpointCopy, Finding, Verification, VerifiedUpTo, VerifyProgress, VerifyRun};
 

@@ -150,6 +150,8 @@ named! {
         Status = "status",
         /// [`Connection::recheck`](crate::Connection::recheck).
         Recheck = "recheck",
+        /// One of the connections of a [`RecheckPaused`](crate::RecheckPaused).
+        RecheckPaused = "recheck-paused",
         /// A page of a [`LeakResponse`](crate::LeakResponse) was marked.
         SuspectLeak = "suspect-leak",
         /// [`Connection::clear_suspicion`](crate::Connection::clear_suspicion).
@@ -198,6 +200,9 @@ named! {
         Resumed = "resumed",
         /// The provider refused it for good.
         Revoked = "revoked",
+        /// The provider refuses too many tokens at once: none is marked as revoked. Told by each process when it finds that out, and not again
+        /// until ten minutes have passed without. The connection is the one that was asked about.
+        ProviderSuspect = "provider-suspect",
         /// The token may have leaked; it is not used any more.
         Suspected = "suspected",
         /// An operator cleared that.
@@ -284,7 +289,11 @@ impl fmt::Debug for Watch {
 fn span_of(operation: Operation) -> tracing::Span {
     let action = operation.name();
     match operation {
-        Operation::Use | Operation::Status | Operation::List | Operation::VerifyStep => {
+        Operation::Use
+        | Operation::Status
+        | Operation::List
+        | Operation::VerifyStep
+        | Operation::RecheckPaused => {
             tracing::debug_span!("tokenkeep", action, outcome = tracing::field::Empty)
         }
         _ => tracing::info_span!("tokenkeep", action, outcome = tracing::field::Empty),

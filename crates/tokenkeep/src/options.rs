@@ -16,6 +16,7 @@ use crate::observe::{Observer, Operation, Watch};
 use crate::probe::Probe;
 use crate::purge::{Hooks, PurgeHook};
 use crate::replacement::{DAY, ReplacementPolicy};
+use crate::suspicion::Providers;
 use crate::uses::Uses;
 use crate::vault::Vault;
 use crate::vault_keys::{self, TenantNames};
@@ -188,6 +189,7 @@ impl VaultOptions {
         Ok(Vault::new(Inner {
             id: record.id,
             probe: Probe::new(record.id)?,
+            providers: Providers::default(),
             store: Arc::new(store),
             key_provider: Arc::new(keys),
             keys: vault_keys,

@@ -19,7 +19,8 @@ pub enum ConnectionState {
     NotConnected,
     /// Its token is used.
     Connected,
-    /// The provider refused the token once; it is not used until [`Connection::recheck`](crate::Connection::recheck) clears that up.
+    /// The provider refused the token once; it is not used until [`Vault::recheck_paused`](crate::Vault::recheck_paused) clears that up.
+    /// See [`ConnectionStatus::pause`].
     Paused,
     /// The provider refused the token for good.
     Revoked,
@@ -68,6 +69,19 @@ impl ConnectionState {
     }
 }
 
+/// Why a connection is paused still. The customer waits in each case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PauseReason {
+    /// Whether the provider refuses its token for good is not known yet.
+    Undecided,
+    /// Given by [`Connection::recheck`](crate::Connection::recheck) alone: the provider was not asked, as somebody else asks it, or asked it
+    /// less than five minutes ago and was refused.
+    AskedAlready,
+    /// Too many of the provider's connections are paused with it: it is the provider that is out of order, not the token.
+    ProviderSuspect,
+}
+
 /// What is known of a connection. Holds no token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -76,6 +90,8 @@ pub struct ConnectionStatus {
     pub id: ConnectionId,
     /// How it stands.
     pub state: ConnectionState,
+    /// Why it is paused, if it is.
+    pub pause: Option<PauseReason>,
     /// The provider; `None` when there never was a connection.
     pub provider: Option<ProviderName>,
     /// The one place that the token is sent to; `None` when there never was a connection.
@@ -114,6 +130,7 @@ impl ConnectionStatus {
         Self {
             id: record.id.clone(),
             state,
+            pause: None,
             provider: Some(record.provider.clone()),
             origin: Some(record.origin.clone()),
             account: record.account.clone(),
@@ -158,6 +175,7 @@ impl ConnectionStatus {
         Self {
             id: id.clone(),
             state,
+            pause: None,
             provider: None,
             origin: None,
             account: None,
@@ -177,6 +195,7 @@ impl Inner {
     /// How a checked record stands.
     pub(crate) async fn status_of(&self, record: &Record) -> Result<ConnectionStatus, Error> {
         let mut status = ConnectionStatus::of(record, self.replacement, self.now());
+        status.pause = self.pause_of(record).await?;
         if let Some(sealed) = &record.sealed {
             status.reused = self.reused(&record.id, &sealed.fingerprint).await?;
         }
@@ -208,7 +227,8 @@ impl Inner {
         for record in page {
             listed.push(match whole.next_if(|(next, _)| next.id == record.id) {
                 Some((_, reused)) => {
-                    ConnectionStatus { reused, ..ConnectionStatus::of(record, self.replacement, self.now()) }
+                    let status = ConnectionStatus::of(record, self.replacement, self.now());
+                    ConnectionStatus { reused, pause: self.pause_of(record).await?, ..status }
                 }
                 None => self.listed_by(&record.id).await?,
             });

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokenkeep_core::{ConnectionId, ConnectionName, Error, KekId, TenantId, VaultId};
+use tokenkeep_core::{ConnectionId, ConnectionName, Error, KekId, Provider, TenantId, VaultId};
 use tokenkeep_keys::{KeyProvider, RetirableKeys};
 use tokenkeep_store::{Scan, TokenStore};
 
@@ -18,6 +18,7 @@ use crate::inner::Inner;
 use crate::leak::LeakResponse;
 use crate::observe::Operation;
 use crate::options::VaultOptions;
+use crate::paused::RecheckPaused;
 use crate::retire::{Retirement, retire};
 use crate::rewrap::Rewrap;
 use crate::status::ConnectionStatus;
@@ -108,6 +109,12 @@ impl Vault {
     /// The connections whose token should have been replaced, by that date.
     pub fn overdue(&self) -> DueConnections {
         DueConnections::new(Arc::clone(&self.inner), self.inner.replacement.overdue(self.inner.now()))
+    }
+
+    /// Asks this provider about its paused connections, and resumes or revokes them: see [`RecheckPaused`]. Run it every minute, in
+    /// one instance or in all of them.
+    pub fn recheck_paused<'p>(&self, provider: &'p dyn Provider) -> RecheckPaused<'p> {
+        RecheckPaused::new(Arc::clone(&self.inner), provider)
     }
 
     /// Says that all tokens of a tenant may have leaked: see [`Connection::suspect_leak`].

@@ -1,12 +1,14 @@
 //! The main job through every layer: a real SQLite file, a keyring file, real TLS to a stand-in for the Apify API.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use tempfile::TempDir;
 use tokenkeep::apify::Apify;
 use tokenkeep::{
-    ApiToken, ConnectionState, CustomerAction, ErrorKind, Fault as Blame, LocalKeyring, Origin, Outcome,
-    Scrub, SqliteStore, Timestamp, TokenStore, Use, Vault,
+    ApiToken, Clock, ConnectionState, CustomerAction, ErrorKind, Fault as Blame, LocalKeyring, Origin,
+    Outcome, Scrub, SqliteStore, Timestamp, TokenStore, Use, Vault,
 };
 use tokenkeep_testkit::{Access, ApifyStandIn, Fault, LeakScanner, Run, fake_token};
 
@@ -16,6 +18,17 @@ struct World {
     apify: Apify,
     store: SqliteStore,
     vault: Vault,
+    clock: Arc<Later>,
+}
+
+/// The system's clock, so many milliseconds later.
+#[derive(Debug, Default)]
+struct Later(AtomicI64);
+
+impl Clock for Later {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(Timestamp::now().as_millis() + self.0.load(Ordering::SeqCst))
+    }
 }
 
 impl World {
@@ -27,8 +40,10 @@ impl World {
         let apify = builder.timeout(std::time::Duration::from_secs(2)).build().unwrap();
         let keys = LocalKeyring::create(folder.path().join("keys/keyring")).unwrap();
         let store = SqliteStore::open(folder.path().join("db/tokenkeep.sqlite")).await.unwrap();
-        let vault = Vault::open(store.clone(), keys).await.unwrap();
-        Self { folder, stand_in, apify, store, vault }
+        let clock = Arc::new(Later::default());
+        let options = Vault::options().clock(Arc::clone(&clock));
+        let vault = options.open(store.clone(), keys).await.unwrap();
+        Self { folder, stand_in, apify, store, vault, clock }
     }
 
     fn database(&self) -> PathBuf {
@@ -114,7 +129,14 @@ async fn a_token_revoked_at_the_provider_is_not_sent_again() {
     assert!(w.stand_in.requests().is_empty(), "after the refusal is recorded, nothing is sent");
 
     let status = connection.recheck(w.apify.provider()).await.unwrap();
-    assert_eq!((status.state, w.stand_in.requests().len()), (ConnectionState::Revoked, 1), "one probe");
+    assert_eq!((status.state, w.stand_in.requests().len()), (ConnectionState::Paused, 1), "one probe");
+    let done = w.vault.recheck_paused(w.apify.provider()).finish().await.unwrap();
+    assert_eq!((done.passed_over, w.stand_in.requests().len()), (1, 1), "and no other within five minutes");
+    w.clock.0.store(5 * 60_000, Ordering::SeqCst);
+    let done = w.vault.recheck_paused(w.apify.provider()).finish().await.unwrap();
+    assert_eq!((done.revoked, w.stand_in.requests().len()), (1, 2), "which then decides");
+    let status = connection.status().await.unwrap();
+    assert_eq!(status.state, ConnectionState::Revoked);
     assert_eq!(status.state.customer_action(), Some(CustomerAction::ReplaceToken));
 
     let new = w.granted();

@@ -130,7 +130,11 @@ async fn each_operation_is_told_once() {
     f.provider.answer(Err(ErrorKind::TokenRefused));
     connection.recheck(&f.provider).await.unwrap();
     assert_eq!(counts.told(), [once(Operation::Recheck), once(Operation::Use)].concat());
-    assert_eq!(counts.incidents(), [("paused", 1), ("resumed", 1), ("revoked", 1)]);
+    f.clock.advance(5 * 60_000);
+    let mut run = vault.recheck_paused(&f.provider);
+    assert!(run.next().await.unwrap().is_some() && run.next().await.unwrap().is_none());
+    assert_eq!(counts.told(), [once(Operation::RecheckPaused), once(Operation::Use)].concat());
+    assert_eq!(counts.incidents(), [("paused", 2), ("resumed", 1), ("revoked", 1)]);
 
     let _ = connection.disconnect().await.unwrap();
     assert_eq!(counts.told(), once(Operation::Disconnect));

@@ -202,6 +202,8 @@ async fn a_refused_token_pauses_until_a_recheck_clears_it_up() {
     assert_eq!(give(&credential, &f.provider).await, Ok(text));
 
     f.provider.answer(Err(ErrorKind::TokenRefused));
+    assert_eq!(connection.recheck(&f.provider).await.unwrap().state, ConnectionState::Paused);
+    f.clock.advance(5 * 60_000);
     assert_eq!(connection.recheck(&f.provider).await.unwrap().state, ConnectionState::Revoked);
     assert_eq!(give(&credential, &f.provider).await, Err(ErrorKind::Revoked));
 

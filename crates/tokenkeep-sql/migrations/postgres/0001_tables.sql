@@ -28,7 +28,7 @@ CREATE TABLE tokenkeep.vault_key (
 ALTER TABLE tokenkeep.vault_key ALTER COLUMN envelope SET STORAGE EXTERNAL;
 
 -- Pages are left one third empty, so that the next version of a row finds room beside it and no index is touched (a HOT
--- update): what is indexed beside the key changes with the token alone, and `purge` with a disconnect.
+-- update): what is indexed beside the key changes with the token alone, `status` with a pause, and `purge` with a disconnect.
 CREATE TABLE tokenkeep.connection (
     tenant text COLLATE "C" NOT NULL,
     name text COLLATE "C" NOT NULL,
@@ -49,11 +49,15 @@ CREATE TABLE tokenkeep.connection (
     token_set_at bigint NOT NULL,
     updated_at bigint NOT NULL,
     expires_at bigint,
+    paused_at bigint,
     purge text COLLATE "C" NOT NULL,
     mac bytea NOT NULL,
     -- Who runs a tombstone's hooks, and until when. Not under the MAC: they are no part of the record.
     lease_holder bytea,
     lease_until bigint,
+    -- The same of who asks the provider about the token.
+    probe_holder bytea,
+    probe_until bigint,
     PRIMARY KEY (tenant, name)
 ) WITH (fillfactor = 67);
 -- What is sealed does not get smaller: no time is spent on trying.
@@ -67,6 +71,12 @@ CREATE INDEX connection_fingerprint ON tokenkeep.connection (fingerprint, tenant
 
 -- By the age of the tokens: what is due to be replaced.
 CREATE INDEX connection_age ON tokenkeep.connection (token_set_at, tenant, name) WHERE kek IS NOT NULL;
+
+-- By provider: how many there are, and how many were paused of late, whatever came of it.
+CREATE INDEX connection_provider ON tokenkeep.connection (provider, origin, paused_at) WHERE kek IS NOT NULL;
+
+-- What is paused, by when that was.
+CREATE INDEX connection_paused ON tokenkeep.connection (provider, origin, paused_at, tenant, name) WHERE status = 'paused';
 
 CREATE TABLE tokenkeep.closed_kek (
     kek bytea NOT NULL PRIMARY KEY,

@@ -46,11 +46,15 @@ CREATE TABLE tokenkeep_connection (
     token_set_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
     expires_at INTEGER,
+    paused_at INTEGER,
     purge TEXT NOT NULL,
     mac BLOB NOT NULL,
     -- Who runs a tombstone's hooks, and until when. Not under the MAC: they are no part of the record.
     lease_holder BLOB,
     lease_until INTEGER,
+    -- The same of who asks the provider about the token.
+    probe_holder BLOB,
+    probe_until INTEGER,
     PRIMARY KEY (tenant, name)
 ) STRICT, WITHOUT ROWID;
 
@@ -63,6 +67,15 @@ CREATE INDEX tokenkeep_connection_fingerprint ON tokenkeep_connection (fingerpri
 CREATE INDEX tokenkeep_connection_age ON tokenkeep_connection (token_set_at, tenant, name) WHERE kek IS NOT NULL;
 
 CREATE INDEX tokenkeep_connection_purge ON tokenkeep_connection (tenant, name) WHERE purge = 'pending';
+
+-- By provider: how many there are, and how many were paused of late, whatever came of it. `kek` is there so that they are counted
+-- without a look at each row.
+CREATE INDEX tokenkeep_connection_provider ON tokenkeep_connection (provider, origin, paused_at, kek)
+    WHERE kek IS NOT NULL;
+
+-- What is paused, by when that was.
+CREATE INDEX tokenkeep_connection_paused ON tokenkeep_connection (provider, origin, paused_at, tenant, name)
+    WHERE status = 'paused';
 
 CREATE TABLE tokenkeep_closed_kek (
     kek BLOB NOT NULL PRIMARY KEY,

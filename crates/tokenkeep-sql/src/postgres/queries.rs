@@ -6,7 +6,10 @@ use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::query::Query;
 use sqlx::{Postgres, Row};
 use tokenkeep_core::{ConnectionId, Error};
-use tokenkeep_store::{AuditEntry, AuditHead, Record, SHARDS, Scan, StoredCheckpoint, Timestamp, TokenSet};
+use tokenkeep_store::{
+    AtProvider, AuditEntry, AuditHead, Counted, PausedSince, Record, SHARDS, Scan, StoredCheckpoint,
+    Timestamp, TokenSet,
+};
 
 use super::failure::{READ_ONLY, failure, unavailable};
 use super::schema::STANDBY;
@@ -71,7 +74,7 @@ pub(crate) async fn from_primary<'q>(
 macro_rules! columns {
     () => {
         "tenant, name, provider, origin, kind, incarnation, secret_version, revision, status, kek, fingerprint, envelope, \
-         account_id, account_name, connected_at, token_set_at, updated_at, expires_at, purge, mac"
+         account_id, account_name, connected_at, token_set_at, updated_at, expires_at, purge, mac, paused_at"
     };
 }
 pub(crate) use columns;
@@ -150,6 +153,46 @@ pub(crate) fn tokens_set<'q>(
     let (at, tenant, name) = first_token_set(during, after);
     let query = sqlx::query(TOKENS_SET).bind(at).bind(tenant).bind(name);
     query.bind(during.end.as_millis()).bind(i64::from(limit))
+}
+
+const PAUSED: &str = select_records!(
+    "WHERE status = 'paused' AND provider = $1 AND origin = $2 AND (paused_at, tenant, name) > ($3, $4, $5) \
+     ORDER BY paused_at, tenant, name LIMIT $6"
+);
+
+pub(crate) fn paused<'q>(at: &'q AtProvider, after: Option<&'q PausedSince>, limit: u32) -> ScanQuery<'q> {
+    let (paused_at, tenant, name) = rows::first_paused(after);
+    let query = sqlx::query(PAUSED).bind(at.provider.as_str()).bind(at.origin.as_str());
+    query.bind(paused_at).bind(tenant).bind(name).bind(i64::from(limit))
+}
+
+/// In the order of an index, so that the planner goes by it, though nearly all records may be of one provider.
+macro_rules! count {
+    ($which:literal) => {
+        concat!(
+            "SELECT count(*) AS counted, ",
+            standby!(),
+            " FROM (SELECT 1 FROM tokenkeep.connection WHERE provider = $1 AND origin = $2 AND ",
+            $which,
+            " ORDER BY provider, origin, paused_at LIMIT $3) AS counted"
+        )
+    };
+}
+const COUNT_HELD: &str = count!("kek IS NOT NULL");
+const COUNT_PAUSED: &str = count!("kek IS NOT NULL AND paused_at >= $4 AND paused_at < $5");
+const COUNT_STILL_PAUSED: &str = count!("status = 'paused' AND paused_at >= $4 AND paused_at < $5");
+
+pub(crate) fn count<'q>(at: &'q AtProvider, which: &Counted, limit: u32) -> ScanQuery<'q> {
+    let (sql, during) = match which {
+        Counted::Held => (COUNT_HELD, None),
+        Counted::PausedDuring(during) => (COUNT_PAUSED, Some(during)),
+        Counted::StillPaused(during) => (COUNT_STILL_PAUSED, Some(during)),
+    };
+    let query = sqlx::query(sql).bind(at.provider.as_str()).bind(at.origin.as_str()).bind(i64::from(limit));
+    match during {
+        None => query,
+        Some(during) => query.bind(during.start.as_millis()).bind(during.end.as_millis()),
+    }
 }
 
 /// The record of one id, and the first records that hold one token: in one statement, as each costs a turn. There is always

@@ -20,7 +20,7 @@ macro_rules! over_what_is_there {
          fingerprint = excluded.fingerprint, envelope = excluded.envelope, account_id = excluded.account_id, \
          account_name = excluded.account_name, connected_at = excluded.connected_at, \
          token_set_at = excluded.token_set_at, updated_at = excluded.updated_at, expires_at = excluded.expires_at, \
-         purge = excluded.purge, mac = excluded.mac"
+         purge = excluded.purge, mac = excluded.mac, paused_at = excluded.paused_at"
     };
 }
 
@@ -37,13 +37,13 @@ macro_rules! insert_entry {
     };
 }
 
-/// Every parameter is an array: one element for each record ($1 to $21), entry ($22 to $34) or head ($35 to $37).
+/// Every parameter is an array: one element for each record ($1 to $22), entry ($23 to $35) or head ($36 to $38).
 ///
 /// A record that must be absent is inserted and breaks the primary key where there is one.
 const WRITE: &str = concat!(
     "WITH given AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bytea[], \
      $7::bigint[], $8::bigint[], $9::text[], $10::bytea[], $11::bytea[], $12::bytea[], $13::text[], $14::text[], \
-     $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::text[], $20::bytea[], $21::boolean[]) AS given (",
+     $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::text[], $20::bytea[], $21::bigint[], $22::boolean[]) AS given (",
     columns!(),
     ", added)), added AS (",
     insert_record!(),
@@ -57,10 +57,10 @@ const WRITE: &str = concat!(
     over_what_is_there!(),
     "), entries AS (",
     insert_entry!(),
-    " SELECT * FROM unnest($22::bigint[], $23::bigint[], $24::bigint[], $25::text[], $26::text[], $27::text[], \
-     $28::bytea[], $29::bigint[], $30::bigint[], $31::bytea[], $32::bigint[], $33::bytea[], $34::bytea[])) \
+    " SELECT * FROM unnest($23::bigint[], $24::bigint[], $25::bigint[], $26::text[], $27::text[], $28::text[], \
+     $29::bytea[], $30::bigint[], $31::bigint[], $32::bytea[], $33::bigint[], $34::bytea[], $35::bytea[])) \
      UPDATE tokenkeep.audit_head AS head SET sequence = moved.sequence, mac = moved.mac \
-     FROM unnest($35::bigint[], $36::bigint[], $37::bytea[]) AS moved (shard, sequence, mac) \
+     FROM unnest($36::bigint[], $37::bigint[], $38::bytea[]) AS moved (shard, sequence, mac) \
      WHERE head.shard = moved.shard"
 );
 
@@ -74,15 +74,15 @@ macro_rules! write_one {
             " VALUES (($1::text[])[1], ($2::text[])[1], ($3::text[])[1], ($4::text[])[1], ($5::bigint[])[1], \
              ($6::bytea[])[1], ($7::bigint[])[1], ($8::bigint[])[1], ($9::text[])[1], ($10::bytea[])[1], \
              ($11::bytea[])[1], ($12::bytea[])[1], ($13::text[])[1], ($14::text[])[1], ($15::bigint[])[1], \
-             ($16::bigint[])[1], ($17::bigint[])[1], ($18::bigint[])[1], ($19::text[])[1], ($20::bytea[])[1])",
+             ($16::bigint[])[1], ($17::bigint[])[1], ($18::bigint[])[1], ($19::text[])[1], ($20::bytea[])[1], ($21::bigint[])[1])",
             $whether_there,
             "), entry AS (",
             insert_entry!(),
-            " VALUES (($22::bigint[])[1], ($23::bigint[])[1], ($24::bigint[])[1], ($25::text[])[1], ($26::text[])[1], \
-             ($27::text[])[1], ($28::bytea[])[1], ($29::bigint[])[1], ($30::bigint[])[1], ($31::bytea[])[1], \
-             ($32::bigint[])[1], ($33::bytea[])[1], ($34::bytea[])[1])) \
-             UPDATE tokenkeep.audit_head SET sequence = ($36::bigint[])[1], mac = ($37::bytea[])[1] \
-             WHERE shard = ($35::bigint[])[1]"
+            " VALUES (($23::bigint[])[1], ($24::bigint[])[1], ($25::bigint[])[1], ($26::text[])[1], ($27::text[])[1], \
+             ($28::text[])[1], ($29::bytea[])[1], ($30::bigint[])[1], ($31::bigint[])[1], ($32::bytea[])[1], \
+             ($33::bigint[])[1], ($34::bytea[])[1], ($35::bytea[])[1])) \
+             UPDATE tokenkeep.audit_head SET sequence = ($37::bigint[])[1], mac = ($38::bytea[])[1] \
+             WHERE shard = ($36::bigint[])[1]"
         )
     };
 }
@@ -130,6 +130,7 @@ pub(crate) async fn write(
         .bind(each(r, |n| record(n).expires_at.map(|at| at.as_millis())))
         .bind(each(r, |n| record(n).purge.name()))
         .bind(each(r, |n| &record(n).mac[..]))
+        .bind(each(r, |n| record(n).paused_at.map(|at| at.as_millis())))
         .bind(each(r, |n| records[n].1))
         .bind(each(e, |n| i64::from(entry(n).shard)))
         .bind(numbers(e, |n| entry(n).sequence)?)

@@ -5,8 +5,8 @@ use sqlx::sqlite::SqliteArguments;
 use sqlx::{Sqlite, SqliteConnection};
 use tokenkeep_core::{ConnectionId, Error, ErrorKind, VaultId};
 use tokenkeep_store::{
-    AuditChain, AuditEntry, AuditHead, Change, Expected, PurgeLease, Record, RecordChange, StoredCheckpoint,
-    shard_of,
+    AuditChain, AuditEntry, AuditHead, Change, Expected, ProbeLease, PurgeLease, Record, RecordChange,
+    StoredCheckpoint, shard_of,
 };
 
 use super::failure::failure;
@@ -123,27 +123,28 @@ macro_rules! put_entry {
     };
 }
 
-/// The same behind a record's 18 parameters.
+/// The same behind a record's 19 parameters.
 macro_rules! put_entry_behind {
     ($record:literal) => {
         concat!(
             $record,
             "; ",
-            put_entry!("$19" "$20" "$21" "$22" "$23" "$24" "$25" "$26" "$27" "$28" "$29" "$30", "$31")
+            put_entry!("$20" "$21" "$22" "$23" "$24" "$25" "$26" "$27" "$28" "$29" "$30" "$31", "$32")
         )
     };
 }
 
 const INSERT: &str = put_entry_behind!(
     "INSERT INTO tokenkeep_connection (tenant, name, provider, origin, kind, incarnation, secret_version, revision, \
-     status, kek, slot, connected_at, token_set_at, updated_at, expires_at, purge, mac, fingerprint_start) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)"
+     status, kek, slot, connected_at, token_set_at, updated_at, expires_at, purge, mac, fingerprint_start, \
+     paused_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)"
 );
 
 const UPDATE: &str = put_entry_behind!(
     "UPDATE tokenkeep_connection SET provider = $3, origin = $4, kind = $5, incarnation = $6, secret_version = $7, \
      revision = $8, status = $9, kek = $10, slot = $11, connected_at = $12, token_set_at = $13, updated_at = $14, \
-     expires_at = $15, purge = $16, mac = $17, fingerprint_start = $18 WHERE tenant = $1 AND name = $2"
+     expires_at = $15, purge = $16, mac = $17, fingerprint_start = $18, paused_at = $19 WHERE tenant = $1 AND name = $2"
 );
 
 const ENTRY: &str = put_entry!("$1" "$2" "$3" "$4" "$5" "$6" "$7" "$8" "$9" "$10" "$11" "$12", "$13");
@@ -190,7 +191,8 @@ fn bind_record<'q>(query: Write<'q>, record: &'q Record, slot: Option<i64>) -> R
         .bind(record.expires_at.map(|at| at.as_millis()))
         .bind(record.purge.name())
         .bind(&record.mac[..])
-        .bind(record.sealed.as_ref().map(|sealed| &sealed.fingerprint[..FINGERPRINT_START])))
+        .bind(record.sealed.as_ref().map(|sealed| &sealed.fingerprint[..FINGERPRINT_START]))
+        .bind(record.paused_at.map(|at| at.as_millis())))
 }
 
 fn bind_entry<'q>(query: Write<'q>, entry: &'q AuditEntry) -> Result<Write<'q>, Error> {
@@ -250,6 +252,36 @@ pub(crate) async fn lease_purge(
     }
     sqlx::query(
         "UPDATE tokenkeep_connection SET lease_holder = $3, lease_until = $4 WHERE tenant = $1 AND name = $2",
+    )
+    .bind(id.tenant().as_str())
+    .bind(id.name().as_str())
+    .bind(&lease.holder[..])
+    .bind(lease.until.as_millis())
+    .execute(db)
+    .await
+    .map_err(failure)?;
+    Ok(true)
+}
+
+pub(crate) async fn lease_probe(
+    db: &mut SqliteConnection,
+    id: &ConnectionId,
+    lease: &ProbeLease,
+) -> Result<bool, Error> {
+    let found = sqlx::query(
+        "SELECT kek, probe_holder, probe_until FROM tokenkeep_connection WHERE tenant = $1 AND name = $2",
+    )
+    .bind(id.tenant().as_str())
+    .bind(id.name().as_str())
+    .fetch_optional(&mut *db)
+    .await
+    .map_err(failure)?;
+    let Some(row) = found else { return Ok(false) };
+    if !crate::rows::may_probe(&row, lease)? {
+        return Ok(false);
+    }
+    sqlx::query(
+        "UPDATE tokenkeep_connection SET probe_holder = $3, probe_until = $4 WHERE tenant = $1 AND name = $2",
     )
     .bind(id.tenant().as_str())
     .bind(id.name().as_str())

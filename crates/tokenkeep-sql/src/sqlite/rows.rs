@@ -6,7 +6,9 @@ use sqlx::Sqlite;
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use tokenkeep_core::{ConnectionId, Error};
-use tokenkeep_store::{AuditEntry, Record, Scan, StoredCheckpoint, Timestamp, TokenSet};
+use tokenkeep_store::{
+    AtProvider, AuditEntry, Counted, PausedSince, Record, Scan, StoredCheckpoint, Timestamp, TokenSet,
+};
 
 use super::commit::FINGERPRINT_START;
 use super::sealed::{self, Contents, Slot};
@@ -31,7 +33,7 @@ macro_rules! columns {
     () => {
         "c.tenant, c.name, c.provider, c.origin, c.kind, c.incarnation, c.secret_version, c.revision, c.status, c.kek, \
          c.fingerprint_start, c.slot, s.bytes, c.connected_at, c.token_set_at, c.updated_at, c.expires_at, c.purge, \
-         c.mac"
+         c.mac, c.paused_at"
     };
 }
 
@@ -174,6 +176,43 @@ pub(crate) fn tokens_set<'q>(
     sqlx::query(TOKENS_SET).bind(at).bind(tenant).bind(name).bind(during.end.as_millis()).bind(limit)
 }
 
+const PAUSED: &str = select_records!(
+    "WHERE c.status = 'paused' AND c.provider = $1 AND c.origin = $2 AND (c.paused_at, c.tenant, c.name) > ($3, $4, $5) \
+     ORDER BY c.paused_at, c.tenant, c.name LIMIT 0 + $6"
+);
+
+pub(crate) fn paused<'q>(at: &'q AtProvider, after: Option<&'q PausedSince>, limit: u32) -> ScanQuery<'q> {
+    let (paused_at, tenant, name) = rows::first_paused(after);
+    let query = sqlx::query(PAUSED).bind(at.provider.as_str()).bind(at.origin.as_str());
+    query.bind(paused_at).bind(tenant).bind(name).bind(limit)
+}
+
+macro_rules! count {
+    ($which:literal) => {
+        concat!(
+            "SELECT count(*) AS counted FROM (SELECT 1 FROM tokenkeep_connection WHERE provider = $1 AND origin = $2 AND ",
+            $which,
+            " LIMIT 0 + $3)"
+        )
+    };
+}
+const COUNT_HELD: &str = count!("kek IS NOT NULL");
+const COUNT_PAUSED: &str = count!("kek IS NOT NULL AND paused_at >= $4 AND paused_at < $5");
+const COUNT_STILL_PAUSED: &str = count!("status = 'paused' AND paused_at >= $4 AND paused_at < $5");
+
+pub(crate) fn count<'q>(at: &'q AtProvider, which: &Counted, limit: u32) -> ScanQuery<'q> {
+    let (sql, during) = match which {
+        Counted::Held => (COUNT_HELD, None),
+        Counted::PausedDuring(during) => (COUNT_PAUSED, Some(during)),
+        Counted::StillPaused(during) => (COUNT_STILL_PAUSED, Some(during)),
+    };
+    let query = sqlx::query(sql).bind(at.provider.as_str()).bind(at.origin.as_str()).bind(limit);
+    match during {
+        None => query,
+        Some(during) => query.bind(during.start.as_millis()).bind(during.end.as_millis()),
+    }
+}
+
 pub(crate) fn record(row: &SqliteRow) -> Result<Record, Error> {
     let Contents { sealed, account } = contents(row)?;
     rows::record(row, sealed, account)
@@ -238,6 +277,19 @@ mod tests {
             (RECORD_AND_HOLDERS, "SEARCH c USING PRIMARY KEY (tenant=? AND name=?)"),
             (RECORD_AND_HOLDERS, "tokenkeep_connection_fingerprint (fingerprint_start=?)"),
             (TOKENS_SET, "tokenkeep_connection_age ((token_set_at,tenant,name)>(?,?,?)"),
+            (
+                PAUSED,
+                "tokenkeep_connection_paused (provider=? AND origin=? AND (paused_at,tenant,name)>(?,?,?))",
+            ),
+            (COUNT_HELD, "COVERING INDEX tokenkeep_connection_provider (provider=? AND origin=?)"),
+            (
+                COUNT_PAUSED,
+                "COVERING INDEX tokenkeep_connection_provider (provider=? AND origin=? AND paused_at>? AND paused_at<?)",
+            ),
+            (
+                COUNT_STILL_PAUSED,
+                "COVERING INDEX tokenkeep_connection_paused (provider=? AND origin=? AND paused_at>? AND paused_at<?)",
+            ),
         ] {
             let explain = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")));
             let rows = explain.fetch_all(&store.readers).await.unwrap();

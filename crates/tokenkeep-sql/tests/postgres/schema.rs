@@ -177,9 +177,11 @@ async fn rows_are_laid_out_as_the_schema_says() {
     let first = sample_record(&id, 1);
     store.commit(&[sample_change(&first, None)], &sample_chain()).await.unwrap();
     for revision in 2..=40 {
-        // A pause, say: the token stays.
+        // What stays while the token does, unless it is paused.
         let mut record = sample_record(&id, revision);
         (record.sealed, record.token_set_at) = (first.sealed.clone(), first.token_set_at);
+        (record.provider, record.origin) = (first.provider.clone(), first.origin.clone());
+        record.paused_at = first.paused_at;
         let change = sample_change(&record, Some(revision - 1));
         store.commit(&[change, sample_use(&id)], &sample_chain()).await.unwrap();
     }

@@ -26,7 +26,7 @@ async fn is_tampered_and_spoils_no_page(store: &impl TokenStore, record: &Record
         is_plain_tampering(page, edit);
     } else {
         is_plain_tampering(store.record(&record.id).await, edit);
-        let illegible = Record::illegible(record.id.clone(), record.token_set_at).unwrap();
+        let illegible = Record::illegible(record.id.clone(), record.token_set_at, record.paused_at).unwrap();
         assert_eq!(page.unwrap(), [illegible], "{edit}");
     }
 }
@@ -105,7 +105,7 @@ async fn a_column_of_another_type_is_tampered_or_unusable() {
     for edit in [
         "ALTER TABLE tokenkeep.connection ALTER COLUMN mac TYPE text USING 'Planted!'",
         "ALTER TABLE tokenkeep.connection ALTER COLUMN revision TYPE text USING 'Planted!'",
-        "ALTER TABLE tokenkeep.connection ALTER COLUMN status TYPE bytea USING '\\xff'",
+        "DROP INDEX tokenkeep.connection_paused; ALTER TABLE tokenkeep.connection ALTER COLUMN status TYPE bytea USING '\\xff'",
         "ALTER TABLE tokenkeep.connection ALTER COLUMN envelope TYPE text USING 'Planted!'",
     ] {
         let database = Database::fresh();

@@ -70,6 +70,7 @@ pub async fn records_come_back_as_written(store: &dyn TokenStore) {
                         record.sealed = None;
                         record.account = None;
                         record.expires_at = None;
+                        record.paused_at = None;
                     }
                 }
                 commit(RULE, store, &[sample_change(&record, (revision > 0).then_some(revision))]).await;
@@ -106,6 +107,7 @@ pub async fn large_numbers_are_kept(store: &dyn TokenStore) {
     record.token_set_at = Timestamp::from_millis(-1);
     record.updated_at = Timestamp::from_millis(0);
     record.expires_at = Some(Timestamp::from_millis(i64::MAX));
+    record.paused_at = Some(Timestamp::from_millis(i64::MIN));
     let mut first = sample_change(&record, None);
     first.entry.count = largest;
     commit(RULE, store, std::slice::from_ref(&first)).await;

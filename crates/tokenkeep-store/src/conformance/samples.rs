@@ -63,6 +63,7 @@ pub fn sample_record(id: &ConnectionId, revision: u64) -> Record {
         token_set_at: Timestamp::from_millis(at + 1),
         updated_at: Timestamp::from_millis(at + 2),
         expires_at: Some(Timestamp::from_millis(at + 3)),
+        paused_at: Some(Timestamp::from_millis(at + 4)),
         purge: Purge::NotDue,
         mac: seed("mac"),
     }
@@ -76,6 +77,7 @@ pub fn sample_tombstone(of: &Record) -> Record {
     record.sealed = None;
     record.account = None;
     record.expires_at = None;
+    record.paused_at = None;
     record.purge = Purge::Pending;
     record
 }

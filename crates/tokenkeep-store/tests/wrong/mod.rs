@@ -59,9 +59,17 @@ pub(crate) enum Flaw {
     ForgetsNothing,
     RewrapsBlindly,
     RewrapsUnderClosed,
+    PausedByTimeAlone,
+    PausesTheResumed,
+    MixesOrigins,
+    CountsWithoutALimit,
+    CountsTheResumed,
+    ForgetsTheResumed,
+    ProbesByAll,
+    LeasesProbesOnTheHooks,
 }
 
-pub(crate) const FLAWS: [(Flaw, &str); 39] = [
+pub(crate) const FLAWS: [(Flaw, &str); 47] = [
     (Flaw::IgnoresWhatIsExpected, "absent_means_no_record"),
     (Flaw::LooksAndThenWrites, "one_winner_per_revision"),
     (Flaw::ReplacesTombstones, "absent_means_no_record"),
@@ -101,6 +109,14 @@ pub(crate) const FLAWS: [(Flaw, &str); 39] = [
     (Flaw::ForgetsNothing, "closures_are_noted"),
     (Flaw::RewrapsBlindly, "what was in place is not compared"),
     (Flaw::RewrapsUnderClosed, "came under a closed KEK"),
+    (Flaw::PausedByTimeAlone, "paused_are_in_order"),
+    (Flaw::PausesTheResumed, "paused_are_in_order"),
+    (Flaw::MixesOrigins, "paused_are_in_order"),
+    (Flaw::CountsWithoutALimit, "counts_are_right"),
+    (Flaw::CountsTheResumed, "counts_are_right"),
+    (Flaw::ForgetsTheResumed, "counts_are_right"),
+    (Flaw::ProbesByAll, "probe_leases_have_one_holder"),
+    (Flaw::LeasesProbesOnTheHooks, "probe_leases_have_one_holder"),
 ];
 
 pub(crate) const ALONE: [(Flaw, &str); 10] = [

@@ -5,8 +5,8 @@ use std::ops::Range;
 use async_trait::async_trait;
 use tokenkeep_core::{ConnectionId, Error, ErrorKind, KekId};
 use tokenkeep_store::{
-    AuditChain, AuditEntry, AuditHead, Change, KekClosure, PurgeLease, Record, Scan, Scrub, StoredCheckpoint,
-    Timestamp, TokenSet, TokenStore, VaultRecord,
+    AtProvider, AuditChain, AuditEntry, AuditHead, Change, Counted, KekClosure, PausedSince, ProbeLease,
+    PurgeLease, Record, Scan, Scrub, StoredCheckpoint, Timestamp, TokenSet, TokenStore, VaultRecord,
 };
 
 use super::{Flaw, Flawed};
@@ -134,6 +134,72 @@ impl TokenStore for Flawed {
             *self.lease.lock().unwrap() = Some((id.clone(), lease));
         }
         Ok(leased)
+    }
+
+    async fn paused(
+        &self,
+        at: &AtProvider,
+        after: Option<&PausedSince>,
+        limit: u32,
+    ) -> Result<Vec<Record>, Error> {
+        match self.flaw {
+            // The cursor that a plain `paused_at > ?` would be.
+            Flaw::PausedByTimeAlone => {
+                let mut found = self.inner.paused(at, None, u32::MAX).await?;
+                found.retain(|record| after.is_none_or(|after| record.paused_at > Some(after.at)));
+                found.truncate(limit as usize);
+                Ok(found)
+            }
+            Flaw::PausesTheResumed => {
+                let mut found = self.inner.scan(&Scan::All, None, u32::MAX).await?;
+                found.retain(|record| at.has(record) && record.sealed.is_some());
+                found.retain(|record| {
+                    after.is_none_or(|after| PausedSince::of(record).as_ref() > Some(after))
+                });
+                found.sort_by_key(PausedSince::of);
+                found.truncate(limit as usize);
+                Ok(found)
+            }
+            Flaw::MixesOrigins => {
+                let mut found = Vec::new();
+                for record in self.inner.scan(&Scan::All, None, u32::MAX).await? {
+                    let other =
+                        AtProvider { provider: record.provider.clone(), origin: record.origin.clone() };
+                    if other.provider == at.provider {
+                        found.extend(self.inner.paused(&other, after, u32::MAX).await?);
+                    }
+                }
+                found.sort_by_key(PausedSince::of);
+                found.dedup();
+                found.truncate(limit as usize);
+                Ok(found)
+            }
+            _ => self.inner.paused(at, after, limit).await,
+        }
+    }
+
+    async fn count(&self, at: &AtProvider, which: &Counted, limit: u32) -> Result<u32, Error> {
+        match (self.flaw, which) {
+            (Flaw::CountsWithoutALimit, _) => self.inner.count(at, which, u32::MAX).await,
+            (Flaw::CountsTheResumed, Counted::StillPaused(time)) => {
+                self.inner.count(at, &Counted::PausedDuring(time.clone()), limit).await
+            }
+            (Flaw::ForgetsTheResumed, Counted::PausedDuring(time)) => {
+                self.inner.count(at, &Counted::StillPaused(time.clone()), limit).await
+            }
+            _ => self.inner.count(at, which, limit).await,
+        }
+    }
+
+    async fn lease_probe(&self, id: &ConnectionId, lease: &ProbeLease) -> Result<bool, Error> {
+        match self.flaw {
+            Flaw::ProbesByAll => self.inner.lease_probe(id, &ProbeLease { holder: [0; 16], ..*lease }).await,
+            Flaw::LeasesProbesOnTheHooks => {
+                let (holder, now, until) = (lease.holder, lease.now, lease.until);
+                self.inner.lease_purge(id, &PurgeLease { holder, now, until }).await
+            }
+            _ => self.inner.lease_probe(id, lease).await,
+        }
     }
 
     async fn record_and_scan(

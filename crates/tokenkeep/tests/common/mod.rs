@@ -14,7 +14,10 @@ use tokenkeep::{
     Receipt, Scrub, Timestamp, TokenStore, Use, Vault,
 };
 use tokenkeep_core::KekId;
-use tokenkeep_store::{KekClosure, PurgeLease, Record, Scan, StoredCheckpoint, TokenSet, VaultRecord};
+use tokenkeep_store::{
+    AtProvider, Counted, KekClosure, PausedSince, ProbeLease, PurgeLease, Record, Scan, StoredCheckpoint,
+    TokenSet, VaultRecord,
+};
 
 /// A provider that answers as it is told. It asks for the token, as a transport would, and keeps the last one.
 #[derive(Debug)]
@@ -242,6 +245,23 @@ impl TokenStore for Unsteady {
             return Err(ErrorKind::StoreUnavailable.into());
         }
         Ok(())
+    }
+
+    async fn paused(
+        &self,
+        at: &AtProvider,
+        after: Option<&PausedSince>,
+        limit: u32,
+    ) -> Result<Vec<Record>, Error> {
+        self.steady.paused(at, after, limit).await
+    }
+
+    async fn count(&self, at: &AtProvider, which: &Counted, limit: u32) -> Result<u32, Error> {
+        self.steady.count(at, which, limit).await
+    }
+
+    async fn lease_probe(&self, id: &ConnectionId, lease: &ProbeLease) -> Result<bool, Error> {
+        self.steady.lease_probe(id, lease).await
     }
 
     async fn lease_purge(&self, id: &ConnectionId, lease: &PurgeLease) -> Result<bool, Error> {

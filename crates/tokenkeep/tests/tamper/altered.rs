@@ -26,6 +26,7 @@ async fn a_row_edited_by_hand_is_refused_and_named() {
         "UPDATE tokenkeep_connection SET token_set_at = 1",
         "UPDATE tokenkeep_connection SET updated_at = 1",
         "UPDATE tokenkeep_connection SET expires_at = 1",
+        "UPDATE tokenkeep_connection SET paused_at = 1",
         "UPDATE tokenkeep_connection SET purge = 'done'",
         "UPDATE tokenkeep_connection SET mac = zeroblob(32)",
         "UPDATE tokenkeep_sealed SET bytes = randomblob(length(bytes))",

@@ -10,7 +10,10 @@ use tokenkeep::{
     Timestamp, TokenStore,
 };
 use tokenkeep_core::KekId;
-use tokenkeep_store::{KekClosure, PurgeLease, Record, Scan, StoredCheckpoint, TokenSet, VaultRecord};
+use tokenkeep_store::{
+    AtProvider, Counted, KekClosure, PausedSince, ProbeLease, PurgeLease, Record, Scan, StoredCheckpoint,
+    TokenSet, VaultRecord,
+};
 use tokio::sync::Barrier;
 
 #[derive(Debug)]
@@ -82,6 +85,23 @@ impl TokenStore for Gate {
             }
         }
         self.inner.commit(changes, chain).await
+    }
+
+    async fn paused(
+        &self,
+        at: &AtProvider,
+        after: Option<&PausedSince>,
+        limit: u32,
+    ) -> Result<Vec<Record>, Error> {
+        self.inner.paused(at, after, limit).await
+    }
+
+    async fn count(&self, at: &AtProvider, which: &Counted, limit: u32) -> Result<u32, Error> {
+        self.inner.count(at, which, limit).await
+    }
+
+    async fn lease_probe(&self, id: &ConnectionId, lease: &ProbeLease) -> Result<bool, Error> {
+        self.inner.lease_probe(id, lease).await
     }
 
     async fn lease_purge(&self, id: &ConnectionId, lease: &PurgeLease) -> Result<bool, Error> {
