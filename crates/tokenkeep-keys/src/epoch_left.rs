@@ -1,10 +1,14 @@
 //! Keys that the provider made and no epoch names yet.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokenkeep_core::KekId;
 
 use crate::{EpochRecord, EpochTime};
+
+/// For so long is a key used. An operator who clears away what no epoch names leaves those alone that are younger than an hour.
+const USABLE_FOR: Duration = Duration::from_secs(30 * 60);
 
 /// What attempts to make an epoch left. The next ones go on with it, so that however often they fail, they leave a handful of keys at the
 /// provider and no more. Here are no keys, only their ids: an epoch that comes of it is unwrapped once more.
@@ -14,6 +18,7 @@ pub(crate) struct Left(Arc<Mutex<Vec<Unkept>>>);
 pub(crate) struct Unkept {
     /// The provider's.
     pub(crate) key: KekId,
+    made: EpochTime,
     pub(crate) how: How,
 }
 
@@ -50,8 +55,8 @@ impl Left {
         self.take(|left| matches!(left.how, How::Doomed))
     }
 
-    pub(crate) fn spare(&self, key: KekId) -> InHand {
-        self.in_hand(Unkept { key, how: How::Spare })
+    pub(crate) fn spare(&self, key: KekId, made: EpochTime) -> InHand {
+        self.in_hand(Unkept { key, made, how: How::Spare })
     }
 
     fn in_hand(&self, unkept: Unkept) -> InHand {
@@ -68,6 +73,11 @@ pub(crate) struct InHand {
 impl InHand {
     pub(crate) fn key(&self) -> Option<KekId> {
         self.unkept.as_ref().map(|unkept| unkept.key)
+    }
+
+    /// Whether it may be among those that an operator clears away as named by nothing: not to be used any more.
+    pub(crate) fn is_old(&self, now: EpochTime) -> bool {
+        self.unkept.as_ref().is_some_and(|unkept| now.since(unkept.made) >= USABLE_FOR)
     }
 
     pub(crate) fn sealed(&self) -> Option<(EpochRecord, EpochTime)> {

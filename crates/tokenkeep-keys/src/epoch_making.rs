@@ -35,6 +35,13 @@ impl Asker {
                     return Ok(asker.kept(key, &row, None, table));
                 }
             }
+            if key.is_old(asker.now()) {
+                if asker.forget(&mut key).await.is_err() {
+                    // The operator's to clear away.
+                    key.done();
+                }
+                key = asker.new_key().await?;
+            }
             let (row, loaded) = match key.sealed() {
                 Some((row, seen)) if asker.seen_again(&mut key, &row, seen).await? => (row, None),
                 _ => asker.sealed(&mut key).await?,
@@ -64,8 +71,9 @@ impl Asker {
         if let Some(mut doomed) = self.left.too_many(MOST_DOOMED) {
             self.forget(&mut doomed).await?;
         }
+        let began = self.now();
         let key = self.timed(ProviderCall::MakeKey, self.base.make_key()).await?;
-        Ok(self.left.spare(key))
+        Ok(self.left.spare(key, began))
     }
 
     /// The epoch is in the store. What was set aside with it is this instance's.

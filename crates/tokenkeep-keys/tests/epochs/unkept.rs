@@ -32,6 +32,23 @@ async fn a_store_that_takes_nothing_leaves_one_key() {
     assert_eq!((home.service.alive(), home.service.calls("make")), (1, 1));
 }
 
+/// A key that no epoch names for an hour may be cleared away by an operator: none that waited long is used.
+#[tokio::test]
+async fn a_key_that_waited_long_is_not_used() {
+    let home = Home::new();
+    let store = Faulty::new(&home.store, How::Fails);
+    let keys = over(&home, &store);
+    fails_with(seal(&keys).await, ErrorKind::KeysUnavailable);
+    home.clock.pass(MINUTE * 29);
+    fails_with(seal(&keys).await, ErrorKind::KeysUnavailable);
+    assert_eq!((home.service.calls("make"), home.service.destroyed()), (1, 0));
+    home.clock.pass(MINUTE);
+    store.becomes(How::Works);
+    let envelope = seal(&keys).await.unwrap();
+    open(&home.instance(), &envelope).await.unwrap();
+    assert_eq!((home.service.calls("make"), home.service.alive(), home.service.destroyed()), (2, 1, 1));
+}
+
 /// The key is destroyed while its epoch waits: another one is made.
 #[tokio::test]
 async fn an_epoch_that_waited_is_kept_only_while_its_key_lives() {
