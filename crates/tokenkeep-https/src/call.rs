@@ -2,17 +2,19 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use tokenkeep_core::{ApiToken, Credential, Error, ErrorKind, Outcome, Use};
+use tokenkeep_core::{ApiToken, Credential, Error, ErrorKind, Use};
+use tokio::time::Instant;
 use zeroize::Zeroizing;
 
+use crate::clock::after;
+use crate::reading::{Reading, Taken, Want};
 use crate::target::Target;
 use crate::transport::Shared;
-use crate::{Answer, CallFailure, Projection};
+use crate::{Answer, AnswerStream, CallFailure, Projection};
 
 /// A call that is being put together. [`send`](Self::send) makes it.
 #[must_use = "a call is made when it is sent"]
@@ -24,6 +26,7 @@ pub struct Call {
     headers: HeaderMap,
     body: Option<Bytes>,
     keep_errors: bool,
+    max_body: Option<usize>,
     refused: Option<&'static str>,
 }
 
@@ -37,6 +40,7 @@ impl Call {
             headers: HeaderMap::new(),
             body: None,
             keep_errors: false,
+            max_body: None,
             refused: None,
         }
     }
@@ -109,6 +113,13 @@ impl Call {
         self
     }
 
+    /// The longest body that is taken of a success, in bytes, in place of
+    /// [the transport's](crate::TransportBuilder::max_body). Of a [stream](Self::stream), the only limit that there is.
+    pub fn max_body(mut self, bytes: usize) -> Self {
+        self.max_body = Some(bytes);
+        self
+    }
+
     /// Makes the call, once, and reads the answer within the transport's limits.
     ///
     /// The credential is asked for its token after every check that needs none, and told what came of it before this
@@ -129,17 +140,61 @@ impl Call {
     /// Safe: a dropped call closes its connection or stream and wipes its token. The provider may have got the request;
     /// what came of it is not reported.
     pub async fn send(self) -> Result<Answer, Error> {
+        match self.make(Want::Answer { keep_errors: self.keep_errors }).await? {
+            Taken::Answer(answer) => Ok(answer),
+            Taken::Stream(_) => Err(Error::new(ErrorKind::Internal).because("an answer came as a stream")),
+        }
+    }
+
+    /// As [`send`](Self::send), for a success that is too large to be held whole or that has no end: gives it piece by piece, from the
+    /// moment its status is known. Then, and not at its end, the credential is told.
+    ///
+    /// The [`timeout`](crate::TransportBuilder::timeout) is for the status and for the body of an error; the pieces have
+    /// an [idle limit](crate::TransportBuilder::idle_timeout). They are as many and as large as the provider likes, unless
+    /// [`max_body`](Self::max_body) says otherwise.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send). And `Misuse` where the boundary lets an answer through only after it has read it whole: before anything
+    /// is sent if it can tell by then ([`Projection::may_stream`](crate::Projection::may_stream)), else when the status
+    /// is there; and after [`errors_as_answers`](Self::errors_as_answers), which is not for streams.
+    ///
+    /// # Cancellation
+    /// As [`send`](Self::send).
+    pub async fn stream(self) -> Result<AnswerStream, Error> {
+        if self.keep_errors {
+            return Err(Error::new(ErrorKind::Misuse).because("a stream has no errors as answers"));
+        }
+        match self.make(Want::Stream).await? {
+            Taken::Stream(stream) => Ok(stream),
+            Taken::Answer(_) => Err(Error::new(ErrorKind::Internal).because("a stream came as an answer")),
+        }
+    }
+
+    async fn make(&self, want: Want) -> Result<Taken, Error> {
         let url = self.target.url(&self.shared.spec.origin)?;
         if let Some(why) = self.refused {
             return Err(Error::new(ErrorKind::Misuse).because(why));
         }
         let projection = self.judge(url.as_str())?;
-        let projection = projection.as_deref();
+        if want == Want::Stream && projection.as_ref().is_some_and(|projection| !projection.may_stream()) {
+            let why = "its boundary must read the answer whole, so that it can't come as a stream";
+            return Err(Error::new(ErrorKind::Misuse).because(why));
+        }
+        let reading = Reading {
+            want,
+            projection: projection.as_deref(),
+            meaning: self.shared.spec.meaning,
+            limit: match want {
+                Want::Answer { .. } => Some(self.max_body.unwrap_or(self.shared.max_body)),
+                Want::Stream => self.max_body,
+            },
+            idle: self.shared.idle_timeout,
+        };
         let mut request = reqwest::Request::new(self.method.clone(), url);
         request.headers_mut().extend(self.headers.clone());
         *request.body_mut() = self.body.clone().map(reqwest::Body::from);
         let Some(credential) = &self.credential else {
-            return Ok(self.exchange(request, projection).await?);
+            return Ok(self.exchange(request, reading).await?);
         };
 
         let issued = credential.issue(Use::at(&self.shared.spec)).await?;
@@ -147,11 +202,11 @@ impl Call {
         let value = header_value(self.shared.spec.prefix, issued.token)?;
         request.headers_mut().insert(self.shared.header.clone(), value);
 
-        let result = self.exchange(request, projection).await;
-        let outcome = result.as_ref().map_or_else(CallFailure::outcome, |answer| match answer.status() {
-            status @ 400.. => Outcome::Refused((self.shared.spec.meaning)(status, answer.body())),
-            _ => Outcome::Accepted,
-        });
+        let result = self.exchange(request, reading).await;
+        let outcome = match &result {
+            Ok(taken) => taken.outcome(self.shared.spec.meaning),
+            Err(failure) => failure.outcome(),
+        };
         let reported = credential.report(incarnation, secret_version, outcome).await;
         let Err(why) = reported else { return Ok(result?) };
         tracing::warn!(
@@ -172,18 +227,12 @@ impl Call {
         boundary.judge(&self.method, target).map(Some)
     }
 
-    async fn exchange(
-        &self,
-        request: reqwest::Request,
-        projection: Option<&dyn Projection>,
-    ) -> Result<Answer, CallFailure> {
+    async fn exchange(&self, request: reqwest::Request, reading: Reading<'_>) -> Result<Taken, CallFailure> {
         let start = Instant::now();
-        let result = match self.shared.client.execute(request).await {
-            Ok(response) => {
-                let Shared { max_body, ref spec, .. } = *self.shared;
-                Answer::read(response, max_body, self.keep_errors, spec.meaning, projection).await
-            }
-            Err(error) => Err(CallFailure::no_answer(&error)),
+        let by = after(start, self.shared.timeout);
+        let result = match self.shared.client.execute(request, by).await {
+            Ok(response) => reading.take(response, by).await,
+            Err(failure) => Err(failure),
         };
         tracing::debug!(
             provider = self.shared.spec.name.as_str(),
@@ -191,7 +240,7 @@ impl Call {
             method = self.method.as_str(),
             path = self.target.path(),
             status = match &result {
-                Ok(answer) => Some(answer.status()),
+                Ok(taken) => Some(taken.status()),
                 Err(failure) => failure.status(),
             },
             failure = result.as_ref().err().map(tracing::field::display),

@@ -7,6 +7,8 @@ use std::{fmt, io};
 use rustls::CertificateError;
 use tokenkeep_core::{Error, ErrorKind, Meaning, Outcome};
 
+use crate::body::BrokenOff;
+
 /// What happened on the way to a provider and back: the cause of the [`Error`] that a call fails with.
 ///
 /// It holds numbers and fixed texts, nothing that the other side sent. Its own source is there when the vault could
@@ -46,6 +48,9 @@ enum What {
         status: u16,
         why: &'static str,
     },
+    NotInPieces {
+        status: u16,
+    },
     NoAnswer,
     TimedOut,
     NoName,
@@ -77,7 +82,8 @@ impl CallFailure {
             | What::TooLarge { status, .. }
             | What::BrokenOff { status, .. }
             | What::NotAsPromised { status, .. }
-            | What::NotPassed { status, .. } => Some(status),
+            | What::NotPassed { status, .. }
+            | What::NotInPieces { status } => Some(status),
             _ => None,
         }
     }
@@ -94,7 +100,12 @@ impl CallFailure {
     /// Whether time ran out.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
-        matches!(self.what, What::TimedOut | What::BrokenOff { timed_out: true, .. })
+        matches!(
+            self.what,
+            What::TimedOut
+                | What::NoConnection(io::ErrorKind::TimedOut)
+                | What::BrokenOff { timed_out: true, .. }
+        )
     }
 
     /// Whether the server could not prove who it is, or spoke no proper TLS: nothing was sent to it.
@@ -115,8 +126,8 @@ impl CallFailure {
         What::TooLarge { status, limit }.into()
     }
 
-    pub(crate) fn broken_off(status: u16, error: &reqwest::Error, meaning: Option<Meaning>) -> Self {
-        What::BrokenOff { status, timed_out: error.is_timeout(), meaning }.into()
+    pub(crate) fn broken_off(status: u16, broken: BrokenOff, meaning: Option<Meaning>) -> Self {
+        What::BrokenOff { status, timed_out: broken.timed_out, meaning }.into()
     }
 
     pub(crate) fn not_as_promised(status: u16, line: usize, column: usize) -> Self {
@@ -127,10 +138,25 @@ impl CallFailure {
         What::NotPassed { status, why }.into()
     }
 
+    pub(crate) fn not_in_pieces(status: u16) -> Self {
+        What::NotInPieces { status }.into()
+    }
+
+    pub(crate) fn timed_out() -> Self {
+        What::TimedOut.into()
+    }
+
+    /// Whether a connection stood, and nothing came over it in time.
+    pub(crate) fn hung(&self) -> bool {
+        matches!(self.what, What::TimedOut)
+    }
+
     /// No answer. Only what is known to hold no text of the other side's is taken from the error: HTTP/2 lets a server
     /// put a text of its own into one.
     pub(crate) fn no_answer(error: &reqwest::Error) -> Self {
-        let what = if error.is_timeout() {
+        let what = if error.is_timeout() && error.is_connect() {
+            What::NoConnection(io::ErrorKind::TimedOut)
+        } else if error.is_timeout() {
             What::TimedOut
         } else if error.is_dns() {
             What::NoName
@@ -165,7 +191,8 @@ impl CallFailure {
             What::TooLarge { .. }
             | What::BrokenOff { .. }
             | What::NotAsPromised { .. }
-            | What::NotPassed { .. } => Outcome::Accepted,
+            | What::NotPassed { .. }
+            | What::NotInPieces { .. } => Outcome::Accepted,
             What::NoAnswer
             | What::TimedOut
             | What::NoName
@@ -184,6 +211,7 @@ impl CallFailure {
             | What::NotPassed { .. }
             | What::BadCertificate(_)
             | What::NoTls => ErrorKind::ProviderMisbehaved,
+            What::NotInPieces { .. } => ErrorKind::Misuse,
             What::BrokenOff { .. }
             | What::NoAnswer
             | What::TimedOut
@@ -231,6 +259,9 @@ impl fmt::Display for CallFailure {
                 "it answered with HTTP status {status} and not with the expected JSON (line {line}, column {column})"
             ),
             What::NotPassed { status, why } => write!(f, "it answered with HTTP status {status} and {why}"),
+            What::NotInPieces { status } => {
+                write!(f, "it answered with HTTP status {status} and with what its boundary must read whole")
+            }
             What::NoAnswer => f.write_str("the connection ended before an answer came"),
             What::TimedOut => f.write_str("no answer came in time"),
             What::NoName => f.write_str("its host name could not be resolved"),

@@ -48,10 +48,14 @@
 //! [`CallFailure::of`] gets the HTTP status and `Retry-After` out of it.
 
 mod answer;
+mod body;
 mod boundary;
 mod call;
+mod clock;
 mod failure;
 mod pool;
+mod reading;
+mod stream;
 mod target;
 mod tls;
 mod transport;
@@ -61,4 +65,5 @@ pub use boundary::{CallBoundary, Passage, Projection};
 pub use call::Call;
 pub use failure::CallFailure;
 pub use http::Method;
+pub use stream::AnswerStream;
 pub use transport::{Transport, TransportBuilder};

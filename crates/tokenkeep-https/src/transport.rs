@@ -29,6 +29,10 @@ pub(crate) struct Shared {
     pub(crate) client: Pool,
     pub(crate) spec: ProviderSpec,
     pub(crate) header: HeaderName,
+    /// For an attempt.
+    pub(crate) timeout: Duration,
+    /// Between the pieces of a stream.
+    pub(crate) idle_timeout: Duration,
     /// In bytes.
     pub(crate) max_body: usize,
     pub(crate) boundary: Option<Arc<dyn CallBoundary>>,
@@ -51,6 +55,7 @@ impl Transport {
             extra_roots: Vec::new(),
             public_roots: true,
             timeout: TIMEOUT,
+            idle_timeout: None,
             connect_timeout: CONNECT_TIMEOUT,
             ping_after: PING,
             ping_within: PING,
@@ -96,6 +101,7 @@ pub struct TransportBuilder {
     extra_roots: Vec<Vec<u8>>,
     public_roots: bool,
     timeout: Duration,
+    idle_timeout: Option<Duration>,
     connect_timeout: Duration,
     ping_after: Duration,
     ping_within: Duration,
@@ -138,7 +144,14 @@ impl TransportBuilder {
         self
     }
 
-    /// How long of that a connection, with its TLS handshake, may take. 10 s unless given.
+    /// How long a [stream](Call::stream) waits for its next piece. As long as the [`timeout`](Self::timeout) unless given.
+    #[must_use]
+    pub fn idle_timeout(mut self, limit: Duration) -> Self {
+        self.idle_timeout = Some(limit);
+        self
+    }
+
+    /// How long of the [`timeout`](Self::timeout) a connection, with its TLS handshake, may take. 10 s unless given.
     #[must_use]
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = limit;
@@ -158,7 +171,7 @@ impl TransportBuilder {
         self
     }
 
-    /// The longest body of an answer that is taken, in bytes. 8 MiB unless given.
+    /// The longest body of an answer that is taken, in bytes. 8 MiB unless given; [`Call::max_body`] says otherwise for one call.
     #[must_use]
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.max_body = bytes;
@@ -186,14 +199,15 @@ impl TransportBuilder {
             .map_err(|_| misuse("the provider's prefix can't stand in a header"))?;
         let settings = Settings {
             tls: tls::config(&self.extra_roots, self.public_roots)?,
-            timeout: self.timeout,
             connect_timeout: self.connect_timeout,
             ping_after: self.ping_after.min(self.timeout / 3),
             ping_within: self.ping_within.min(self.timeout / 3),
         };
         let client = Pool::new(settings)?;
-        let Self { spec, max_body, boundary, .. } = self;
-        Ok(Transport(Arc::new(Shared { client, spec, header, max_body, boundary })))
+        let idle_timeout = self.idle_timeout.unwrap_or(self.timeout);
+        let Self { spec, timeout, max_body, boundary, .. } = self;
+        let shared = Shared { client, spec, header, timeout, idle_timeout, max_body, boundary };
+        Ok(Transport(Arc::new(shared)))
     }
 }
 

@@ -10,10 +10,10 @@ use crate::support::{Backlog, Scene, Spy, spec};
 
 /// Allows what begins like this, and remembers what it was asked.
 #[derive(Debug, Clone)]
-struct Begins(&'static str, Passage, Arc<Mutex<Vec<String>>>);
+pub(crate) struct Begins(&'static str, Passage, Arc<Mutex<Vec<String>>>);
 
 impl Begins {
-    fn with(path: &'static str, passage: Passage) -> Self {
+    pub(crate) fn with(path: &'static str, passage: Passage) -> Self {
         Self(path, passage, Arc::default())
     }
 }

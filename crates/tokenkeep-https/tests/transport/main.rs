@@ -9,4 +9,5 @@ mod nack;
 mod places;
 mod proxies;
 mod reports;
+mod streams;
 mod support;

@@ -15,8 +15,10 @@ use tokenkeep_core::{
 };
 use tokenkeep_https::{Transport, TransportBuilder};
 use tokenkeep_testkit::{Access, ApifyStandIn, fake_token};
-use tokio::net::TcpListener;
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 pub(crate) const INCARNATION: Incarnation = Incarnation::from_bytes([7; 16]);
 pub(crate) const VERSION: SecretVersion = SecretVersion::from_u64(5);
@@ -173,6 +175,50 @@ pub(crate) async fn raw_server(protocol: &str) -> (TcpListener, TlsAcceptor, Vec
     tls.alpn_protocols = vec![protocol.as_bytes().to_vec()];
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     (listener, TlsAcceptor::from(Arc::new(tls)), root)
+}
+
+/// A server of HTTP/1.1 that does what a test says once it has read the head of a request.
+pub(crate) struct Scripted {
+    pub(crate) port: u16,
+    pub(crate) root: Vec<u8>,
+    /// How many requests were read.
+    pub(crate) requests: Arc<AtomicUsize>,
+}
+
+impl Scripted {
+    /// `script` is given the number of the request, from 0, and the connection.
+    pub(crate) async fn start<F>(
+        script: impl Fn(usize, TlsStream<TcpStream>) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = std::io::Result<()>> + Send + 'static,
+    {
+        let (listener, acceptor, root) = raw_server("http/1.1").await;
+        let port = listener.local_addr().unwrap().port();
+        let (requests, script) = (Arc::new(AtomicUsize::new(0)), Arc::new(script));
+        let counter = Arc::clone(&requests);
+        // Ends with the test's runtime.
+        tokio::spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                let (acceptor, counter, script) =
+                    (acceptor.clone(), Arc::clone(&counter), Arc::clone(&script));
+                tokio::spawn(async move {
+                    let mut socket = acceptor.accept(socket).await?;
+                    let mut head = Vec::new();
+                    while !head.ends_with(b"\r\n\r\n") {
+                        head.push(socket.read_u8().await?);
+                    }
+                    script(counter.fetch_add(1, Ordering::SeqCst), socket).await
+                });
+            }
+        });
+        Self { port, root, requests }
+    }
+
+    pub(crate) fn builder(&self) -> TransportBuilder {
+        let spec = spec(&format!("https://localhost:{}", self.port));
+        Transport::builder(spec).extra_root_der(&self.root).timeout(Duration::from_secs(5))
+    }
 }
 
 /// Trusts that certificate for that port.
