@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use tokenkeep_core::Error;
 use zeroize::Zeroizing;
 
-use crate::{CallFailure, Projection};
+use crate::CallFailure;
 
 /// A provider's answer to a call that it accepted: a status from 200 to 299, and a body. With
 /// [`Call::errors_as_answers`](crate::Call::errors_as_answers), an answer of status 400 and above too.
@@ -33,7 +33,7 @@ impl Answer {
         self.retry_after
     }
 
-    /// The body.
+    /// The body, with stars in the place of the token where it came back: see [the crate's page](crate#what-comes-back).
     #[must_use]
     pub fn body(&self) -> &[u8] {
         &self.body
@@ -50,17 +50,12 @@ impl Answer {
             .map_err(|error| CallFailure::not_as_promised(self.status, error.line(), error.column()).into())
     }
 
-    /// What comes through of a whole body; the rest is wiped.
-    pub(crate) fn projected(
-        status: u16,
-        retry_after: Option<Duration>,
-        body: Zeroizing<Vec<u8>>,
-        projection: Option<&dyn Projection>,
-    ) -> Result<Self, CallFailure> {
-        let Some(projection) = projection else { return Ok(Self { status, retry_after, body }) };
-        let projected =
-            projection.project(status, &body).map_err(|why| CallFailure::not_passed(status, why))?;
-        Ok(Self { status, retry_after, body: Zeroizing::new(projected) })
+    pub(crate) fn new(status: u16, retry_after: Option<Duration>, body: Zeroizing<Vec<u8>>) -> Self {
+        Self { status, retry_after, body }
+    }
+
+    pub(crate) fn into_body(self) -> Zeroizing<Vec<u8>> {
+        self.body
     }
 }
 

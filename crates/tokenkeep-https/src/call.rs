@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use crate::clock::after;
+use crate::echo::Sent;
 use crate::reading::{Reading, Taken, Want};
 use crate::target::Target;
 use crate::transport::Shared;
@@ -189,6 +190,7 @@ impl Call {
                 Want::Stream => self.max_body,
             },
             idle: self.shared.idle_timeout,
+            sent: None,
         };
         let mut request = reqwest::Request::new(self.method.clone(), url);
         request.headers_mut().extend(self.headers.clone());
@@ -199,10 +201,11 @@ impl Call {
 
         let issued = credential.issue(Use::at(&self.shared.spec)).await?;
         let (incarnation, secret_version) = (issued.incarnation, issued.secret_version);
-        let value = header_value(self.shared.spec.prefix, issued.token)?;
+        let (value, sent) = header_value(self.shared.spec.prefix, issued.token)?;
         request.headers_mut().insert(self.shared.header.clone(), value);
 
-        let result = self.exchange(request, reading).await;
+        let result = self.exchange(request, Reading { sent: Some(&sent), ..reading }).await;
+        drop(sent);
         let outcome = match &result {
             Ok(taken) => taken.outcome(self.shared.spec.meaning),
             Err(failure) => failure.outcome(),
@@ -261,17 +264,19 @@ impl fmt::Debug for Call {
     }
 }
 
-/// The header's value, in one block that wipes itself once the last user of the request lets go of it.
-fn header_value(prefix: &str, token: ApiToken) -> Result<HeaderValue, Error> {
+/// The header's value, in one block that wipes itself once the last user of the request lets go of it, and of the token in it.
+fn header_value(prefix: &str, token: ApiToken) -> Result<(HeaderValue, Sent), Error> {
     let secret = token.expose_secret().as_bytes();
     // Sized first: a block that grows leaves its old self behind.
     let mut value = Zeroizing::new(Vec::with_capacity(prefix.len() + secret.len()));
     value.extend_from_slice(prefix.as_bytes());
     value.extend_from_slice(secret);
-    let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(value))
+    let block = Bytes::from_owner(value);
+    let sent = Sent::new(block.slice(prefix.len()..));
+    let mut value = HeaderValue::from_maybe_shared(block)
         .map_err(|_| Error::new(ErrorKind::Internal).because("a token can't stand in a header"))?;
     value.set_sensitive(true);
-    Ok(value)
+    Ok((value, sent))
 }
 
 #[cfg(test)]
@@ -281,9 +286,12 @@ mod tests {
     #[test]
     fn the_header_is_whole_and_marked_as_a_secret() {
         let token = ApiToken::new("an-example-token".to_owned()).unwrap();
-        let value = header_value("Bearer ", token).unwrap();
+        let (value, sent) = header_value("Bearer ", token).unwrap();
         assert_eq!(value.as_bytes(), b"Bearer an-example-token");
         // Keeps it out of `{:?}` and out of the tables in which HTTP/2 remembers headers.
         assert!(value.is_sensitive());
+        let mut echoed = *b"Bearer an-example-token";
+        sent.redact(&mut echoed, true);
+        assert_eq!(&echoed, b"Bearer ****************");
     }
 }

@@ -6,18 +6,33 @@ use std::{fmt, io};
 
 use rustls::CertificateError;
 use tokenkeep_core::{Error, ErrorKind, Meaning, Outcome};
+use zeroize::Zeroizing;
 
 use crate::body::BrokenOff;
 
 /// What happened on the way to a provider and back: the cause of the [`Error`] that a call fails with.
 ///
-/// It holds numbers and fixed texts, nothing that the other side sent. Its own source is there when the vault could
-/// not record what came of the call.
+/// Its text, its `{:?}` and its causes hold numbers and fixed texts, nothing that the other side sent; what that said is in
+/// [`said`](Self::said) alone. Its own source is there when the vault could not record what came of the call.
 #[derive(Debug)]
 pub struct CallFailure {
     what: What,
+    said: Said,
     unreported: Option<Error>,
 }
+
+/// Wipes itself, and shows nothing.
+#[derive(Default)]
+struct Said(Option<Zeroizing<Vec<u8>>>);
+
+impl fmt::Debug for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0.as_ref().map_or(0, |said| said.len()))
+    }
+}
+
+/// As much of an error's body is kept, in bytes.
+const MAX_SAID: usize = 16 * 1024;
 
 #[derive(Debug, Clone, Copy)]
 enum What {
@@ -97,6 +112,17 @@ impl CallFailure {
         }
     }
 
+    /// What the provider said in the body of an error answer of status 400 or above: at most its first 16 KiB, and under a
+    /// [boundary](crate::CallBoundary) what that lets through. `None` where there was no such answer.
+    ///
+    /// It is the other side's word. The token that was sent is starred out where it came back (see [the crate's
+    /// page](crate#what-comes-back)), but whatever else it says is in it: it belongs in no log line and no error's text. It is wiped
+    /// with the error.
+    #[must_use]
+    pub fn said(&self) -> Option<&[u8]> {
+        self.said.0.as_ref().map(|said| said.as_slice())
+    }
+
     /// Whether time ran out.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
@@ -116,6 +142,12 @@ impl CallFailure {
 
     pub(crate) fn refused(status: u16, meaning: Meaning, retry_after: Option<Duration>) -> Self {
         What::Refused { status, meaning, retry_after }.into()
+    }
+
+    /// With this body of the answer.
+    pub(crate) fn saying(mut self, said: Option<Zeroizing<Vec<u8>>>) -> Self {
+        self.said = Said(said.map(|said| Zeroizing::new(said[..said.len().min(MAX_SAID)].to_vec())));
+        self
     }
 
     pub(crate) fn redirected(status: u16) -> Self {
@@ -223,7 +255,7 @@ impl CallFailure {
 
 impl From<What> for CallFailure {
     fn from(what: What) -> Self {
-        Self { what, unreported: None }
+        Self { what, said: Said::default(), unreported: None }
     }
 }
 

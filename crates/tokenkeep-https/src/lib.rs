@@ -25,6 +25,8 @@
 //! # }
 //! ```
 //!
+//! What is too large to be held whole comes piece by piece: [`Call::stream`].
+//!
 //! # What it keeps to
 //!
 //! - TLS 1.2 or 1.3 with a verified certificate, HTTP/1.1 or HTTP/2. The public roots are compiled in, so it works in
@@ -40,18 +42,28 @@
 //!   acknowledging is noticed ([`TransportBuilder::ping`]), and the calls after that take new connections.
 //! - The header with the token is built in a buffer that wipes itself. Copies in hyper's write buffers and in the TLS
 //!   library live on until the connection reuses or closes them; an allocator that zeroes on free wipes those.
-//! - Nothing that the other side says is in an error or a log line, and neither is a query value.
+//! - Nothing that the other side says is in an error's text or a log line, and neither is a query value.
+//!
+//! # What comes back
+//!
+//! Some servers repeat what they were sent. So the token of an attempt is held until its answer is read, and starred out by its value
+//! before anybody sees the body: an [`Answer`]'s, a [`CallFailure`]'s, an [`AnswerStream`]'s over the borders of its pieces, and what a
+//! boundary is given and makes of it. It is found as it is, as JSON text escapes it (`\"`, `\\`, `\/`), percent-encoded, and in the base64,
+//! of either alphabet, of something that holds it; of base64, a character at each end may remain, which holds at most four bits of it.
+//! A stop within the token leaves nothing of it in a body that was cut. Not found is a token that is written in another way
+//! (`\u0061`, hexadecimal, compressed, reversed), in parts, or that is shorter than eight bytes, and one of another call.
 //!
 //! # Errors
 //!
 //! Calls fail with the [`Error`](tokenkeep_core::Error) of tokenkeep-core; its kind says what went wrong.
-//! [`CallFailure::of`] gets the HTTP status and `Retry-After` out of it.
+//! [`CallFailure::of`] gets the HTTP status, `Retry-After` and what the provider said out of it.
 
 mod answer;
 mod body;
 mod boundary;
 mod call;
 mod clock;
+mod echo;
 mod failure;
 mod pool;
 mod reading;

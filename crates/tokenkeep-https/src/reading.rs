@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use tokenkeep_core::{Meaning, Outcome};
 use tokio::time::Instant;
+use zeroize::Zeroizing;
 
-use crate::body::{read_start, read_whole};
+use crate::body::{Start, read_start, read_whole};
+use crate::echo::Sent;
 use crate::{Answer, AnswerStream, CallFailure, Passage, Projection};
 
 /// As much of an error's body as a provider's `meaning` is shown, in bytes.
@@ -52,6 +54,8 @@ pub(crate) struct Reading<'a> {
     /// In bytes; `None` is no limit, for a stream alone.
     pub(crate) limit: Option<usize>,
     pub(crate) idle: Duration,
+    /// The token of this attempt, which may come back.
+    pub(crate) sent: Option<&'a Sent>,
 }
 
 impl Reading<'_> {
@@ -66,14 +70,18 @@ impl Reading<'_> {
             (200..=299, want) => {
                 let projection = self.passing(status, content_type(&response))?;
                 match (want, projection) {
-                    (Want::Stream, None) => {
-                        Ok(Taken::Stream(AnswerStream::new(response, self.limit, self.idle)))
-                    }
+                    (Want::Stream, None) => Ok(Taken::Stream(AnswerStream::new(
+                        response,
+                        self.limit,
+                        self.idle,
+                        self.sent.map(Sent::echo),
+                    ))),
                     (Want::Stream, Some(_)) => Err(CallFailure::not_in_pieces(status)),
                     (Want::Answer { .. }, projection) => {
                         let limit = self.limit.unwrap_or(usize::MAX);
-                        let body = read_whole(&mut response, limit, by).await?;
-                        Answer::projected(status, None, body, projection).map(Taken::Answer)
+                        let mut body = read_whole(&mut response, limit, by).await?;
+                        self.redact(&mut body, true);
+                        self.answer(status, None, body, projection)
                     }
                 }
             }
@@ -81,18 +89,54 @@ impl Reading<'_> {
                 let retry_after = retry_after(&response);
                 let keep = want == Want::Answer { keep_errors: true };
                 let limit = if keep { self.limit.unwrap_or(usize::MAX) } else { MAX_ERROR_BODY };
-                let start = read_start(&mut response, limit, by).await;
-                let meaning = || (self.meaning)(status, &start.body);
-                match start.broken.filter(|broken| broken.timed_out) {
+                let Start { mut body, broken, whole } = read_start(&mut response, limit, by).await;
+                self.redact(&mut body, whole);
+                let meaning = (self.meaning)(status, &body);
+                match broken.filter(|broken| broken.timed_out) {
                     // The rest may say what the status alone does not.
-                    Some(broken) if keep => Err(CallFailure::broken_off(status, broken, Some(meaning()))),
-                    _ if keep => {
-                        Answer::projected(status, retry_after, start.body, self.projection).map(Taken::Answer)
+                    Some(broken) if keep => Err(CallFailure::broken_off(status, broken, Some(meaning))),
+                    _ if keep => self.answer(status, retry_after, body, self.projection),
+                    _ => {
+                        Err(CallFailure::refused(status, meaning, retry_after)
+                            .saying(self.said(status, body)))
                     }
-                    _ => Err(CallFailure::refused(status, meaning(), retry_after)),
                 }
             }
             _ => Err(CallFailure::redirected(status)),
+        }
+    }
+
+    fn answer(
+        &self,
+        status: u16,
+        retry_after: Option<Duration>,
+        body: Zeroizing<Vec<u8>>,
+        projection: Option<&dyn Projection>,
+    ) -> Result<Taken, CallFailure> {
+        let body = match projection {
+            None => body,
+            Some(it) => {
+                let projected = it.project(status, &body);
+                let mut body = Zeroizing::new(projected.map_err(|why| CallFailure::not_passed(status, why))?);
+                // It may have undone an encoding that hid the token.
+                self.redact(&mut body, true);
+                body
+            }
+        };
+        Ok(Taken::Answer(Answer::new(status, retry_after, body)))
+    }
+
+    /// What a caller may be told of an error's body: nothing, where the boundary can't project it.
+    fn said(&self, status: u16, body: Zeroizing<Vec<u8>>) -> Option<Zeroizing<Vec<u8>>> {
+        match self.answer(status, None, body, self.projection) {
+            Ok(Taken::Answer(answer)) => Some(answer.into_body()),
+            _ => None,
+        }
+    }
+
+    fn redact(&self, body: &mut [u8], whole: bool) {
+        if let Some(sent) = self.sent {
+            sent.redact(body, whole);
         }
     }
 

@@ -10,10 +10,12 @@ use futures_core::Stream;
 use http_body::Body as _;
 use tokenkeep_core::Error;
 use tokio::time::{Instant, Sleep};
+use zeroize::Zeroizing;
 
 use crate::CallFailure;
-use crate::body::BrokenOff;
+use crate::body::{BrokenOff, wipe};
 use crate::clock::after;
+use crate::echo::Echo;
 use crate::reading::content_type;
 
 /// A provider's answer to a call that it accepted, piece by piece as it comes: of [`Call::stream`](crate::Call::stream).
@@ -22,10 +24,17 @@ use crate::reading::content_type;
 /// each piece may take ([`TransportBuilder::idle_timeout`](crate::TransportBuilder::idle_timeout)), counted while somebody waits for
 /// it; and nothing limits its size but [`Call::max_body`](crate::Call::max_body). After an error comes nothing more.
 ///
+/// A token that comes back is starred out, over the borders of pieces too: so a piece's last bytes come with the next one, or at the
+/// end, where the token could begin in them. See [the crate's page](crate#what-comes-back).
+///
 /// Dropping it closes its connection (HTTP/1.1) or its stream (HTTP/2). The pieces are the caller's: nothing wipes them.
 pub struct AnswerStream {
     status: u16,
     content_type: Option<String>,
+    /// The token that may come back.
+    echo: Option<Echo>,
+    /// What may be the beginning of it.
+    held: Zeroizing<Vec<u8>>,
     /// `None` once it is over.
     body: Option<reqwest::Body>,
     limit: Option<usize>,
@@ -38,10 +47,24 @@ pub struct AnswerStream {
 }
 
 impl AnswerStream {
-    pub(crate) fn new(response: reqwest::Response, limit: Option<usize>, idle: Duration) -> Self {
+    pub(crate) fn new(
+        response: reqwest::Response,
+        limit: Option<usize>,
+        idle: Duration,
+        echo: Option<Echo>,
+    ) -> Self {
+        let content_type = content_type(&response).map(|text| {
+            let mut text = text.as_bytes().to_vec();
+            if let Some(echo) = &echo {
+                echo.redact(&mut text);
+            }
+            String::from_utf8_lossy(&text).into_owned()
+        });
         Self {
             status: response.status().as_u16(),
-            content_type: content_type(&response).map(str::to_owned),
+            content_type,
+            echo,
+            held: Zeroizing::default(),
             body: Some(response.into()),
             limit,
             taken: 0,
@@ -80,6 +103,8 @@ impl AnswerStream {
         if !matches!(next, Some(Ok(_))) {
             // Closes the connection or the stream, if it is not at its end.
             self.body = None;
+            self.echo = None;
+            self.held = Zeroizing::default();
         }
         Poll::Ready(next.map(|piece| piece.map_err(Error::from)))
     }
@@ -97,14 +122,21 @@ impl AnswerStream {
             };
             self.waiting = false;
             match frame {
-                None => return Poll::Ready(None),
+                None => {
+                    self.body = None;
+                    let rest = std::mem::take(&mut *self.held);
+                    return Poll::Ready((!rest.is_empty()).then(|| Ok(rest.into())));
+                }
                 Some(Err(error)) => return Poll::Ready(Some(Err(self.broken_off(error.is_timeout())))),
                 Some(Ok(frame)) => {
                     let Ok(piece) = frame.into_data() else { continue };
-                    if piece.is_empty() {
-                        continue;
+                    let piece = match self.within_limit(piece) {
+                        Ok(piece) => self.redacted(piece),
+                        Err(failure) => return Poll::Ready(Some(Err(failure))),
+                    };
+                    if !piece.is_empty() {
+                        return Poll::Ready(Some(Ok(piece)));
                     }
-                    return Poll::Ready(Some(self.within_limit(piece)));
                 }
             }
         }
@@ -116,6 +148,22 @@ impl AnswerStream {
             Some(limit) if self.taken > limit => Err(CallFailure::too_large(self.status, limit)),
             _ => Ok(piece),
         }
+    }
+
+    /// As much as can be told by now, with stars where the token is.
+    fn redacted(&mut self, piece: Bytes) -> Bytes {
+        let Some(echo) = &self.echo else { return piece };
+        if self.held.is_empty() && !echo.touches(&piece) {
+            return piece;
+        }
+        let mut text = Zeroizing::new(Vec::with_capacity(self.held.len() + piece.len()));
+        text.extend_from_slice(&self.held);
+        text.extend_from_slice(&piece);
+        wipe(piece);
+        echo.redact(&mut text);
+        let told = text.len() - echo.beginning(&text);
+        self.held = Zeroizing::new(text[told..].to_vec());
+        Bytes::copy_from_slice(&text[..told])
     }
 
     fn broken_off(&self, timed_out: bool) -> CallFailure {

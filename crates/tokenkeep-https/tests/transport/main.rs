@@ -3,6 +3,7 @@
 mod answers;
 mod bodies;
 mod boundary;
+mod echoes;
 mod frozen;
 mod http1;
 mod nack;
