@@ -18,7 +18,35 @@ use crate::body::BrokenOff;
 pub struct CallFailure {
     what: What,
     said: Said,
+    attempts: u32,
     unreported: Option<Error>,
+}
+
+/// Whether a call may be made again after what came of it, with what `Retry-After` asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// It was accepted.
+    Succeeded,
+    Never,
+    /// The provider may have carried it out.
+    IfIdempotent(Option<Duration>),
+    /// It did not carry it out.
+    Always(Option<Duration>),
+}
+
+impl Repeat {
+    /// After an answer of status 400 or above.
+    pub(crate) fn of_error(status: u16, meaning: Meaning, retry_after: Option<Duration>) -> Self {
+        match (status, meaning) {
+            (429, Meaning::RateLimited | Meaning::Unavailable | Meaning::Unexpected) => {
+                Self::Always(retry_after)
+            }
+            (500.., Meaning::RateLimited | Meaning::Unavailable | Meaning::Unexpected) => {
+                Self::IfIdempotent(retry_after)
+            }
+            _ => Self::Never,
+        }
+    }
 }
 
 /// Wipes itself, and shows nothing.
@@ -103,13 +131,19 @@ impl CallFailure {
         }
     }
 
-    /// How long the provider asks to wait, when it says so in seconds.
+    /// How long the provider asks to wait (`Retry-After`, in seconds or as a date). `None` where it does not ask.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self.what {
             What::Refused { retry_after, .. } => retry_after,
             _ => None,
         }
+    }
+
+    /// How many attempts the call took, this last one included.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.attempts
     }
 
     /// What the provider said in the body of an error answer of status 400 or above: at most its first 16 KiB, and under a
@@ -207,6 +241,29 @@ impl CallFailure {
         what.into()
     }
 
+    pub(crate) fn after_attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
+        self
+    }
+
+    pub(crate) fn repeat(&self) -> Repeat {
+        match self.what {
+            What::Refused { status, meaning, retry_after } => Repeat::of_error(status, meaning, retry_after),
+            What::BrokenOff { status, meaning: Some(meaning), .. } => Repeat::of_error(status, meaning, None),
+            What::BrokenOff { meaning: None, .. } | What::NoAnswer | What::TimedOut => {
+                Repeat::IfIdempotent(None)
+            }
+            What::NoName | What::NoConnection(_) => Repeat::Always(None),
+            What::Redirected { .. }
+            | What::TooLarge { .. }
+            | What::NotAsPromised { .. }
+            | What::NotPassed { .. }
+            | What::NotInPieces { .. }
+            | What::BadCertificate(_)
+            | What::NoTls => Repeat::Never,
+        }
+    }
+
     pub(crate) fn unreported(mut self, why: Error) -> Self {
         self.unreported = Some(why);
         self
@@ -255,7 +312,7 @@ impl CallFailure {
 
 impl From<What> for CallFailure {
     fn from(what: What) -> Self {
-        Self { what, said: Said::default(), unreported: None }
+        Self { what, said: Said::default(), attempts: 1, unreported: None }
     }
 }
 
@@ -301,6 +358,9 @@ impl fmt::Display for CallFailure {
             What::BadCertificate(why) => write!(f, "nothing was sent: its certificate {why}"),
             What::NoTls => f.write_str("nothing was sent: it does not speak TLS as it should"),
         }?;
+        if self.attempts > 1 {
+            write!(f, ", at the last of {} attempts", self.attempts)?;
+        }
         if self.unreported.is_some() {
             f.write_str("; and what came of the call could not be recorded")?;
         }

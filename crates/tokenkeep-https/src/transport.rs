@@ -10,9 +10,11 @@ use rustls::pki_types::pem::PemObject;
 use tokenkeep_core::{Error, ErrorKind, ProviderSpec};
 
 use crate::pool::{Pool, Settings};
-use crate::{Call, CallBoundary, tls};
+use crate::retries::Budget;
+use crate::{Call, CallBoundary, Retries, tls};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(120);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_BODY: usize = 8 * 1024 * 1024;
 /// For both parts of [`TransportBuilder::ping`].
@@ -31,6 +33,10 @@ pub(crate) struct Shared {
     pub(crate) header: HeaderName,
     /// For an attempt.
     pub(crate) timeout: Duration,
+    /// For all attempts of a call.
+    pub(crate) deadline: Duration,
+    pub(crate) retries: Retries,
+    pub(crate) budget: Budget,
     /// Between the pieces of a stream.
     pub(crate) idle_timeout: Duration,
     /// In bytes.
@@ -56,6 +62,8 @@ impl Transport {
             public_roots: true,
             timeout: TIMEOUT,
             idle_timeout: None,
+            deadline: None,
+            retries: Retries::standard(),
             connect_timeout: CONNECT_TIMEOUT,
             ping_after: PING,
             ping_within: PING,
@@ -102,6 +110,8 @@ pub struct TransportBuilder {
     public_roots: bool,
     timeout: Duration,
     idle_timeout: Option<Duration>,
+    deadline: Option<Duration>,
+    retries: Retries,
     connect_timeout: Duration,
     ping_after: Duration,
     ping_within: Duration,
@@ -137,10 +147,25 @@ impl TransportBuilder {
         self
     }
 
-    /// How long a call may take, from the moment it has its token to the last byte of the answer. 30 s unless given.
+    /// How long one attempt may take, from the moment it has its token to the last byte of the answer. 30 s unless given.
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = limit;
+        self
+    }
+
+    /// How long a call may take with all its attempts and the waits between them, from the moment it has its first token. What of it is
+    /// left is also a limit of each attempt. 2 minutes unless given, or the [`timeout`](Self::timeout) if that is longer.
+    #[must_use]
+    pub fn deadline(mut self, limit: Duration) -> Self {
+        self.deadline = Some(limit);
+        self
+    }
+
+    /// When a call that failed is made again. [`Retries::standard`] unless given.
+    #[must_use]
+    pub fn retries(mut self, retries: Retries) -> Self {
+        self.retries = retries;
         self
     }
 
@@ -205,9 +230,21 @@ impl TransportBuilder {
         };
         let client = Pool::new(settings)?;
         let idle_timeout = self.idle_timeout.unwrap_or(self.timeout);
-        let Self { spec, timeout, max_body, boundary, .. } = self;
-        let shared = Shared { client, spec, header, timeout, idle_timeout, max_body, boundary };
-        Ok(Transport(Arc::new(shared)))
+        let deadline = self.deadline.unwrap_or(DEADLINE.max(self.timeout));
+        let Self { spec, timeout, retries, max_body, boundary, .. } = self;
+        let budget = Budget::of(&retries);
+        Ok(Transport(Arc::new(Shared {
+            client,
+            spec,
+            header,
+            timeout,
+            deadline,
+            retries,
+            budget,
+            idle_timeout,
+            max_body,
+            boundary,
+        })))
     }
 }
 
