@@ -11,7 +11,7 @@ use tokenkeep_core::{Error, ErrorKind, ProviderSpec};
 
 use crate::pool::{Pool, Settings};
 use crate::retries::Budget;
-use crate::{Call, CallBoundary, Retries, tls};
+use crate::{Call, CallBoundary, Proxy, Retries, tls};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -60,6 +60,8 @@ impl Transport {
             spec,
             extra_roots: Vec::new(),
             public_roots: true,
+            tls13_only: false,
+            proxy: None,
             timeout: TIMEOUT,
             idle_timeout: None,
             deadline: None,
@@ -108,6 +110,8 @@ pub struct TransportBuilder {
     spec: ProviderSpec,
     extra_roots: Vec<Vec<u8>>,
     public_roots: bool,
+    tls13_only: bool,
+    proxy: Option<Proxy>,
     timeout: Duration,
     idle_timeout: Option<Duration>,
     deadline: Option<Duration>,
@@ -144,6 +148,20 @@ impl TransportBuilder {
     #[must_use]
     pub fn without_public_roots(mut self) -> Self {
         self.public_roots = false;
+        self
+    }
+
+    /// Speaks TLS 1.3 alone. Else TLS 1.2 will do, with forward secrecy and authenticated encryption; never an older one.
+    #[must_use]
+    pub fn tls13_only(mut self) -> Self {
+        self.tls13_only = true;
+        self
+    }
+
+    /// Goes through this proxy. Only what is given here counts: `HTTPS_PROXY`, `NO_PROXY` and the like are never looked at.
+    #[must_use]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = Some(proxy);
         self
     }
 
@@ -223,7 +241,8 @@ impl TransportBuilder {
         HeaderValue::from_str(self.spec.prefix)
             .map_err(|_| misuse("the provider's prefix can't stand in a header"))?;
         let settings = Settings {
-            tls: tls::config(&self.extra_roots, self.public_roots)?,
+            tls: tls::config(&self.extra_roots, self.public_roots, self.tls13_only)?,
+            proxy: self.proxy,
             connect_timeout: self.connect_timeout,
             ping_after: self.ping_after.min(self.timeout / 3),
             ping_within: self.ping_within.min(self.timeout / 3),
@@ -257,6 +276,7 @@ impl fmt::Debug for TransportBuilder {
         f.debug_struct("TransportBuilder")
             .field("spec", &self.spec)
             .field("public_roots", &self.public_roots)
+            .field("proxy", &self.proxy)
             .finish_non_exhaustive()
     }
 }
