@@ -13,3 +13,4 @@ mod reports;
 mod retries;
 mod streams;
 mod support;
+mod tls;
