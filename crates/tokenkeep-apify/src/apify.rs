@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokenkeep_core::{Account, Credential, Error, ErrorKind, Origin, Provider, ProviderName, ProviderSpec};
-use tokenkeep_https::Transport;
+use tokenkeep_https::{Retries, Transport};
 
 use crate::meaning::meaning;
 use crate::{ApifyClient, Boundary};
@@ -30,7 +30,13 @@ impl Apify {
     /// Apify elsewhere, with another boundary, or with limits of one's own.
     #[must_use]
     pub fn builder() -> ApifyBuilder {
-        ApifyBuilder { origin: None, extra_roots: Vec::new(), timeout: None, boundary: Boundary::analytics() }
+        ApifyBuilder {
+            origin: None,
+            extra_roots: Vec::new(),
+            timeout: None,
+            retries: Retries::standard(),
+            boundary: Boundary::analytics(),
+        }
     }
 
     /// The provider to connect a vault's connection to.
@@ -76,6 +82,7 @@ pub struct ApifyBuilder {
     origin: Option<Origin>,
     extra_roots: Vec<Vec<u8>>,
     timeout: Option<Duration>,
+    retries: Retries,
     boundary: Boundary,
 }
 
@@ -94,10 +101,18 @@ impl ApifyBuilder {
         self
     }
 
-    /// How long a call may take; see [`TransportBuilder::timeout`](tokenkeep_https::TransportBuilder::timeout).
+    /// How long an attempt may take; see [`TransportBuilder::timeout`](tokenkeep_https::TransportBuilder::timeout).
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);
+        self
+    }
+
+    /// When a call that failed is made again. [`Retries::standard`] unless given: also when a token is checked, where somebody may wait
+    /// for it.
+    #[must_use]
+    pub fn retries(mut self, retries: Retries) -> Self {
+        self.retries = retries;
         self
     }
 
@@ -119,7 +134,7 @@ impl ApifyBuilder {
             None => Origin::parse(ORIGIN)?,
         };
         let spec = ProviderSpec::new(ProviderName::new(NAME)?, origin).with_meaning(meaning);
-        let mut transport = Transport::builder(spec).boundary(self.boundary);
+        let mut transport = Transport::builder(spec).boundary(self.boundary).retries(self.retries);
         for root in &self.extra_roots {
             transport = transport.extra_root_der(root);
         }

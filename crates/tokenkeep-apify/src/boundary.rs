@@ -279,6 +279,13 @@ impl Projection for Admitted {
         Self::passage(self, status, content_type)
     }
 
+    fn may_stream(&self) -> bool {
+        match &self.operation.answer {
+            Answer::Json(shape) => self.boundary.whole && !shape.has_never(),
+            Answer::Text | Answer::Whole => true,
+        }
+    }
+
     fn project(&self, status: u16, body: &[u8]) -> Result<Vec<u8>, &'static str> {
         Self::project(self, status, body)
     }

@@ -11,7 +11,7 @@ use crate::{Actors, Runs};
 
 /// Calls Apify on behalf of one credential. Owned, cheap to clone, and holding no token.
 ///
-/// Each call is one attempt. Dropping a call is safe: it closes its connection or stream, and wipes its token.
+/// A call that failed is made again as the [`Retries`](crate::Retries) say. Dropping a call is safe: it closes its connection or stream, and wipes its token.
 #[derive(Clone)]
 pub struct ApifyClient {
     transport: Transport,

@@ -63,4 +63,4 @@ pub use client::{ApifyClient, Me};
 pub use list::{List, Page};
 pub use run::{Run, RunMeta, RunStatus, Runs};
 pub use token_shape::TokenShape;
-pub use tokenkeep_https::CallFailure;
+pub use tokenkeep_https::{CallFailure, Retries};

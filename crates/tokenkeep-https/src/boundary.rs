@@ -25,6 +25,12 @@ pub trait Projection: Send + Sync + fmt::Debug {
     /// body is read.
     fn passage(&self, status: u16, content_type: Option<&str>) -> Passage;
 
+    /// Whether a success may be [`Passage::AsItIs`] at all. Where not, a [stream](crate::Call::stream) is refused before anything is
+    /// sent. `true` unless it says otherwise: then it is refused when the answer is there.
+    fn may_stream(&self) -> bool {
+        true
+    }
+
     /// What comes through of a body that is [`Passage::Projected`]. The transport wipes the body afterwards.
     ///
     /// # Errors

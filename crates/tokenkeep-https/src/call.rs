@@ -1,18 +1,20 @@
-//! One call, one attempt.
+//! A call, put together.
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use tokenkeep_core::{ApiToken, Credential, Error, ErrorKind, Outcome, Use};
+use tokenkeep_core::{Credential, Error, ErrorKind};
+use tracing::Instrument as _;
 use zeroize::Zeroizing;
 
+use crate::attempts::Attempts;
+use crate::reading::{Reading, Taken, Want};
 use crate::target::Target;
 use crate::transport::Shared;
-use crate::{Answer, CallFailure, Projection};
+use crate::{Answer, AnswerStream, Projection};
 
 /// A call that is being put together. [`send`](Self::send) makes it.
 #[must_use = "a call is made when it is sent"]
@@ -24,6 +26,8 @@ pub struct Call {
     headers: HeaderMap,
     body: Option<Bytes>,
     keep_errors: bool,
+    max_body: Option<usize>,
+    idempotent: bool,
     refused: Option<&'static str>,
 }
 
@@ -37,6 +41,8 @@ impl Call {
             headers: HeaderMap::new(),
             body: None,
             keep_errors: false,
+            max_body: None,
+            idempotent: false,
             refused: None,
         }
     }
@@ -109,58 +115,109 @@ impl Call {
         self
     }
 
-    /// Makes the call, once, and reads the answer within the transport's limits.
+    /// Says that carrying this call out twice is as good as once, whatever its method: it may be repeated as a `GET` is
+    /// ([`Retries`](crate::Retries)).
+    pub fn idempotent(mut self) -> Self {
+        self.idempotent = true;
+        self
+    }
+
+    /// The longest body that is taken of a success, in bytes, in place of
+    /// [the transport's](crate::TransportBuilder::max_body). Of a [stream](Self::stream), the only limit that there is.
+    pub fn max_body(mut self, bytes: usize) -> Self {
+        self.max_body = Some(bytes);
+        self
+    }
+
+    /// Makes the call, again where the transport's [`Retries`](crate::Retries) say so, and reads the answer within its limits.
     ///
-    /// The credential is asked for its token after every check that needs none, and told what came of it before this
-    /// returns. When that can't be recorded, a success stays a success and is logged as a warning; a failure says so.
+    /// The credential is asked for its token after every check that needs none, for each attempt anew, and told what came of it before
+    /// the next one is made or this returns. When that can't be recorded, a success stays a success and is logged as a warning; a failure
+    /// says so and is not repeated. A boundary judges the call once, before the first attempt.
     ///
     /// # Errors
     /// - `Misuse` for a path, segment, query or header that can't be sent; nothing was sent.
     /// - What the transport's boundary refuses with; nothing was sent, and the credential was not asked.
-    /// - What the credential refuses with; nothing was sent.
+    /// - What the credential refuses with, at the first attempt or at a later one, of which then nothing was sent.
     /// - For a status of 400 and above, the kind that the provider's spec gives it.
     /// - `ProviderUnavailable` when there is no answer, or not a whole one in time.
     /// - `ProviderMisbehaved` for a redirect, a body over the limit or one that the boundary can't project, or a server that
     ///   can't prove who it is.
     ///
-    /// [`CallFailure::of`] says more about the last three.
+    /// The last three are those of the last attempt; [`CallFailure::of`] says more about them.
     ///
     /// # Cancellation
-    /// Safe: a dropped call closes its connection or stream and wipes its token. The provider may have got the request;
-    /// what came of it is not reported.
+    /// Safe: a dropped call closes its connection or stream and wipes its token; one that waits for its next attempt has neither. The
+    /// provider may have got the request; what came of it is not reported.
     pub async fn send(self) -> Result<Answer, Error> {
+        match self.make(Want::Answer { keep_errors: self.keep_errors }).await? {
+            Taken::Answer(answer) => Ok(answer),
+            Taken::Stream(_) => Err(Error::new(ErrorKind::Internal).because("an answer came as a stream")),
+        }
+    }
+
+    /// As [`send`](Self::send), for a success that is too large to be held whole or that has no end: gives it piece by piece, from the
+    /// moment its status is known. Then, and not at its end, the credential is told.
+    ///
+    /// The [`timeout`](crate::TransportBuilder::timeout) is for the status and for the body of an error; the pieces have
+    /// an [idle limit](crate::TransportBuilder::idle_timeout). They are as many and as large as the provider likes, unless
+    /// [`max_body`](Self::max_body) says otherwise.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send). And `Misuse` where the boundary lets an answer through only after it has read it whole: before anything
+    /// is sent if it can tell by then ([`Projection::may_stream`](crate::Projection::may_stream)), else when the status
+    /// is there; and after [`errors_as_answers`](Self::errors_as_answers), which is not for streams.
+    ///
+    /// # Cancellation
+    /// As [`send`](Self::send).
+    pub async fn stream(self) -> Result<AnswerStream, Error> {
+        if self.keep_errors {
+            return Err(Error::new(ErrorKind::Misuse).because("a stream has no errors as answers"));
+        }
+        match self.make(Want::Stream).await? {
+            Taken::Stream(stream) => Ok(stream),
+            Taken::Answer(_) => Err(Error::new(ErrorKind::Internal).because("a stream came as an answer")),
+        }
+    }
+
+    async fn make(&self, want: Want) -> Result<Taken, Error> {
         let url = self.target.url(&self.shared.spec.origin)?;
         if let Some(why) = self.refused {
             return Err(Error::new(ErrorKind::Misuse).because(why));
         }
         let projection = self.judge(url.as_str())?;
-        let projection = projection.as_deref();
-        let mut request = reqwest::Request::new(self.method.clone(), url);
-        request.headers_mut().extend(self.headers.clone());
-        *request.body_mut() = self.body.clone().map(reqwest::Body::from);
-        let Some(credential) = &self.credential else {
-            return Ok(self.exchange(request, projection).await?);
+        if want == Want::Stream && projection.as_ref().is_some_and(|projection| !projection.may_stream()) {
+            let why = "its boundary must read the answer whole, so that it can't come as a stream";
+            return Err(Error::new(ErrorKind::Misuse).because(why));
+        }
+        let attempts = Attempts {
+            shared: &self.shared,
+            method: &self.method,
+            url,
+            headers: &self.headers,
+            body: self.body.as_ref(),
+            credential: self.credential.as_ref(),
+            reading: Reading {
+                want,
+                projection: projection.as_deref(),
+                meaning: self.shared.spec.meaning,
+                limit: match want {
+                    Want::Answer { .. } => Some(self.max_body.unwrap_or(self.shared.max_body)),
+                    Want::Stream => self.max_body,
+                },
+                idle: self.shared.idle_timeout,
+                sent: None,
+            },
+            idempotent: self.idempotent || self.method.is_idempotent(),
         };
-
-        let issued = credential.issue(Use::at(&self.shared.spec)).await?;
-        let (incarnation, secret_version) = (issued.incarnation, issued.secret_version);
-        let value = header_value(self.shared.spec.prefix, issued.token)?;
-        request.headers_mut().insert(self.shared.header.clone(), value);
-
-        let result = self.exchange(request, projection).await;
-        let outcome = result.as_ref().map_or_else(CallFailure::outcome, |answer| match answer.status() {
-            status @ 400.. => Outcome::Refused((self.shared.spec.meaning)(status, answer.body())),
-            _ => Outcome::Accepted,
-        });
-        let reported = credential.report(incarnation, secret_version, outcome).await;
-        let Err(why) = reported else { return Ok(result?) };
-        tracing::warn!(
+        let span = tracing::debug_span!(
+            "call",
             provider = self.shared.spec.name.as_str(),
-            ?outcome,
-            kind = ?why.kind(),
-            "what came of a call could not be recorded"
+            host = self.shared.spec.origin.host(),
+            method = self.method.as_str(),
+            path = self.target.path(),
         );
-        Ok(result.map_err(|failure| failure.unreported(why))?)
+        attempts.run().instrument(span).await
     }
 
     /// What comes through of the answer; without a boundary, all of it.
@@ -171,35 +228,6 @@ impl Call {
         };
         boundary.judge(&self.method, target).map(Some)
     }
-
-    async fn exchange(
-        &self,
-        request: reqwest::Request,
-        projection: Option<&dyn Projection>,
-    ) -> Result<Answer, CallFailure> {
-        let start = Instant::now();
-        let result = match self.shared.client.execute(request).await {
-            Ok(response) => {
-                let Shared { max_body, ref spec, .. } = *self.shared;
-                Answer::read(response, max_body, self.keep_errors, spec.meaning, projection).await
-            }
-            Err(error) => Err(CallFailure::no_answer(&error)),
-        };
-        tracing::debug!(
-            provider = self.shared.spec.name.as_str(),
-            host = self.shared.spec.origin.host(),
-            method = self.method.as_str(),
-            path = self.target.path(),
-            status = match &result {
-                Ok(answer) => Some(answer.status()),
-                Err(failure) => failure.status(),
-            },
-            failure = result.as_ref().err().map(tracing::field::display),
-            elapsed = ?start.elapsed(),
-            "call"
-        );
-        result
-    }
 }
 
 impl fmt::Debug for Call {
@@ -209,32 +237,5 @@ impl fmt::Debug for Call {
             .field("origin", &self.shared.spec.origin)
             .field("path", &self.target.path())
             .finish_non_exhaustive()
-    }
-}
-
-/// The header's value, in one block that wipes itself once the last user of the request lets go of it.
-fn header_value(prefix: &str, token: ApiToken) -> Result<HeaderValue, Error> {
-    let secret = token.expose_secret().as_bytes();
-    // Sized first: a block that grows leaves its old self behind.
-    let mut value = Zeroizing::new(Vec::with_capacity(prefix.len() + secret.len()));
-    value.extend_from_slice(prefix.as_bytes());
-    value.extend_from_slice(secret);
-    let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(value))
-        .map_err(|_| Error::new(ErrorKind::Internal).because("a token can't stand in a header"))?;
-    value.set_sensitive(true);
-    Ok(value)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_header_is_whole_and_marked_as_a_secret() {
-        let token = ApiToken::new("an-example-token".to_owned()).unwrap();
-        let value = header_value("Bearer ", token).unwrap();
-        assert_eq!(value.as_bytes(), b"Bearer an-example-token");
-        // Keeps it out of `{:?}` and out of the tables in which HTTP/2 remembers headers.
-        assert!(value.is_sensitive());
     }
 }

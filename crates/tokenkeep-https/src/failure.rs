@@ -6,16 +6,61 @@ use std::{fmt, io};
 
 use rustls::CertificateError;
 use tokenkeep_core::{Error, ErrorKind, Meaning, Outcome};
+use zeroize::Zeroizing;
+
+use crate::body::BrokenOff;
 
 /// What happened on the way to a provider and back: the cause of the [`Error`] that a call fails with.
 ///
-/// It holds numbers and fixed texts, nothing that the other side sent. Its own source is there when the vault could
-/// not record what came of the call.
+/// Its text, its `{:?}` and its causes hold numbers and fixed texts, nothing that the other side sent; what that said is in
+/// [`said`](Self::said) alone. Its own source is there when the vault could not record what came of the call.
 #[derive(Debug)]
 pub struct CallFailure {
     what: What,
+    said: Said,
+    attempts: u32,
     unreported: Option<Error>,
 }
+
+/// Whether a call may be made again after what came of it, with what `Retry-After` asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// It was accepted.
+    Succeeded,
+    Never,
+    /// The provider may have carried it out.
+    IfIdempotent(Option<Duration>),
+    /// It did not carry it out.
+    Always(Option<Duration>),
+}
+
+impl Repeat {
+    /// After an answer of status 400 or above.
+    pub(crate) fn of_error(status: u16, meaning: Meaning, retry_after: Option<Duration>) -> Self {
+        match (status, meaning) {
+            (429, Meaning::RateLimited | Meaning::Unavailable | Meaning::Unexpected) => {
+                Self::Always(retry_after)
+            }
+            (500.., Meaning::RateLimited | Meaning::Unavailable | Meaning::Unexpected) => {
+                Self::IfIdempotent(retry_after)
+            }
+            _ => Self::Never,
+        }
+    }
+}
+
+/// Wipes itself, and shows nothing.
+#[derive(Default)]
+struct Said(Option<Zeroizing<Vec<u8>>>);
+
+impl fmt::Debug for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0.as_ref().map_or(0, |said| said.len()))
+    }
+}
+
+/// As much of an error's body is kept, in bytes.
+const MAX_SAID: usize = 16 * 1024;
 
 #[derive(Debug, Clone, Copy)]
 enum What {
@@ -46,8 +91,23 @@ enum What {
         status: u16,
         why: &'static str,
     },
+    NotInPieces {
+        status: u16,
+    },
     NoAnswer,
     TimedOut,
+    NoName,
+    NoConnection(io::ErrorKind),
+    BadCertificate(&'static str),
+    NoTls,
+    /// On the way to the proxy, or by its word.
+    Proxy(ProxyFault),
+}
+
+#[derive(Debug, Clone, Copy)]
+enum ProxyFault {
+    LoginRefused,
+    NoTunnel,
     NoName,
     NoConnection(io::ErrorKind),
     BadCertificate(&'static str),
@@ -77,12 +137,13 @@ impl CallFailure {
             | What::TooLarge { status, .. }
             | What::BrokenOff { status, .. }
             | What::NotAsPromised { status, .. }
-            | What::NotPassed { status, .. } => Some(status),
+            | What::NotPassed { status, .. }
+            | What::NotInPieces { status } => Some(status),
             _ => None,
         }
     }
 
-    /// How long the provider asks to wait, when it says so in seconds.
+    /// How long the provider asks to wait (`Retry-After`, in seconds or as a date). `None` where it does not ask.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self.what {
@@ -91,10 +152,32 @@ impl CallFailure {
         }
     }
 
+    /// How many attempts the call took, this last one included.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// What the provider said in the body of an error answer of status 400 or above: at most its first 16 KiB, and under a
+    /// [boundary](crate::CallBoundary) what that lets through. `None` where there was no such answer.
+    ///
+    /// It is the other side's word. The token that was sent is starred out where it came back (see [the crate's
+    /// page](crate#what-comes-back)), but whatever else it says is in it: it belongs in no log line and no error's text. It is wiped
+    /// with the error.
+    #[must_use]
+    pub fn said(&self) -> Option<&[u8]> {
+        self.said.0.as_ref().map(|said| said.as_slice())
+    }
+
     /// Whether time ran out.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
-        matches!(self.what, What::TimedOut | What::BrokenOff { timed_out: true, .. })
+        matches!(
+            self.what,
+            What::TimedOut
+                | What::NoConnection(io::ErrorKind::TimedOut)
+                | What::BrokenOff { timed_out: true, .. }
+        )
     }
 
     /// Whether the server could not prove who it is, or spoke no proper TLS: nothing was sent to it.
@@ -103,8 +186,21 @@ impl CallFailure {
         matches!(self.what, What::BadCertificate(_) | What::NoTls)
     }
 
+    /// Whether the [proxy](crate::Proxy) is at fault, and not the provider, which got nothing: it can't be reached, can't prove who it is,
+    /// or refuses to make the connection.
+    #[must_use]
+    pub fn is_of_proxy(&self) -> bool {
+        matches!(self.what, What::Proxy(_))
+    }
+
     pub(crate) fn refused(status: u16, meaning: Meaning, retry_after: Option<Duration>) -> Self {
         What::Refused { status, meaning, retry_after }.into()
+    }
+
+    /// With this body of the answer.
+    pub(crate) fn saying(mut self, said: Option<Zeroizing<Vec<u8>>>) -> Self {
+        self.said = Said(said.map(|said| Zeroizing::new(said[..said.len().min(MAX_SAID)].to_vec())));
+        self
     }
 
     pub(crate) fn redirected(status: u16) -> Self {
@@ -115,8 +211,8 @@ impl CallFailure {
         What::TooLarge { status, limit }.into()
     }
 
-    pub(crate) fn broken_off(status: u16, error: &reqwest::Error, meaning: Option<Meaning>) -> Self {
-        What::BrokenOff { status, timed_out: error.is_timeout(), meaning }.into()
+    pub(crate) fn broken_off(status: u16, broken: BrokenOff, meaning: Option<Meaning>) -> Self {
+        What::BrokenOff { status, timed_out: broken.timed_out, meaning }.into()
     }
 
     pub(crate) fn not_as_promised(status: u16, line: usize, column: usize) -> Self {
@@ -127,26 +223,66 @@ impl CallFailure {
         What::NotPassed { status, why }.into()
     }
 
+    pub(crate) fn not_in_pieces(status: u16) -> Self {
+        What::NotInPieces { status }.into()
+    }
+
+    pub(crate) fn timed_out() -> Self {
+        What::TimedOut.into()
+    }
+
+    /// Whether a connection stood, and nothing came over it in time.
+    pub(crate) fn hung(&self) -> bool {
+        matches!(self.what, What::TimedOut)
+    }
+
     /// No answer. Only what is known to hold no text of the other side's is taken from the error: HTTP/2 lets a server
     /// put a text of its own into one.
     pub(crate) fn no_answer(error: &reqwest::Error) -> Self {
-        let what = if error.is_timeout() {
+        let what = if error.is_timeout() && error.is_connect() {
+            What::NoConnection(io::ErrorKind::TimedOut)
+        } else if error.is_timeout() {
             What::TimedOut
-        } else if error.is_dns() {
-            What::NoName
         } else if !error.is_connect() {
             What::NoAnswer
-        } else if let Some(error) = find(error, |cause| cause.downcast_ref::<rustls::Error>()) {
-            match error {
-                rustls::Error::InvalidCertificate(why) => What::BadCertificate(certificate_text(why)),
-                _ => What::NoTls,
-            }
+        } else if let Some(fault) = find(error, proxy_fault) {
+            What::Proxy(if error.is_dns() { ProxyFault::NoName } else { fault })
+        } else if error.is_dns() {
+            What::NoName
         } else {
-            let plain = |cause: &'_ io::Error| cause.get_ref().is_none().then(|| cause.kind());
-            let kind = find(error, |cause| cause.downcast_ref::<io::Error>().and_then(plain));
-            What::NoConnection(kind.unwrap_or(io::ErrorKind::Other))
+            match tls_fault(error) {
+                Some(TlsFault::BadCertificate(why)) => What::BadCertificate(why),
+                Some(TlsFault::Other) => What::NoTls,
+                None => What::NoConnection(io_fault(error)),
+            }
         };
         what.into()
+    }
+
+    pub(crate) fn after_attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
+        self
+    }
+
+    pub(crate) fn repeat(&self) -> Repeat {
+        match self.what {
+            What::Refused { status, meaning, retry_after } => Repeat::of_error(status, meaning, retry_after),
+            What::BrokenOff { status, meaning: Some(meaning), .. } => Repeat::of_error(status, meaning, None),
+            What::BrokenOff { meaning: None, .. } | What::NoAnswer | What::TimedOut => {
+                Repeat::IfIdempotent(None)
+            }
+            What::Proxy(ProxyFault::LoginRefused | ProxyFault::BadCertificate(_) | ProxyFault::NoTls) => {
+                Repeat::Never
+            }
+            What::NoName | What::NoConnection(_) | What::Proxy(_) => Repeat::Always(None),
+            What::Redirected { .. }
+            | What::TooLarge { .. }
+            | What::NotAsPromised { .. }
+            | What::NotPassed { .. }
+            | What::NotInPieces { .. }
+            | What::BadCertificate(_)
+            | What::NoTls => Repeat::Never,
+        }
     }
 
     pub(crate) fn unreported(mut self, why: Error) -> Self {
@@ -165,13 +301,15 @@ impl CallFailure {
             What::TooLarge { .. }
             | What::BrokenOff { .. }
             | What::NotAsPromised { .. }
-            | What::NotPassed { .. } => Outcome::Accepted,
+            | What::NotPassed { .. }
+            | What::NotInPieces { .. } => Outcome::Accepted,
             What::NoAnswer
             | What::TimedOut
             | What::NoName
             | What::NoConnection(_)
             | What::BadCertificate(_)
-            | What::NoTls => Outcome::Unanswered,
+            | What::NoTls
+            | What::Proxy(_) => Outcome::Unanswered,
         }
     }
 
@@ -184,18 +322,20 @@ impl CallFailure {
             | What::NotPassed { .. }
             | What::BadCertificate(_)
             | What::NoTls => ErrorKind::ProviderMisbehaved,
+            What::NotInPieces { .. } => ErrorKind::Misuse,
             What::BrokenOff { .. }
             | What::NoAnswer
             | What::TimedOut
             | What::NoName
-            | What::NoConnection(_) => ErrorKind::ProviderUnavailable,
+            | What::NoConnection(_)
+            | What::Proxy(_) => ErrorKind::ProviderUnavailable,
         }
     }
 }
 
 impl From<What> for CallFailure {
     fn from(what: What) -> Self {
-        Self { what, unreported: None }
+        Self { what, said: Said::default(), attempts: 1, unreported: None }
     }
 }
 
@@ -231,13 +371,20 @@ impl fmt::Display for CallFailure {
                 "it answered with HTTP status {status} and not with the expected JSON (line {line}, column {column})"
             ),
             What::NotPassed { status, why } => write!(f, "it answered with HTTP status {status} and {why}"),
+            What::NotInPieces { status } => {
+                write!(f, "it answered with HTTP status {status} and with what its boundary must read whole")
+            }
             What::NoAnswer => f.write_str("the connection ended before an answer came"),
             What::TimedOut => f.write_str("no answer came in time"),
             What::NoName => f.write_str("its host name could not be resolved"),
             What::NoConnection(why) => write!(f, "no connection could be made: {why}"),
             What::BadCertificate(why) => write!(f, "nothing was sent: its certificate {why}"),
             What::NoTls => f.write_str("nothing was sent: it does not speak TLS as it should"),
+            What::Proxy(fault) => fault.fmt(f),
         }?;
+        if self.attempts > 1 {
+            write!(f, ", at the last of {} attempts", self.attempts)?;
+        }
         if self.unreported.is_some() {
             f.write_str("; and what came of the call could not be recorded")?;
         }
@@ -245,9 +392,58 @@ impl fmt::Display for CallFailure {
     }
 }
 
+impl fmt::Display for ProxyFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nothing was sent: ")?;
+        match self {
+            Self::LoginRefused => f.write_str("the proxy asks for a login, or for another one"),
+            Self::NoTunnel => f.write_str("the proxy did not make the connection"),
+            Self::NoName => f.write_str("the proxy's host name could not be resolved"),
+            Self::NoConnection(why) => write!(f, "no connection to the proxy could be made: {why}"),
+            Self::BadCertificate(why) => write!(f, "the proxy's certificate {why}"),
+            Self::NoTls => f.write_str("the proxy does not speak TLS as it should"),
+        }
+    }
+}
+
 impl StdError for CallFailure {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.unreported.as_ref().map(|error| error as _)
+    }
+}
+
+enum TlsFault {
+    BadCertificate(&'static str),
+    Other,
+}
+
+fn tls_fault(error: &(dyn StdError + 'static)) -> Option<TlsFault> {
+    match find(error, |cause| cause.downcast_ref::<rustls::Error>())? {
+        rustls::Error::InvalidCertificate(why) => Some(TlsFault::BadCertificate(certificate_text(why))),
+        _ => Some(TlsFault::Other),
+    }
+}
+
+/// What the operating system says; never what wraps a text.
+fn io_fault(error: &(dyn StdError + 'static)) -> io::ErrorKind {
+    let plain = |cause: &'_ io::Error| cause.get_ref().is_none().then(|| cause.kind());
+    let kind = find(error, |cause| cause.downcast_ref::<io::Error>().and_then(plain));
+    kind.unwrap_or(io::ErrorKind::Other)
+}
+
+/// Of hyper-util's error about a tunnel, whose type has no name outside, and whose texts are fixed. A test holds them to that.
+fn proxy_fault(cause: &(dyn StdError + 'static)) -> Option<ProxyFault> {
+    match cause.to_string().strip_prefix("tunnel error: ")? {
+        "proxy authorization required" => Some(ProxyFault::LoginRefused),
+        "failed to create underlying connection" => {
+            let inner = cause.source()?;
+            Some(match tls_fault(inner) {
+                Some(TlsFault::BadCertificate(why)) => ProxyFault::BadCertificate(why),
+                Some(TlsFault::Other) => ProxyFault::NoTls,
+                None => ProxyFault::NoConnection(io_fault(inner)),
+            })
+        }
+        _ => Some(ProxyFault::NoTunnel),
     }
 }
 

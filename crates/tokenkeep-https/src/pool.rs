@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use rustls::ClientConfig;
 use tokenkeep_core::{Error, ErrorKind};
+use tokio::time::Instant;
+
+use crate::{CallFailure, Proxy};
 
 /// What connections are made with.
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) tls: ClientConfig,
-    pub(crate) timeout: Duration,
+    pub(crate) proxy: Option<Proxy>,
     pub(crate) connect_timeout: Duration,
     pub(crate) ping_after: Duration,
     pub(crate) ping_within: Duration,
@@ -18,22 +21,25 @@ pub(crate) struct Settings {
 
 impl Settings {
     fn client(self) -> Result<reqwest::Client, Error> {
-        reqwest::Client::builder()
+        let fault = |_| Error::new(ErrorKind::Internal).because("the HTTP client can't be set up");
+        let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(self.tls)
             .https_only(true)
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
+            // None of the environment's.
             .no_proxy()
             // Else reqwest repeats what the other side refused at protocol level, with the old header.
             .retry(reqwest::retry::never())
-            .timeout(self.timeout)
             .connect_timeout(self.connect_timeout)
             // The kernel of a host whose server hangs goes on acknowledging, so that TCP alone never notices.
             .http2_keep_alive_interval(self.ping_after)
             .http2_keep_alive_timeout(self.ping_within)
-            .user_agent(concat!("tokenkeep/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|_| Error::new(ErrorKind::Internal).because("the HTTP client can't be set up"))
+            .user_agent(concat!("tokenkeep/", env!("CARGO_PKG_VERSION")));
+        if let Some(proxy) = self.proxy {
+            builder = builder.proxy(proxy.configured().map_err(fault)?);
+        }
+        builder.build().map_err(fault)
     }
 }
 
@@ -57,13 +63,21 @@ impl Pool {
 
     /// Makes the request, once. If no answer comes in time, no later one goes over the connections that there were: whichever of them
     /// lead to a peer that hangs, each would take a call's whole time to show it. What is under way on them ends as it may.
-    pub(crate) async fn execute(&self, request: reqwest::Request) -> reqwest::Result<reqwest::Response> {
+    pub(crate) async fn execute(
+        &self,
+        request: reqwest::Request,
+        by: Instant,
+    ) -> Result<reqwest::Response, CallFailure> {
         let used = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let result = used.client.execute(request).await;
-        if result.as_ref().is_err_and(|error| error.is_timeout() && !error.is_connect()) {
+        let failure = match tokio::time::timeout_at(by, used.client.execute(request)).await {
+            Ok(Ok(response)) => return Ok(response),
+            Ok(Err(error)) => CallFailure::no_answer(&error),
+            Err(_) => CallFailure::timed_out(),
+        };
+        if failure.hung() {
             self.leave(used.number);
         }
-        result
+        Err(failure)
     }
 
     /// Of many calls that time out together one makes the new client.

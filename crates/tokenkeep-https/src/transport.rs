@@ -10,9 +10,11 @@ use rustls::pki_types::pem::PemObject;
 use tokenkeep_core::{Error, ErrorKind, ProviderSpec};
 
 use crate::pool::{Pool, Settings};
-use crate::{Call, CallBoundary, tls};
+use crate::retries::Budget;
+use crate::{Call, CallBoundary, Proxy, Retries, tls};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(120);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_BODY: usize = 8 * 1024 * 1024;
 /// For both parts of [`TransportBuilder::ping`].
@@ -29,6 +31,14 @@ pub(crate) struct Shared {
     pub(crate) client: Pool,
     pub(crate) spec: ProviderSpec,
     pub(crate) header: HeaderName,
+    /// For an attempt.
+    pub(crate) timeout: Duration,
+    /// For all attempts of a call.
+    pub(crate) deadline: Duration,
+    pub(crate) retries: Retries,
+    pub(crate) budget: Budget,
+    /// Between the pieces of a stream.
+    pub(crate) idle_timeout: Duration,
     /// In bytes.
     pub(crate) max_body: usize,
     pub(crate) boundary: Option<Arc<dyn CallBoundary>>,
@@ -50,7 +60,12 @@ impl Transport {
             spec,
             extra_roots: Vec::new(),
             public_roots: true,
+            tls13_only: false,
+            proxy: None,
             timeout: TIMEOUT,
+            idle_timeout: None,
+            deadline: None,
+            retries: Retries::standard(),
             connect_timeout: CONNECT_TIMEOUT,
             ping_after: PING,
             ping_within: PING,
@@ -95,7 +110,12 @@ pub struct TransportBuilder {
     spec: ProviderSpec,
     extra_roots: Vec<Vec<u8>>,
     public_roots: bool,
+    tls13_only: bool,
+    proxy: Option<Proxy>,
     timeout: Duration,
+    idle_timeout: Option<Duration>,
+    deadline: Option<Duration>,
+    retries: Retries,
     connect_timeout: Duration,
     ping_after: Duration,
     ping_within: Duration,
@@ -131,14 +151,50 @@ impl TransportBuilder {
         self
     }
 
-    /// How long a call may take, from the moment it has its token to the last byte of the answer. 30 s unless given.
+    /// Speaks TLS 1.3 alone. Else TLS 1.2 will do, with forward secrecy and authenticated encryption; never an older one.
+    #[must_use]
+    pub fn tls13_only(mut self) -> Self {
+        self.tls13_only = true;
+        self
+    }
+
+    /// Goes through this proxy. Only what is given here counts: `HTTPS_PROXY`, `NO_PROXY` and the like are never looked at.
+    #[must_use]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = Some(proxy);
+        self
+    }
+
+    /// How long one attempt may take, from the moment it has its token to the last byte of the answer. 30 s unless given.
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = limit;
         self
     }
 
-    /// How long of that a connection, with its TLS handshake, may take. 10 s unless given.
+    /// How long a call may take with all its attempts and the waits between them, from the moment it has its first token. What of it is
+    /// left is also a limit of each attempt. 2 minutes unless given, or the [`timeout`](Self::timeout) if that is longer.
+    #[must_use]
+    pub fn deadline(mut self, limit: Duration) -> Self {
+        self.deadline = Some(limit);
+        self
+    }
+
+    /// When a call that failed is made again. [`Retries::standard`] unless given.
+    #[must_use]
+    pub fn retries(mut self, retries: Retries) -> Self {
+        self.retries = retries;
+        self
+    }
+
+    /// How long a [stream](Call::stream) waits for its next piece. As long as the [`timeout`](Self::timeout) unless given.
+    #[must_use]
+    pub fn idle_timeout(mut self, limit: Duration) -> Self {
+        self.idle_timeout = Some(limit);
+        self
+    }
+
+    /// How long of the [`timeout`](Self::timeout) a connection, with its TLS handshake, may take. 10 s unless given.
     #[must_use]
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = limit;
@@ -158,7 +214,7 @@ impl TransportBuilder {
         self
     }
 
-    /// The longest body of an answer that is taken, in bytes. 8 MiB unless given.
+    /// The longest body of an answer that is taken, in bytes. 8 MiB unless given; [`Call::max_body`] says otherwise for one call.
     #[must_use]
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.max_body = bytes;
@@ -185,15 +241,29 @@ impl TransportBuilder {
         HeaderValue::from_str(self.spec.prefix)
             .map_err(|_| misuse("the provider's prefix can't stand in a header"))?;
         let settings = Settings {
-            tls: tls::config(&self.extra_roots, self.public_roots)?,
-            timeout: self.timeout,
+            tls: tls::config(&self.extra_roots, self.public_roots, self.tls13_only)?,
+            proxy: self.proxy,
             connect_timeout: self.connect_timeout,
             ping_after: self.ping_after.min(self.timeout / 3),
             ping_within: self.ping_within.min(self.timeout / 3),
         };
         let client = Pool::new(settings)?;
-        let Self { spec, max_body, boundary, .. } = self;
-        Ok(Transport(Arc::new(Shared { client, spec, header, max_body, boundary })))
+        let idle_timeout = self.idle_timeout.unwrap_or(self.timeout);
+        let deadline = self.deadline.unwrap_or(DEADLINE.max(self.timeout));
+        let Self { spec, timeout, retries, max_body, boundary, .. } = self;
+        let budget = Budget::of(&retries);
+        Ok(Transport(Arc::new(Shared {
+            client,
+            spec,
+            header,
+            timeout,
+            deadline,
+            retries,
+            budget,
+            idle_timeout,
+            max_body,
+            boundary,
+        })))
     }
 }
 
@@ -206,6 +276,7 @@ impl fmt::Debug for TransportBuilder {
         f.debug_struct("TransportBuilder")
             .field("spec", &self.spec)
             .field("public_roots", &self.public_roots)
+            .field("proxy", &self.proxy)
             .finish_non_exhaustive()
     }
 }

@@ -3,10 +3,14 @@
 mod answers;
 mod bodies;
 mod boundary;
+mod echoes;
 mod frozen;
 mod http1;
 mod nack;
 mod places;
 mod proxies;
 mod reports;
+mod retries;
+mod streams;
 mod support;
+mod tls;

@@ -13,10 +13,12 @@ use tokenkeep_core::{
     ApiToken, Credential, CredentialSource, Error, ErrorKind, Incarnation, IssuedToken, Origin, Outcome,
     ProviderSpec, SecretVersion, Use,
 };
-use tokenkeep_https::{Transport, TransportBuilder};
+use tokenkeep_https::{Retries, Transport, TransportBuilder};
 use tokenkeep_testkit::{Access, ApifyStandIn, fake_token};
-use tokio::net::TcpListener;
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 pub(crate) const INCARNATION: Incarnation = Incarnation::from_bytes([7; 16]);
 pub(crate) const VERSION: SecretVersion = SecretVersion::from_u64(5);
@@ -40,11 +42,12 @@ impl Scene {
         spec(&self.stand_in.origin())
     }
 
-    /// Trusts the stand-in, and gives up after five seconds.
+    /// Trusts the stand-in, gives up after five seconds, and repeats nothing.
     pub(crate) fn builder(&self) -> TransportBuilder {
         Transport::builder(self.spec())
             .extra_root_der(&self.stand_in.ca_der())
             .timeout(Duration::from_secs(5))
+            .retries(Retries::none())
     }
 
     pub(crate) fn transport(&self) -> Transport {
@@ -122,6 +125,13 @@ impl Spy {
     }
 }
 
+impl Spy {
+    /// How many outcomes were reported and not asked for yet.
+    pub(crate) fn told_so_far(&self) -> usize {
+        self.told.lock().unwrap().len()
+    }
+}
+
 struct Handle(Arc<Spy>);
 
 #[async_trait]
@@ -175,8 +185,54 @@ pub(crate) async fn raw_server(protocol: &str) -> (TcpListener, TlsAcceptor, Vec
     (listener, TlsAcceptor::from(Arc::new(tls)), root)
 }
 
+/// A server of HTTP/1.1 that does what a test says once it has read the head of a request.
+pub(crate) struct Scripted {
+    pub(crate) port: u16,
+    pub(crate) root: Vec<u8>,
+    /// How many requests were read.
+    pub(crate) requests: Arc<AtomicUsize>,
+}
+
+impl Scripted {
+    /// `script` is given the number of the request, from 0, and the connection.
+    pub(crate) async fn start<F>(
+        script: impl Fn(usize, TlsStream<TcpStream>) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = std::io::Result<()>> + Send + 'static,
+    {
+        let (listener, acceptor, root) = raw_server("http/1.1").await;
+        let port = listener.local_addr().unwrap().port();
+        let (requests, script) = (Arc::new(AtomicUsize::new(0)), Arc::new(script));
+        let counter = Arc::clone(&requests);
+        // Ends with the test's runtime.
+        tokio::spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                let (acceptor, counter, script) =
+                    (acceptor.clone(), Arc::clone(&counter), Arc::clone(&script));
+                tokio::spawn(async move {
+                    let mut socket = acceptor.accept(socket).await?;
+                    let mut head = Vec::new();
+                    while !head.ends_with(b"\r\n\r\n") {
+                        head.push(socket.read_u8().await?);
+                    }
+                    script(counter.fetch_add(1, Ordering::SeqCst), socket).await
+                });
+            }
+        });
+        Self { port, root, requests }
+    }
+
+    pub(crate) fn builder(&self) -> TransportBuilder {
+        let spec = spec(&format!("https://localhost:{}", self.port));
+        let builder = Transport::builder(spec).extra_root_der(&self.root);
+        builder.timeout(Duration::from_secs(5)).retries(Retries::none())
+    }
+}
+
 /// Trusts that certificate for that port.
 pub(crate) fn raw_transport(port: u16, root: &[u8]) -> Transport {
     let spec = spec(&format!("https://localhost:{port}"));
-    Transport::builder(spec).extra_root_der(root).timeout(Duration::from_secs(5)).build().unwrap()
+    let builder = Transport::builder(spec).extra_root_der(root).timeout(Duration::from_secs(5));
+    builder.retries(Retries::none()).build().unwrap()
 }

@@ -1,0 +1,238 @@
+//! A token that comes back: looked for by its value, and starred out.
+
+use base64ct::{Base64Unpadded, Base64UrlUnpadded, Encoding};
+use bytes::Bytes;
+use memchr::memmem;
+use zeroize::Zeroizing;
+
+/// What is shorter, in bytes, is not looked for: too much that is no secret looks the same.
+const SHORTEST: usize = 8;
+
+/// A token that was sent. It is wiped where the last user of the request's header lets go of it.
+#[derive(Clone)]
+pub(crate) struct Sent(Bytes);
+
+impl Sent {
+    /// Shares the header's block, in which the token stands.
+    pub(crate) fn new(token: Bytes) -> Self {
+        Self(token)
+    }
+
+    /// Stars out the token where it stands in a text that is there to its end, or was cut.
+    pub(crate) fn redact(&self, text: &mut [u8], whole: bool) {
+        if !text.is_empty() {
+            let echo = self.echo();
+            echo.redact(text);
+            if !whole {
+                let cut = text.len() - echo.beginning(text);
+                text[cut..].fill(b'*');
+            }
+        }
+    }
+
+    pub(crate) fn echo(&self) -> Echo {
+        Echo::of(&self.0)
+    }
+}
+
+/// The forms in which a token is looked for. They wipe themselves.
+pub(crate) struct Echo {
+    forms: Vec<Zeroizing<Vec<u8>>>,
+}
+
+impl Echo {
+    fn of(token: &[u8]) -> Self {
+        let mut echo = Self { forms: Vec::new() };
+        if token.len() < SHORTEST {
+            return echo;
+        }
+        echo.add(token.iter().map(|&byte| Written::Plain(byte)));
+        echo.add(token.iter().map(|&byte| match byte {
+            b'"' | b'\\' => Written::Escaped(byte),
+            _ => Written::Plain(byte),
+        }));
+        echo.add(token.iter().map(|&byte| match byte {
+            b'"' | b'\\' | b'/' => Written::Escaped(byte),
+            _ => Written::Plain(byte),
+        }));
+        for digits in [b"0123456789ABCDEF", b"0123456789abcdef"] {
+            echo.add(token.iter().map(|&byte| match byte {
+                b'-' | b'.' | b'_' | b'~' => Written::Plain(byte),
+                _ if byte.is_ascii_alphanumeric() => Written::Plain(byte),
+                _ => Written::Percent([digits[usize::from(byte >> 4)], digits[usize::from(byte & 15)]]),
+            }));
+        }
+        for before in 0..3 {
+            echo.add_base64(Base64Unpadded::encode, token, before);
+            echo.add_base64(Base64UrlUnpadded::encode, token, before);
+        }
+        echo
+    }
+
+    fn add(&mut self, token: impl Iterator<Item = Written> + Clone) {
+        // Sized first: a block that grows leaves its old self behind.
+        let length = token.clone().map(Written::length).sum();
+        let mut form = Zeroizing::new(Vec::with_capacity(length));
+        for byte in token {
+            match byte {
+                Written::Plain(byte) => form.push(byte),
+                Written::Escaped(byte) => form.extend_from_slice(&[b'\\', byte]),
+                Written::Percent([high, low]) => form.extend_from_slice(&[b'%', high, low]),
+            }
+        }
+        self.push(form);
+    }
+
+    /// What base64 makes of the token behind this many other bytes, modulo three: the characters that hold bits of the token alone.
+    fn add_base64(
+        &mut self,
+        encode: for<'a> fn(&[u8], &'a mut [u8]) -> Result<&'a str, base64ct::InvalidLengthError>,
+        token: &[u8],
+        before: usize,
+    ) {
+        let mut padded = Zeroizing::new(vec![0; before + token.len()]);
+        padded[before..].copy_from_slice(token);
+        let mut encoded = Zeroizing::new(vec![0; padded.len().div_ceil(3) * 4]);
+        let whole = (before * 8).div_ceil(6)..padded.len() * 8 / 6;
+        if let Ok(text) = encode(&padded, &mut encoded) {
+            let form = Zeroizing::new(text.as_bytes()[whole].to_vec());
+            self.push(form);
+        }
+    }
+
+    fn push(&mut self, form: Zeroizing<Vec<u8>>) {
+        if form.len() >= SHORTEST && !self.forms.contains(&form) {
+            self.forms.push(form);
+        }
+    }
+
+    /// Whether anything of it was found, and starred out.
+    pub(crate) fn redact(&self, text: &mut [u8]) -> bool {
+        let mut found = Vec::new();
+        for form in &self.forms {
+            let finder = memmem::Finder::new(&**form);
+            let mut from = 0;
+            while let Some(at) = finder.find(&text[from..]) {
+                found.push(from + at..from + at + form.len());
+                // They may overlap.
+                from += at + 1;
+            }
+        }
+        // Only then, so that no form is hidden by another one's stars.
+        for place in &found {
+            text[place.clone()].fill(b'*');
+        }
+        !found.is_empty()
+    }
+
+    /// Whether there is something to star out, or at its end the beginning of it.
+    pub(crate) fn touches(&self, text: &[u8]) -> bool {
+        self.beginning(text) > 0 || self.forms.iter().any(|form| memmem::find(text, form).is_some())
+    }
+
+    /// How many bytes at its end may be the beginning of what is looked for.
+    pub(crate) fn beginning(&self, text: &[u8]) -> usize {
+        let longest = |form: &Zeroizing<Vec<u8>>| {
+            let most = text.len().min(form.len() - 1);
+            (1..=most).rev().find(|&length| text.ends_with(&form[..length]))
+        };
+        self.forms.iter().filter_map(longest).max().unwrap_or(0)
+    }
+}
+
+/// How a byte of a token is written.
+#[derive(Clone, Copy)]
+enum Written {
+    Plain(u8),
+    Escaped(u8),
+    Percent([u8; 2]),
+}
+
+impl Written {
+    fn length(self) -> usize {
+        match self {
+            Self::Plain(_) => 1,
+            Self::Escaped(_) => 2,
+            Self::Percent(_) => 3,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: &str = "example+token/with=\"every\"\\kind";
+
+    fn redacted(text: &str, whole: bool) -> String {
+        let mut text = text.as_bytes().to_vec();
+        Sent::new(Bytes::from_static(TOKEN.as_bytes())).redact(&mut text, whole);
+        String::from_utf8(text).unwrap()
+    }
+
+    #[test]
+    fn every_form_is_starred_out_and_nothing_else() {
+        // As other libraries write them.
+        let escaped = serde_json::to_string(TOKEN).unwrap().trim_matches('"').to_owned();
+        let percent = |upper: bool| {
+            TOKEN.bytes().fold(String::new(), |text, byte| match byte {
+                _ if byte.is_ascii_alphanumeric() => text + &char::from(byte).to_string(),
+                _ if upper => text + &format!("%{byte:02X}"),
+                _ => text + &format!("%{byte:02x}"),
+            })
+        };
+        for form in
+            [TOKEN.to_owned(), escaped.clone(), escaped.replace('/', "\\/"), percent(true), percent(false)]
+        {
+            let stars = "*".repeat(form.len());
+            assert_eq!(redacted(&form, true), stars);
+            let text = redacted(&format!("{form} and {form}{form}."), true);
+            assert_eq!(text, format!("{stars} and {stars}{stars}."));
+        }
+        let near = &TOKEN[..TOKEN.len() - 1];
+        assert_eq!(redacted(near, true), near);
+        assert_eq!(redacted("", true), "");
+    }
+
+    #[test]
+    fn base64_of_something_that_holds_it_shows_at_most_the_bits_beside_it() {
+        for before in ["", "a", "jane:", "Bearer "] {
+            for after in ["", "\n", "x ", ":pw"] {
+                let text = format!("{before}{TOKEN}{after}");
+                for encode in [Base64Unpadded::encode_string, Base64UrlUnpadded::encode_string] {
+                    let encoded = encode(text.as_bytes());
+                    let left = redacted(&format!("<{encoded}>"), true);
+                    let stars = left.bytes().filter(|&byte| byte == b'*').count();
+                    // A character at each end is shared with what stands beside it.
+                    assert!(stars * 6 > TOKEN.len() * 8 - 12, "{left}");
+                    assert!(left.len() == encoded.len() + 2 && left.starts_with('<') && left.ends_with('>'));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_cut_off_within_it_is_starred_out_too() {
+        for length in 1..TOKEN.len() {
+            let text = format!("said: {}", &TOKEN[..length]);
+            assert_eq!(redacted(&text, false), format!("said: {}", "*".repeat(length)));
+            assert_eq!(redacted(&text, true), text);
+        }
+    }
+
+    #[test]
+    fn those_that_overlap_are_all_starred_out() {
+        let mut text = *b"xabcabcabcabcabcy";
+        Sent::new(Bytes::from_static(b"abcabcabcabc")).redact(&mut text, true);
+        assert_eq!(&text, b"x***************y");
+    }
+
+    #[test]
+    fn what_is_too_short_is_left_alone() {
+        let mut text = *b"a short body, and a 7-bytes";
+        Sent::new(Bytes::from_static(b"7-bytes")).redact(&mut text, true);
+        assert!(text.ends_with(b"7-bytes"));
+        Sent::new(Bytes::from_static(b" 7-bytes")).redact(&mut text, true);
+        assert!(text.ends_with(b"a********"));
+    }
+}

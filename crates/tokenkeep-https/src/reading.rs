@@ -1,0 +1,192 @@
+//! What is taken of the answer to one attempt.
+
+use std::time::{Duration, SystemTime};
+
+use http::header::{CONTENT_TYPE, DATE, RETRY_AFTER};
+use tokenkeep_core::{Meaning, Outcome};
+use tokio::time::Instant;
+use zeroize::Zeroizing;
+
+use crate::body::{Start, read_start, read_whole};
+use crate::echo::Sent;
+use crate::failure::Repeat;
+use crate::{Answer, AnswerStream, CallFailure, Passage, Projection};
+
+/// As much of an error's body as a provider's `meaning` is shown, in bytes.
+const MAX_ERROR_BODY: usize = 64 * 1024;
+
+/// What the caller wants of a success, and of an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Want {
+    Answer { keep_errors: bool },
+    Stream,
+}
+
+/// What it gets.
+pub(crate) enum Taken {
+    Answer(Answer),
+    Stream(AnswerStream),
+}
+
+impl Taken {
+    pub(crate) fn status(&self) -> u16 {
+        match self {
+            Self::Answer(answer) => answer.status(),
+            Self::Stream(stream) => stream.status(),
+        }
+    }
+
+    /// What the credential's source is told.
+    pub(crate) fn outcome(&self, meaning: fn(u16, &[u8]) -> Meaning) -> Outcome<'static> {
+        match self {
+            Self::Answer(answer) if answer.status() >= 400 => {
+                Outcome::Refused(meaning(answer.status(), answer.body()))
+            }
+            _ => Outcome::Accepted,
+        }
+    }
+}
+
+impl Taken {
+    pub(crate) fn repeat(&self, meaning: fn(u16, &[u8]) -> Meaning) -> Repeat {
+        match self {
+            Self::Answer(answer) if answer.status() >= 400 => {
+                let meaning = meaning(answer.status(), answer.body());
+                Repeat::of_error(answer.status(), meaning, answer.retry_after())
+            }
+            _ => Repeat::Succeeded,
+        }
+    }
+}
+
+/// How an answer is read.
+#[derive(Clone, Copy)]
+pub(crate) struct Reading<'a> {
+    pub(crate) want: Want,
+    pub(crate) projection: Option<&'a dyn Projection>,
+    pub(crate) meaning: fn(u16, &[u8]) -> Meaning,
+    /// In bytes; `None` is no limit, for a stream alone.
+    pub(crate) limit: Option<usize>,
+    pub(crate) idle: Duration,
+    /// The token of this attempt, which may come back.
+    pub(crate) sent: Option<&'a Sent>,
+}
+
+impl Reading<'_> {
+    /// Takes a success as it is wanted; of an error its meaning alone, or as much of it as is read for that where it is wanted.
+    pub(crate) async fn take(
+        self,
+        mut response: reqwest::Response,
+        by: Instant,
+    ) -> Result<Taken, CallFailure> {
+        let status = response.status().as_u16();
+        match (status, self.want) {
+            (200..=299, want) => {
+                let projection = self.passing(status, content_type(&response))?;
+                match (want, projection) {
+                    (Want::Stream, None) => Ok(Taken::Stream(AnswerStream::new(
+                        response,
+                        self.limit,
+                        self.idle,
+                        self.sent.map(Sent::echo),
+                    ))),
+                    (Want::Stream, Some(_)) => Err(CallFailure::not_in_pieces(status)),
+                    (Want::Answer { .. }, projection) => {
+                        let limit = self.limit.unwrap_or(usize::MAX);
+                        let mut body = read_whole(&mut response, limit, by).await?;
+                        self.redact(&mut body, true);
+                        self.answer(status, None, body, projection)
+                    }
+                }
+            }
+            (400.., want) => {
+                let retry_after = retry_after(&response);
+                let keep = want == Want::Answer { keep_errors: true };
+                let limit = if keep { self.limit.unwrap_or(usize::MAX) } else { MAX_ERROR_BODY };
+                let Start { mut body, broken, whole } = read_start(&mut response, limit, by).await;
+                self.redact(&mut body, whole);
+                let meaning = (self.meaning)(status, &body);
+                match broken.filter(|broken| broken.timed_out) {
+                    // The rest may say what the status alone does not.
+                    Some(broken) if keep => Err(CallFailure::broken_off(status, broken, Some(meaning))),
+                    _ if keep => self.answer(status, retry_after, body, self.projection),
+                    _ => {
+                        Err(CallFailure::refused(status, meaning, retry_after)
+                            .saying(self.said(status, body)))
+                    }
+                }
+            }
+            _ => Err(CallFailure::redirected(status)),
+        }
+    }
+
+    fn answer(
+        &self,
+        status: u16,
+        retry_after: Option<Duration>,
+        body: Zeroizing<Vec<u8>>,
+        projection: Option<&dyn Projection>,
+    ) -> Result<Taken, CallFailure> {
+        let body = match projection {
+            None => body,
+            Some(it) => {
+                let projected = it.project(status, &body);
+                let mut body = Zeroizing::new(projected.map_err(|why| CallFailure::not_passed(status, why))?);
+                // It may have undone an encoding that hid the token.
+                self.redact(&mut body, true);
+                body
+            }
+        };
+        Ok(Taken::Answer(Answer::new(status, retry_after, body)))
+    }
+
+    /// What a caller may be told of an error's body: nothing, where the boundary can't project it.
+    fn said(&self, status: u16, body: Zeroizing<Vec<u8>>) -> Option<Zeroizing<Vec<u8>>> {
+        match self.answer(status, None, body, self.projection) {
+            Ok(Taken::Answer(answer)) => Some(answer.into_body()),
+            _ => None,
+        }
+    }
+
+    fn redact(&self, body: &mut [u8], whole: bool) {
+        if let Some(sent) = self.sent {
+            sent.redact(body, whole);
+        }
+    }
+
+    /// What a success has to go through.
+    fn passing(
+        &self,
+        status: u16,
+        content_type: Option<&str>,
+    ) -> Result<Option<&dyn Projection>, CallFailure> {
+        let Some(projection) = self.projection else { return Ok(None) };
+        match projection.passage(status, content_type) {
+            Passage::AsItIs => Ok(None),
+            Passage::Projected => Ok(Some(projection)),
+            Passage::Refused(why) => Err(CallFailure::not_passed(status, why)),
+        }
+    }
+}
+
+/// The one content type that an answer has.
+pub(crate) fn content_type(response: &reqwest::Response) -> Option<&str> {
+    let mut all = response.headers().get_all(CONTENT_TYPE).iter();
+    let first = all.next()?;
+    if all.next().is_some() { None } else { first.to_str().ok() }
+}
+
+/// Seconds, or a date: held against the answer's own, if it has one, as two clocks seldom agree.
+fn retry_after(response: &reqwest::Response) -> Option<Duration> {
+    let date = |name| httpdate::parse_http_date(response.headers().get(name)?.to_str().ok()?).ok();
+    let value = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
+    match value.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => {
+            let then = date(RETRY_AFTER)?;
+            let now = date(DATE).unwrap_or_else(SystemTime::now);
+            // One that is over asks for nothing.
+            Some(then.duration_since(now).unwrap_or_default())
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! An answer that comes piece by piece.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_core::Stream;
+use http_body::Body as _;
+use tokenkeep_core::Error;
+use tokio::time::{Instant, Sleep};
+use zeroize::Zeroizing;
+
+use crate::CallFailure;
+use crate::body::{BrokenOff, wipe};
+use crate::clock::after;
+use crate::echo::Echo;
+use crate::reading::content_type;
+
+/// A provider's answer to a call that it accepted, piece by piece as it comes: of [`Call::stream`](crate::Call::stream).
+///
+/// Its pieces come from [`chunk`](Self::chunk) or, the same, from its `Stream`. Nothing limits how long it takes in all, only how long
+/// each piece may take ([`TransportBuilder::idle_timeout`](crate::TransportBuilder::idle_timeout)), counted while somebody waits for
+/// it; and nothing limits its size but [`Call::max_body`](crate::Call::max_body). After an error comes nothing more.
+///
+/// A token that comes back is starred out, over the borders of pieces too: so a piece's last bytes come with the next one, or at the
+/// end, where the token could begin in them. See [the crate's page](crate#what-comes-back).
+///
+/// Dropping it closes its connection (HTTP/1.1) or its stream (HTTP/2). The pieces are the caller's: nothing wipes them.
+pub struct AnswerStream {
+    status: u16,
+    content_type: Option<String>,
+    /// The token that may come back.
+    echo: Option<Echo>,
+    /// What may be the beginning of it.
+    held: Zeroizing<Vec<u8>>,
+    /// `None` once it is over.
+    body: Option<reqwest::Body>,
+    limit: Option<usize>,
+    /// How much of the limit was used, in bytes.
+    taken: usize,
+    idle: Duration,
+    /// Runs while somebody waits for a piece.
+    clock: Pin<Box<Sleep>>,
+    waiting: bool,
+}
+
+impl AnswerStream {
+    pub(crate) fn new(
+        response: reqwest::Response,
+        limit: Option<usize>,
+        idle: Duration,
+        echo: Option<Echo>,
+    ) -> Self {
+        let content_type = content_type(&response).map(|text| {
+            let mut text = text.as_bytes().to_vec();
+            if let Some(echo) = &echo {
+                echo.redact(&mut text);
+            }
+            String::from_utf8_lossy(&text).into_owned()
+        });
+        Self {
+            status: response.status().as_u16(),
+            content_type,
+            echo,
+            held: Zeroizing::default(),
+            body: Some(response.into()),
+            limit,
+            taken: 0,
+            idle,
+            clock: Box::pin(tokio::time::sleep(idle)),
+            waiting: false,
+        }
+    }
+
+    /// The HTTP status, 200 to 299.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The content type, as the provider says it; `None` where it says none, more than one, or what is no text.
+    #[must_use]
+    pub fn content_type(&self) -> Option<&str> {
+        self.content_type.as_deref()
+    }
+
+    /// The next piece, as large as it comes and never empty; `None` at the end.
+    ///
+    /// # Errors
+    /// `ProviderUnavailable` when the answer breaks off or no piece comes in time, `ProviderMisbehaved` when it is longer than
+    /// [`Call::max_body`](crate::Call::max_body) says. [`CallFailure::of`] says more. What was given before stays good.
+    ///
+    /// # Cancellation
+    /// Safe: no piece is lost.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        std::future::poll_fn(|context| self.poll_chunk(context)).await.transpose()
+    }
+
+    fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
+        let next = ready!(self.poll_piece(context));
+        if !matches!(next, Some(Ok(_))) {
+            // Closes the connection or the stream, if it is not at its end.
+            self.body = None;
+            self.echo = None;
+            self.held = Zeroizing::default();
+        }
+        Poll::Ready(next.map(|piece| piece.map_err(Error::from)))
+    }
+
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, CallFailure>>> {
+        loop {
+            let Some(body) = &mut self.body else { return Poll::Ready(None) };
+            if !self.waiting {
+                self.waiting = true;
+                self.clock.as_mut().reset(after(Instant::now(), self.idle));
+            }
+            let Poll::Ready(frame) = Pin::new(body).poll_frame(context) else {
+                ready!(self.clock.as_mut().poll(context));
+                return Poll::Ready(Some(Err(self.broken_off(true))));
+            };
+            self.waiting = false;
+            match frame {
+                None => {
+                    self.body = None;
+                    let rest = std::mem::take(&mut *self.held);
+                    return Poll::Ready((!rest.is_empty()).then(|| Ok(rest.into())));
+                }
+                Some(Err(error)) => return Poll::Ready(Some(Err(self.broken_off(error.is_timeout())))),
+                Some(Ok(frame)) => {
+                    let Ok(piece) = frame.into_data() else { continue };
+                    let piece = match self.within_limit(piece) {
+                        Ok(piece) => self.redacted(piece),
+                        Err(failure) => return Poll::Ready(Some(Err(failure))),
+                    };
+                    if !piece.is_empty() {
+                        return Poll::Ready(Some(Ok(piece)));
+                    }
+                }
+            }
+        }
+    }
+
+    fn within_limit(&mut self, piece: Bytes) -> Result<Bytes, CallFailure> {
+        self.taken = self.taken.saturating_add(piece.len());
+        match self.limit {
+            Some(limit) if self.taken > limit => Err(CallFailure::too_large(self.status, limit)),
+            _ => Ok(piece),
+        }
+    }
+
+    /// As much as can be told by now, with stars where the token is.
+    fn redacted(&mut self, piece: Bytes) -> Bytes {
+        let Some(echo) = &self.echo else { return piece };
+        if self.held.is_empty() && !echo.touches(&piece) {
+            return piece;
+        }
+        let mut text = Zeroizing::new(Vec::with_capacity(self.held.len() + piece.len()));
+        text.extend_from_slice(&self.held);
+        text.extend_from_slice(&piece);
+        wipe(piece);
+        echo.redact(&mut text);
+        let told = text.len() - echo.beginning(&text);
+        self.held = Zeroizing::new(text[told..].to_vec());
+        Bytes::copy_from_slice(&text[..told])
+    }
+
+    fn broken_off(&self, timed_out: bool) -> CallFailure {
+        CallFailure::broken_off(self.status, BrokenOff { timed_out }, None)
+    }
+}
+
+impl Stream for AnswerStream {
+    type Item = Result<Bytes, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().poll_chunk(context)
+    }
+}
+
+impl fmt::Debug for AnswerStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AnswerStream").field("status", &self.status).finish_non_exhaustive()
+    }
+}
