@@ -13,6 +13,7 @@ use serde_json::de::SliceRead;
 
 use super::class::Grants;
 use super::shape::{Fields, Shape};
+use crate::error_type;
 use out::Out;
 
 /// Why a body could not be projected. The words behind "it answered with HTTP status 200 and …".
@@ -222,15 +223,7 @@ pub(crate) fn project_error(body: &[u8]) -> Vec<u8> {
     let error_type = error
         .strip_prefix(br#"{"error":{"type":""#.as_slice())
         .and_then(|rest| rest.strip_suffix(br#""}}"#.as_slice()));
-    if error_type.is_some_and(is_error_type) { error } else { Vec::new() }
-}
-
-/// Words of letters and digits in lower case, with a hyphen between two.
-fn is_error_type(text: &[u8]) -> bool {
-    text.len() <= 64
-        && text.split(|byte| *byte == b'-').all(|word| {
-            !word.is_empty() && word.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-        })
+    if error_type.is_some_and(error_type::is_one) { error } else { Vec::new() }
 }
 
 #[cfg(test)]
