@@ -21,7 +21,7 @@ impl Datasets {
     ///
     /// Reads the class [`Datasets`](crate::Class::Datasets).
     pub fn list(self) -> List<Dataset> {
-        List { owned: true, ..List::new(self.client.place(Endpoint::DATASETS, [])) }
+        List::new(self.client.place(Endpoint::DATASETS, [])).owned()
     }
 }
 

@@ -26,7 +26,7 @@ impl KeyValueStores {
     ///
     /// Reads the class [`KeyValueStores`](crate::Class::KeyValueStores).
     pub fn list(self) -> List<KeyValueStore> {
-        List { owned: true, ..List::new(self.client.place(Endpoint::KEY_VALUE_STORES, [])) }
+        List::new(self.client.place(Endpoint::KEY_VALUE_STORES, [])).owned()
     }
 }
 

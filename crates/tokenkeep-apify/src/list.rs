@@ -50,6 +50,11 @@ impl<T> List<T> {
         }
     }
 
+    pub(crate) fn owned(mut self) -> Self {
+        self.owned = true;
+        self
+    }
+
     /// Leaves out this many at the start. [`Page::next_offset`] says where the next page begins.
     pub fn offset(mut self, items: u64) -> Self {
         self.offset = Some(items);
