@@ -125,16 +125,7 @@ impl ApifyClient {
 
     /// Sends a call and takes its answer out of Apify's `{"data": …}`.
     pub(crate) async fn send<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
-        self.send_as(call, &self.credential).await
-    }
-
-    /// As [`send`](Self::send), with a credential that knows more than the client's own.
-    pub(crate) async fn send_as<T: DeserializeOwned>(
-        &self,
-        call: Call,
-        credential: &Credential,
-    ) -> Result<T, Error> {
-        Ok(call.credential(credential).send().await?.json::<Data<T>>()?.data)
+        Ok(call.credential(&self.credential).send().await?.json::<Data<T>>()?.data)
     }
 
     pub(crate) fn transport(&self) -> &Transport {
