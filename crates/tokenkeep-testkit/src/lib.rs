@@ -2,7 +2,7 @@
 //! API on the loopback interface with real TLS, and [`LeakScanner`], which finds secrets in bytes, files and
 //! folders.
 //!
-//! The stand-in is not Apify. It answers a handful of read operations in the form that Apify's public API
+//! The stand-in is not Apify. It answers a handful of operations in the form that Apify's public API
 //! description gives, with made-up data, and it misbehaves when told to ([`Fault`]). [`JsonStandIn`] answers for any
 //! other provider.
 //!
@@ -31,6 +31,7 @@ mod access;
 mod accounts;
 mod answers;
 mod captured_log;
+mod env_vars;
 mod fake;
 mod faults;
 mod json_stand_in;
@@ -43,6 +44,7 @@ mod postgres;
 mod proxy;
 mod query;
 mod recorded;
+mod resources;
 mod routes;
 mod run;
 mod stand_in;
