@@ -24,6 +24,8 @@
 //! # }
 //! ```
 //!
+//! [`TlsFront`] puts TLS before a server that speaks plain HTTP.
+//!
 //! With the feature `postgres` there is `ThrowawayPostgres`, a PostgreSQL server that is gone after the test. With `openbao` there
 //! are `ThrowawayOpenBao`, the same for OpenBao, and `TlsProxy`, which stands between a client and a server and gets in the way.
 
@@ -51,6 +53,7 @@ mod stand_in;
 mod state;
 mod tasks;
 mod tls;
+mod tls_front;
 mod views;
 
 pub use access::{Access, Scope};
@@ -68,3 +71,4 @@ pub use proxy::{InTheWay, TlsProxy};
 pub use recorded::RecordedRequest;
 pub use run::Run;
 pub use stand_in::ApifyStandIn;
+pub use tls_front::{Exchange, TlsFront};

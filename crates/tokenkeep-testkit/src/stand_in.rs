@@ -245,7 +245,7 @@ async fn answer(server: &Server, close: &Notify, request: Request<Incoming>) -> 
     pending().await
 }
 
-async fn record(request: Request<Incoming>) -> RecordedRequest {
+pub(crate) async fn record(request: Request<Incoming>) -> RecordedRequest {
     let (head, body) = request.into_parts();
     let authority =
         head.uri.authority().map(|name| (":authority".to_owned(), name.as_str().as_bytes().to_vec()));
