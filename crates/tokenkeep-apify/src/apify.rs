@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokenkeep_core::{Account, Credential, Error, ErrorKind, Origin, Provider, ProviderName, ProviderSpec};
-use tokenkeep_https::Transport;
+use tokenkeep_https::{Retries, Transport};
 
 use crate::meaning::meaning;
 use crate::{ApifyClient, Boundary};
@@ -12,7 +12,7 @@ use crate::{ApifyClient, Boundary};
 const NAME: &str = "apify";
 const ORIGIN: &str = "https://api.apify.com";
 
-/// How long a call may take unless told otherwise.
+/// How long an attempt may take unless told otherwise.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest that Apify holds an answer back, whatever it is asked.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -40,6 +40,7 @@ impl Apify {
             origin: None,
             extra_roots: Vec::new(),
             timeout: TIMEOUT,
+            retries: Retries::standard(),
             boundary: Boundary::analytics(),
         }
     }
@@ -87,6 +88,7 @@ pub struct ApifyBuilder {
     origin: Option<Origin>,
     extra_roots: Vec<Vec<u8>>,
     timeout: Duration,
+    retries: Retries,
     boundary: Boundary,
 }
 
@@ -105,10 +107,18 @@ impl ApifyBuilder {
         self
     }
 
-    /// How long a call may take, 30 s unless given; see [`TransportBuilder::timeout`](tokenkeep_https::TransportBuilder::timeout).
+    /// How long an attempt may take, 30 s unless given; see [`TransportBuilder::timeout`](tokenkeep_https::TransportBuilder::timeout).
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = limit;
+        self
+    }
+
+    /// When a call that failed is made again. [`Retries::standard`] unless given: also when a token is checked, where somebody may wait
+    /// for it.
+    #[must_use]
+    pub fn retries(mut self, retries: Retries) -> Self {
+        self.retries = retries;
         self
     }
 
@@ -130,11 +140,11 @@ impl ApifyBuilder {
             None => Origin::parse(ORIGIN)?,
         };
         let spec = ProviderSpec::new(ProviderName::new(NAME)?, origin).with_meaning(meaning);
-        let mut transport = Transport::builder(spec).boundary(self.boundary);
+        let mut transport = Transport::builder(spec).boundary(self.boundary).retries(self.retries);
         for root in &self.extra_roots {
             transport = transport.extra_root_der(root);
         }
-        // A third of a call's time, 10 s at most, is for everything but waiting.
+        // A third of an attempt's time, 10 s at most, is for everything but waiting.
         let rest = (self.timeout / 3).min(Duration::from_secs(10));
         let longest_wait = Duration::from_secs((self.timeout - rest).min(LONGEST_WAIT).as_secs());
         Ok(Apify { transport: transport.timeout(self.timeout).build()?, longest_wait })

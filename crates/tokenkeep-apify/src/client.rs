@@ -16,7 +16,8 @@ use crate::{
 
 /// Calls Apify on behalf of one credential. Owned, cheap to clone, and holding no token.
 ///
-/// Dropping a call is safe: it closes its connection or stream, and wipes its token. What was sent may have been done all the same.
+/// A call that failed is made again as the [`Retries`](crate::Retries) say. Dropping a call is safe: it closes its connection or stream,
+/// and wipes its token. What was sent may have been done all the same.
 #[derive(Clone)]
 pub struct ApifyClient {
     transport: Transport,

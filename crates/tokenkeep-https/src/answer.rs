@@ -27,7 +27,7 @@ impl Answer {
         self.status
     }
 
-    /// How long the provider asks to wait, when it says so in seconds.
+    /// How long the provider asks to wait (`Retry-After`, in seconds or as a date). `None` where it does not ask.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after

@@ -1,4 +1,4 @@
-//! One call, one attempt.
+//! A call, put together.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,16 +6,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use tokenkeep_core::{ApiToken, Credential, Error, ErrorKind, Use};
-use tokio::time::Instant;
+use tokenkeep_core::{Credential, Error, ErrorKind};
+use tracing::Instrument as _;
 use zeroize::Zeroizing;
 
-use crate::clock::after;
-use crate::echo::Sent;
+use crate::attempts::Attempts;
 use crate::reading::{Reading, Taken, Want};
 use crate::target::Target;
 use crate::transport::Shared;
-use crate::{Answer, AnswerStream, CallFailure, Projection};
+use crate::{Answer, AnswerStream, Projection};
 
 /// A call that is being put together. [`send`](Self::send) makes it.
 #[must_use = "a call is made when it is sent"]
@@ -28,6 +27,7 @@ pub struct Call {
     body: Option<Bytes>,
     keep_errors: bool,
     max_body: Option<usize>,
+    idempotent: bool,
     refused: Option<&'static str>,
 }
 
@@ -42,6 +42,7 @@ impl Call {
             body: None,
             keep_errors: false,
             max_body: None,
+            idempotent: false,
             refused: None,
         }
     }
@@ -114,6 +115,13 @@ impl Call {
         self
     }
 
+    /// Says that carrying this call out twice is as good as once, whatever its method: it may be repeated as a `GET` is
+    /// ([`Retries`](crate::Retries)).
+    pub fn idempotent(mut self) -> Self {
+        self.idempotent = true;
+        self
+    }
+
     /// The longest body that is taken of a success, in bytes, in place of
     /// [the transport's](crate::TransportBuilder::max_body). Of a [stream](Self::stream), the only limit that there is.
     pub fn max_body(mut self, bytes: usize) -> Self {
@@ -121,25 +129,26 @@ impl Call {
         self
     }
 
-    /// Makes the call, once, and reads the answer within the transport's limits.
+    /// Makes the call, again where the transport's [`Retries`](crate::Retries) say so, and reads the answer within its limits.
     ///
-    /// The credential is asked for its token after every check that needs none, and told what came of it before this
-    /// returns. When that can't be recorded, a success stays a success and is logged as a warning; a failure says so.
+    /// The credential is asked for its token after every check that needs none, for each attempt anew, and told what came of it before
+    /// the next one is made or this returns. When that can't be recorded, a success stays a success and is logged as a warning; a failure
+    /// says so and is not repeated. A boundary judges the call once, before the first attempt.
     ///
     /// # Errors
     /// - `Misuse` for a path, segment, query or header that can't be sent; nothing was sent.
     /// - What the transport's boundary refuses with; nothing was sent, and the credential was not asked.
-    /// - What the credential refuses with; nothing was sent.
+    /// - What the credential refuses with, at the first attempt or at a later one, of which then nothing was sent.
     /// - For a status of 400 and above, the kind that the provider's spec gives it.
     /// - `ProviderUnavailable` when there is no answer, or not a whole one in time.
     /// - `ProviderMisbehaved` for a redirect, a body over the limit or one that the boundary can't project, or a server that
     ///   can't prove who it is.
     ///
-    /// [`CallFailure::of`] says more about the last three.
+    /// The last three are those of the last attempt; [`CallFailure::of`] says more about them.
     ///
     /// # Cancellation
-    /// Safe: a dropped call closes its connection or stream and wipes its token. The provider may have got the request;
-    /// what came of it is not reported.
+    /// Safe: a dropped call closes its connection or stream and wipes its token; one that waits for its next attempt has neither. The
+    /// provider may have got the request; what came of it is not reported.
     pub async fn send(self) -> Result<Answer, Error> {
         match self.make(Want::Answer { keep_errors: self.keep_errors }).await? {
             Taken::Answer(answer) => Ok(answer),
@@ -181,44 +190,34 @@ impl Call {
             let why = "its boundary must read the answer whole, so that it can't come as a stream";
             return Err(Error::new(ErrorKind::Misuse).because(why));
         }
-        let reading = Reading {
-            want,
-            projection: projection.as_deref(),
-            meaning: self.shared.spec.meaning,
-            limit: match want {
-                Want::Answer { .. } => Some(self.max_body.unwrap_or(self.shared.max_body)),
-                Want::Stream => self.max_body,
+        let attempts = Attempts {
+            shared: &self.shared,
+            method: &self.method,
+            url,
+            headers: &self.headers,
+            body: self.body.as_ref(),
+            credential: self.credential.as_ref(),
+            reading: Reading {
+                want,
+                projection: projection.as_deref(),
+                meaning: self.shared.spec.meaning,
+                limit: match want {
+                    Want::Answer { .. } => Some(self.max_body.unwrap_or(self.shared.max_body)),
+                    Want::Stream => self.max_body,
+                },
+                idle: self.shared.idle_timeout,
+                sent: None,
             },
-            idle: self.shared.idle_timeout,
-            sent: None,
+            idempotent: self.idempotent || self.method.is_idempotent(),
         };
-        let mut request = reqwest::Request::new(self.method.clone(), url);
-        request.headers_mut().extend(self.headers.clone());
-        *request.body_mut() = self.body.clone().map(reqwest::Body::from);
-        let Some(credential) = &self.credential else {
-            return Ok(self.exchange(request, reading).await?);
-        };
-
-        let issued = credential.issue(Use::at(&self.shared.spec)).await?;
-        let (incarnation, secret_version) = (issued.incarnation, issued.secret_version);
-        let (value, sent) = header_value(self.shared.spec.prefix, issued.token)?;
-        request.headers_mut().insert(self.shared.header.clone(), value);
-
-        let result = self.exchange(request, Reading { sent: Some(&sent), ..reading }).await;
-        drop(sent);
-        let outcome = match &result {
-            Ok(taken) => taken.outcome(self.shared.spec.meaning),
-            Err(failure) => failure.outcome(),
-        };
-        let reported = credential.report(incarnation, secret_version, outcome).await;
-        let Err(why) = reported else { return Ok(result?) };
-        tracing::warn!(
+        let span = tracing::debug_span!(
+            "call",
             provider = self.shared.spec.name.as_str(),
-            ?outcome,
-            kind = ?why.kind(),
-            "what came of a call could not be recorded"
+            host = self.shared.spec.origin.host(),
+            method = self.method.as_str(),
+            path = self.target.path(),
         );
-        Ok(result.map_err(|failure| failure.unreported(why))?)
+        attempts.run().instrument(span).await
     }
 
     /// What comes through of the answer; without a boundary, all of it.
@@ -229,29 +228,6 @@ impl Call {
         };
         boundary.judge(&self.method, target).map(Some)
     }
-
-    async fn exchange(&self, request: reqwest::Request, reading: Reading<'_>) -> Result<Taken, CallFailure> {
-        let start = Instant::now();
-        let by = after(start, self.shared.timeout);
-        let result = match self.shared.client.execute(request, by).await {
-            Ok(response) => reading.take(response, by).await,
-            Err(failure) => Err(failure),
-        };
-        tracing::debug!(
-            provider = self.shared.spec.name.as_str(),
-            host = self.shared.spec.origin.host(),
-            method = self.method.as_str(),
-            path = self.target.path(),
-            status = match &result {
-                Ok(taken) => Some(taken.status()),
-                Err(failure) => failure.status(),
-            },
-            failure = result.as_ref().err().map(tracing::field::display),
-            elapsed = ?start.elapsed(),
-            "call"
-        );
-        result
-    }
 }
 
 impl fmt::Debug for Call {
@@ -261,37 +237,5 @@ impl fmt::Debug for Call {
             .field("origin", &self.shared.spec.origin)
             .field("path", &self.target.path())
             .finish_non_exhaustive()
-    }
-}
-
-/// The header's value, in one block that wipes itself once the last user of the request lets go of it, and of the token in it.
-fn header_value(prefix: &str, token: ApiToken) -> Result<(HeaderValue, Sent), Error> {
-    let secret = token.expose_secret().as_bytes();
-    // Sized first: a block that grows leaves its old self behind.
-    let mut value = Zeroizing::new(Vec::with_capacity(prefix.len() + secret.len()));
-    value.extend_from_slice(prefix.as_bytes());
-    value.extend_from_slice(secret);
-    let block = Bytes::from_owner(value);
-    let sent = Sent::new(block.slice(prefix.len()..));
-    let mut value = HeaderValue::from_maybe_shared(block)
-        .map_err(|_| Error::new(ErrorKind::Internal).because("a token can't stand in a header"))?;
-    value.set_sensitive(true);
-    Ok((value, sent))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_header_is_whole_and_marked_as_a_secret() {
-        let token = ApiToken::new("an-example-token".to_owned()).unwrap();
-        let (value, sent) = header_value("Bearer ", token).unwrap();
-        assert_eq!(value.as_bytes(), b"Bearer an-example-token");
-        // Keeps it out of `{:?}` and out of the tables in which HTTP/2 remembers headers.
-        assert!(value.is_sensitive());
-        let mut echoed = *b"Bearer an-example-token";
-        sent.redact(&mut echoed, true);
-        assert_eq!(&echoed, b"Bearer ****************");
     }
 }

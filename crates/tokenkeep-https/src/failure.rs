@@ -18,7 +18,35 @@ use crate::body::BrokenOff;
 pub struct CallFailure {
     what: What,
     said: Said,
+    attempts: u32,
     unreported: Option<Error>,
+}
+
+/// Whether a call may be made again after what came of it, with what `Retry-After` asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// It was accepted.
+    Succeeded,
+    Never,
+    /// The provider may have carried it out.
+    IfIdempotent(Option<Duration>),
+    /// It did not carry it out.
+    Always(Option<Duration>),
+}
+
+impl Repeat {
+    /// After an answer of status 400 or above.
+    pub(crate) fn of_error(status: u16, meaning: Meaning, retry_after: Option<Duration>) -> Self {
+        match (status, meaning) {
+            (429, Meaning::RateLimited | Meaning::Unavailable | Meaning::Unexpected) => {
+                Self::Always(retry_after)
+            }
+            (500.., Meaning::RateLimited | Meaning::Unavailable | Meaning::Unexpected) => {
+                Self::IfIdempotent(retry_after)
+            }
+            _ => Self::Never,
+        }
+    }
 }
 
 /// Wipes itself, and shows nothing.
@@ -72,6 +100,18 @@ enum What {
     NoConnection(io::ErrorKind),
     BadCertificate(&'static str),
     NoTls,
+    /// On the way to the proxy, or by its word.
+    Proxy(ProxyFault),
+}
+
+#[derive(Debug, Clone, Copy)]
+enum ProxyFault {
+    LoginRefused,
+    NoTunnel,
+    NoName,
+    NoConnection(io::ErrorKind),
+    BadCertificate(&'static str),
+    NoTls,
 }
 
 impl CallFailure {
@@ -103,13 +143,19 @@ impl CallFailure {
         }
     }
 
-    /// How long the provider asks to wait, when it says so in seconds.
+    /// How long the provider asks to wait (`Retry-After`, in seconds or as a date). `None` where it does not ask.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self.what {
             What::Refused { retry_after, .. } => retry_after,
             _ => None,
         }
+    }
+
+    /// How many attempts the call took, this last one included.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.attempts
     }
 
     /// What the provider said in the body of an error answer of status 400 or above: at most its first 16 KiB, and under a
@@ -138,6 +184,13 @@ impl CallFailure {
     #[must_use]
     pub fn is_untrusted(&self) -> bool {
         matches!(self.what, What::BadCertificate(_) | What::NoTls)
+    }
+
+    /// Whether the [proxy](crate::Proxy) is at fault, and not the provider, which got nothing: it can't be reached, can't prove who it is,
+    /// or refuses to make the connection.
+    #[must_use]
+    pub fn is_of_proxy(&self) -> bool {
+        matches!(self.what, What::Proxy(_))
     }
 
     pub(crate) fn refused(status: u16, meaning: Meaning, retry_after: Option<Duration>) -> Self {
@@ -190,21 +243,46 @@ impl CallFailure {
             What::NoConnection(io::ErrorKind::TimedOut)
         } else if error.is_timeout() {
             What::TimedOut
-        } else if error.is_dns() {
-            What::NoName
         } else if !error.is_connect() {
             What::NoAnswer
-        } else if let Some(error) = find(error, |cause| cause.downcast_ref::<rustls::Error>()) {
-            match error {
-                rustls::Error::InvalidCertificate(why) => What::BadCertificate(certificate_text(why)),
-                _ => What::NoTls,
-            }
+        } else if let Some(fault) = find(error, proxy_fault) {
+            What::Proxy(if error.is_dns() { ProxyFault::NoName } else { fault })
+        } else if error.is_dns() {
+            What::NoName
         } else {
-            let plain = |cause: &'_ io::Error| cause.get_ref().is_none().then(|| cause.kind());
-            let kind = find(error, |cause| cause.downcast_ref::<io::Error>().and_then(plain));
-            What::NoConnection(kind.unwrap_or(io::ErrorKind::Other))
+            match tls_fault(error) {
+                Some(TlsFault::BadCertificate(why)) => What::BadCertificate(why),
+                Some(TlsFault::Other) => What::NoTls,
+                None => What::NoConnection(io_fault(error)),
+            }
         };
         what.into()
+    }
+
+    pub(crate) fn after_attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
+        self
+    }
+
+    pub(crate) fn repeat(&self) -> Repeat {
+        match self.what {
+            What::Refused { status, meaning, retry_after } => Repeat::of_error(status, meaning, retry_after),
+            What::BrokenOff { status, meaning: Some(meaning), .. } => Repeat::of_error(status, meaning, None),
+            What::BrokenOff { meaning: None, .. } | What::NoAnswer | What::TimedOut => {
+                Repeat::IfIdempotent(None)
+            }
+            What::Proxy(ProxyFault::LoginRefused | ProxyFault::BadCertificate(_) | ProxyFault::NoTls) => {
+                Repeat::Never
+            }
+            What::NoName | What::NoConnection(_) | What::Proxy(_) => Repeat::Always(None),
+            What::Redirected { .. }
+            | What::TooLarge { .. }
+            | What::NotAsPromised { .. }
+            | What::NotPassed { .. }
+            | What::NotInPieces { .. }
+            | What::BadCertificate(_)
+            | What::NoTls => Repeat::Never,
+        }
     }
 
     pub(crate) fn unreported(mut self, why: Error) -> Self {
@@ -230,7 +308,8 @@ impl CallFailure {
             | What::NoName
             | What::NoConnection(_)
             | What::BadCertificate(_)
-            | What::NoTls => Outcome::Unanswered,
+            | What::NoTls
+            | What::Proxy(_) => Outcome::Unanswered,
         }
     }
 
@@ -248,14 +327,15 @@ impl CallFailure {
             | What::NoAnswer
             | What::TimedOut
             | What::NoName
-            | What::NoConnection(_) => ErrorKind::ProviderUnavailable,
+            | What::NoConnection(_)
+            | What::Proxy(_) => ErrorKind::ProviderUnavailable,
         }
     }
 }
 
 impl From<What> for CallFailure {
     fn from(what: What) -> Self {
-        Self { what, said: Said::default(), unreported: None }
+        Self { what, said: Said::default(), attempts: 1, unreported: None }
     }
 }
 
@@ -300,7 +380,11 @@ impl fmt::Display for CallFailure {
             What::NoConnection(why) => write!(f, "no connection could be made: {why}"),
             What::BadCertificate(why) => write!(f, "nothing was sent: its certificate {why}"),
             What::NoTls => f.write_str("nothing was sent: it does not speak TLS as it should"),
+            What::Proxy(fault) => fault.fmt(f),
         }?;
+        if self.attempts > 1 {
+            write!(f, ", at the last of {} attempts", self.attempts)?;
+        }
         if self.unreported.is_some() {
             f.write_str("; and what came of the call could not be recorded")?;
         }
@@ -308,9 +392,58 @@ impl fmt::Display for CallFailure {
     }
 }
 
+impl fmt::Display for ProxyFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nothing was sent: ")?;
+        match self {
+            Self::LoginRefused => f.write_str("the proxy asks for a login, or for another one"),
+            Self::NoTunnel => f.write_str("the proxy did not make the connection"),
+            Self::NoName => f.write_str("the proxy's host name could not be resolved"),
+            Self::NoConnection(why) => write!(f, "no connection to the proxy could be made: {why}"),
+            Self::BadCertificate(why) => write!(f, "the proxy's certificate {why}"),
+            Self::NoTls => f.write_str("the proxy does not speak TLS as it should"),
+        }
+    }
+}
+
 impl StdError for CallFailure {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.unreported.as_ref().map(|error| error as _)
+    }
+}
+
+enum TlsFault {
+    BadCertificate(&'static str),
+    Other,
+}
+
+fn tls_fault(error: &(dyn StdError + 'static)) -> Option<TlsFault> {
+    match find(error, |cause| cause.downcast_ref::<rustls::Error>())? {
+        rustls::Error::InvalidCertificate(why) => Some(TlsFault::BadCertificate(certificate_text(why))),
+        _ => Some(TlsFault::Other),
+    }
+}
+
+/// What the operating system says; never what wraps a text.
+fn io_fault(error: &(dyn StdError + 'static)) -> io::ErrorKind {
+    let plain = |cause: &'_ io::Error| cause.get_ref().is_none().then(|| cause.kind());
+    let kind = find(error, |cause| cause.downcast_ref::<io::Error>().and_then(plain));
+    kind.unwrap_or(io::ErrorKind::Other)
+}
+
+/// Of hyper-util's error about a tunnel, whose type has no name outside, and whose texts are fixed. A test holds them to that.
+fn proxy_fault(cause: &(dyn StdError + 'static)) -> Option<ProxyFault> {
+    match cause.to_string().strip_prefix("tunnel error: ")? {
+        "proxy authorization required" => Some(ProxyFault::LoginRefused),
+        "failed to create underlying connection" => {
+            let inner = cause.source()?;
+            Some(match tls_fault(inner) {
+                Some(TlsFault::BadCertificate(why)) => ProxyFault::BadCertificate(why),
+                Some(TlsFault::Other) => ProxyFault::NoTls,
+                None => ProxyFault::NoConnection(io_fault(inner)),
+            })
+        }
+        _ => Some(ProxyFault::NoTunnel),
     }
 }
 

@@ -1,7 +1,7 @@
 //! An HTTPS-only transport for API tokens.
 //!
-//! A [`Transport`] belongs to one provider and reaches one [`Origin`](tokenkeep_core::Origin). It holds no token: every
-//! call asks a [`Credential`](tokenkeep_core::Credential) for one, sends it once and forgets it.
+//! A [`Transport`] belongs to one provider and reaches one [`Origin`](tokenkeep_core::Origin). It holds no token: each
+//! attempt asks a [`Credential`](tokenkeep_core::Credential) for one, sends it once and forgets it.
 //!
 //! ```no_run
 //! use tokenkeep_core::{ApiToken, Credential, Origin, ProviderSpec};
@@ -29,12 +29,13 @@
 //!
 //! # What it keeps to
 //!
-//! - TLS 1.2 or 1.3 with a verified certificate, HTTP/1.1 or HTTP/2. The public roots are compiled in, so it works in
+//! - TLS 1.2 or 1.3 ([or 1.3 alone](TransportBuilder::tls13_only)) with a verified certificate, HTTP/1.1 or HTTP/2. The public roots are compiled in, so it works in
 //!   an image without CA files; [`TransportBuilder::extra_root_der`] adds a private one, and
 //!   [`TransportBuilder::without_public_roots`] leaves that one alone. It uses aws-lc-rs for itself and leaves the process's default
 //!   TLS provider alone.
-//! - No redirect is followed. No proxy is taken from the environment. There are no cookies and no compression.
-//! - One call is one attempt: nothing here, and nothing below, sends a request twice.
+//! - No redirect is followed. No proxy is taken from the environment, only from [`TransportBuilder::proxy`]. There are no cookies and no compression.
+//! - A call that failed is made again as [`Retries`] say, by this layer alone: nothing below sends a request twice. Each attempt asks for
+//!   the token anew and tells what came of it, and all of them stand under one [deadline](TransportBuilder::deadline).
 //! - A call whose path, origin or credential is refused opens no socket.
 //! - With a [`CallBoundary`], a call is judged by the URL that is really sent, before the credential is asked, and an answer is
 //!   projected before the caller gets it.
@@ -59,6 +60,7 @@
 //! [`CallFailure::of`] gets the HTTP status, `Retry-After` and what the provider said out of it.
 
 mod answer;
+mod attempts;
 mod body;
 mod boundary;
 mod call;
@@ -66,7 +68,9 @@ mod clock;
 mod echo;
 mod failure;
 mod pool;
+mod proxy;
 mod reading;
+mod retries;
 mod stream;
 mod target;
 mod tls;
@@ -77,5 +81,7 @@ pub use boundary::{CallBoundary, Passage, Projection};
 pub use call::Call;
 pub use failure::CallFailure;
 pub use http::Method;
+pub use proxy::Proxy;
+pub use retries::Retries;
 pub use stream::AnswerStream;
 pub use transport::{Transport, TransportBuilder};

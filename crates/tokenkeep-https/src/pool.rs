@@ -7,12 +7,13 @@ use rustls::ClientConfig;
 use tokenkeep_core::{Error, ErrorKind};
 use tokio::time::Instant;
 
-use crate::CallFailure;
+use crate::{CallFailure, Proxy};
 
 /// What connections are made with.
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) tls: ClientConfig,
+    pub(crate) proxy: Option<Proxy>,
     pub(crate) connect_timeout: Duration,
     pub(crate) ping_after: Duration,
     pub(crate) ping_within: Duration,
@@ -20,11 +21,13 @@ pub(crate) struct Settings {
 
 impl Settings {
     fn client(self) -> Result<reqwest::Client, Error> {
-        reqwest::Client::builder()
+        let fault = |_| Error::new(ErrorKind::Internal).because("the HTTP client can't be set up");
+        let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(self.tls)
             .https_only(true)
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
+            // None of the environment's.
             .no_proxy()
             // Else reqwest repeats what the other side refused at protocol level, with the old header.
             .retry(reqwest::retry::never())
@@ -32,9 +35,11 @@ impl Settings {
             // The kernel of a host whose server hangs goes on acknowledging, so that TCP alone never notices.
             .http2_keep_alive_interval(self.ping_after)
             .http2_keep_alive_timeout(self.ping_within)
-            .user_agent(concat!("tokenkeep/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|_| Error::new(ErrorKind::Internal).because("the HTTP client can't be set up"))
+            .user_agent(concat!("tokenkeep/", env!("CARGO_PKG_VERSION")));
+        if let Some(proxy) = self.proxy {
+            builder = builder.proxy(proxy.configured().map_err(fault)?);
+        }
+        builder.build().map_err(fault)
     }
 }
 

@@ -1,13 +1,15 @@
 //! What is taken of the answer to one attempt.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use http::header::{CONTENT_TYPE, DATE, RETRY_AFTER};
 use tokenkeep_core::{Meaning, Outcome};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use crate::body::{Start, read_start, read_whole};
 use crate::echo::Sent;
+use crate::failure::Repeat;
 use crate::{Answer, AnswerStream, CallFailure, Passage, Projection};
 
 /// As much of an error's body as a provider's `meaning` is shown, in bytes.
@@ -41,6 +43,18 @@ impl Taken {
                 Outcome::Refused(meaning(answer.status(), answer.body()))
             }
             _ => Outcome::Accepted,
+        }
+    }
+}
+
+impl Taken {
+    pub(crate) fn repeat(&self, meaning: fn(u16, &[u8]) -> Meaning) -> Repeat {
+        match self {
+            Self::Answer(answer) if answer.status() >= 400 => {
+                let meaning = meaning(answer.status(), answer.body());
+                Repeat::of_error(answer.status(), meaning, answer.retry_after())
+            }
+            _ => Repeat::Succeeded,
         }
     }
 }
@@ -157,12 +171,22 @@ impl Reading<'_> {
 
 /// The one content type that an answer has.
 pub(crate) fn content_type(response: &reqwest::Response) -> Option<&str> {
-    let mut all = response.headers().get_all(http::header::CONTENT_TYPE).iter();
+    let mut all = response.headers().get_all(CONTENT_TYPE).iter();
     let first = all.next()?;
     if all.next().is_some() { None } else { first.to_str().ok() }
 }
 
+/// Seconds, or a date: held against the answer's own, if it has one, as two clocks seldom agree.
 fn retry_after(response: &reqwest::Response) -> Option<Duration> {
-    let value = response.headers().get(http::header::RETRY_AFTER)?.to_str().ok()?;
-    value.trim().parse().ok().map(Duration::from_secs)
+    let date = |name| httpdate::parse_http_date(response.headers().get(name)?.to_str().ok()?).ok();
+    let value = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
+    match value.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => {
+            let then = date(RETRY_AFTER)?;
+            let now = date(DATE).unwrap_or_else(SystemTime::now);
+            // One that is over asks for nothing.
+            Some(then.duration_since(now).unwrap_or_default())
+        }
+    }
 }

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
+use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore};
 use tokenkeep_core::{Error, ErrorKind};
 
-/// TLS 1.2 and 1.3 over aws-lc-rs, trusting these roots, and the public ones where `public`.
-pub(crate) fn config(extra_roots: &[Vec<u8>], public: bool) -> Result<ClientConfig, Error> {
+/// TLS 1.3, and 1.2 unless `only_13`, over aws-lc-rs, trusting these roots, and the public ones where `public`.
+pub(crate) fn config(extra_roots: &[Vec<u8>], public: bool, only_13: bool) -> Result<ClientConfig, Error> {
+    let versions: &[_] = if only_13 { &[&TLS13] } else { &[&TLS13, &TLS12] };
     let roots = roots(extra_roots, public)?;
     // Given by hand: a library must not choose the process's default provider.
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .map_err(|_| Error::new(ErrorKind::Internal).because("the TLS provider lacks TLS 1.2 or 1.3"))?
         .with_root_certificates(roots)
         .with_no_client_auth();

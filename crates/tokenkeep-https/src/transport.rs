@@ -10,9 +10,11 @@ use rustls::pki_types::pem::PemObject;
 use tokenkeep_core::{Error, ErrorKind, ProviderSpec};
 
 use crate::pool::{Pool, Settings};
-use crate::{Call, CallBoundary, tls};
+use crate::retries::Budget;
+use crate::{Call, CallBoundary, Proxy, Retries, tls};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(120);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_BODY: usize = 8 * 1024 * 1024;
 /// For both parts of [`TransportBuilder::ping`].
@@ -31,6 +33,10 @@ pub(crate) struct Shared {
     pub(crate) header: HeaderName,
     /// For an attempt.
     pub(crate) timeout: Duration,
+    /// For all attempts of a call.
+    pub(crate) deadline: Duration,
+    pub(crate) retries: Retries,
+    pub(crate) budget: Budget,
     /// Between the pieces of a stream.
     pub(crate) idle_timeout: Duration,
     /// In bytes.
@@ -54,8 +60,12 @@ impl Transport {
             spec,
             extra_roots: Vec::new(),
             public_roots: true,
+            tls13_only: false,
+            proxy: None,
             timeout: TIMEOUT,
             idle_timeout: None,
+            deadline: None,
+            retries: Retries::standard(),
             connect_timeout: CONNECT_TIMEOUT,
             ping_after: PING,
             ping_within: PING,
@@ -100,8 +110,12 @@ pub struct TransportBuilder {
     spec: ProviderSpec,
     extra_roots: Vec<Vec<u8>>,
     public_roots: bool,
+    tls13_only: bool,
+    proxy: Option<Proxy>,
     timeout: Duration,
     idle_timeout: Option<Duration>,
+    deadline: Option<Duration>,
+    retries: Retries,
     connect_timeout: Duration,
     ping_after: Duration,
     ping_within: Duration,
@@ -137,10 +151,39 @@ impl TransportBuilder {
         self
     }
 
-    /// How long a call may take, from the moment it has its token to the last byte of the answer. 30 s unless given.
+    /// Speaks TLS 1.3 alone. Else TLS 1.2 will do, with forward secrecy and authenticated encryption; never an older one.
+    #[must_use]
+    pub fn tls13_only(mut self) -> Self {
+        self.tls13_only = true;
+        self
+    }
+
+    /// Goes through this proxy. Only what is given here counts: `HTTPS_PROXY`, `NO_PROXY` and the like are never looked at.
+    #[must_use]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = Some(proxy);
+        self
+    }
+
+    /// How long one attempt may take, from the moment it has its token to the last byte of the answer. 30 s unless given.
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = limit;
+        self
+    }
+
+    /// How long a call may take with all its attempts and the waits between them, from the moment it has its first token. What of it is
+    /// left is also a limit of each attempt. 2 minutes unless given, or the [`timeout`](Self::timeout) if that is longer.
+    #[must_use]
+    pub fn deadline(mut self, limit: Duration) -> Self {
+        self.deadline = Some(limit);
+        self
+    }
+
+    /// When a call that failed is made again. [`Retries::standard`] unless given.
+    #[must_use]
+    pub fn retries(mut self, retries: Retries) -> Self {
+        self.retries = retries;
         self
     }
 
@@ -198,16 +241,29 @@ impl TransportBuilder {
         HeaderValue::from_str(self.spec.prefix)
             .map_err(|_| misuse("the provider's prefix can't stand in a header"))?;
         let settings = Settings {
-            tls: tls::config(&self.extra_roots, self.public_roots)?,
+            tls: tls::config(&self.extra_roots, self.public_roots, self.tls13_only)?,
+            proxy: self.proxy,
             connect_timeout: self.connect_timeout,
             ping_after: self.ping_after.min(self.timeout / 3),
             ping_within: self.ping_within.min(self.timeout / 3),
         };
         let client = Pool::new(settings)?;
         let idle_timeout = self.idle_timeout.unwrap_or(self.timeout);
-        let Self { spec, timeout, max_body, boundary, .. } = self;
-        let shared = Shared { client, spec, header, timeout, idle_timeout, max_body, boundary };
-        Ok(Transport(Arc::new(shared)))
+        let deadline = self.deadline.unwrap_or(DEADLINE.max(self.timeout));
+        let Self { spec, timeout, retries, max_body, boundary, .. } = self;
+        let budget = Budget::of(&retries);
+        Ok(Transport(Arc::new(Shared {
+            client,
+            spec,
+            header,
+            timeout,
+            deadline,
+            retries,
+            budget,
+            idle_timeout,
+            max_body,
+            boundary,
+        })))
     }
 }
 
@@ -220,6 +276,7 @@ impl fmt::Debug for TransportBuilder {
         f.debug_struct("TransportBuilder")
             .field("spec", &self.spec)
             .field("public_roots", &self.public_roots)
+            .field("proxy", &self.proxy)
             .finish_non_exhaustive()
     }
 }

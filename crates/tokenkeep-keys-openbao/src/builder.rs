@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokenkeep_core::{ApiToken, Error, Origin, ProviderSpec};
-use tokenkeep_https::{Transport, TransportBuilder};
+use tokenkeep_https::{Retries, Transport, TransportBuilder};
 
 use crate::OpenBaoFailure;
 use crate::app_role::{AppRole, STILL_WRAPPED};
@@ -47,7 +47,12 @@ impl OpenBaoBuilder {
         let name = "openbao".parse().expect("it is a provider's name");
         let spec = ProviderSpec::new(name, origin).with_header("x-vault-token", "");
         Self {
-            transport: Transport::builder(spec).timeout(TIMEOUT).connect_timeout(TIMEOUT).max_body(MAX_BODY),
+            transport: Transport::builder(spec)
+                .timeout(TIMEOUT)
+                .connect_timeout(TIMEOUT)
+                .max_body(MAX_BODY)
+                // What is to be tried again is told by what the service says, above the transport.
+                .retries(Retries::none()),
             key: key.to_owned(),
             service: String::new(),
             mount: "transit".to_owned(),

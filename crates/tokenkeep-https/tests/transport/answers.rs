@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use tokenkeep_core::ErrorKind;
-use tokenkeep_https::CallFailure;
+use tokenkeep_https::{CallFailure, Retries, Transport};
 use tokenkeep_testkit::Fault;
 
 use crate::support::{Backlog, Scene, spec};
@@ -105,12 +105,12 @@ async fn silence_ends_in_time() {
 
     // A server that takes the connection and says nothing at all.
     let backlog = Backlog::new();
-    let transport =
-        tokenkeep_https::Transport::builder(spec(&format!("https://localhost:{}", backlog.port())))
-            .connect_timeout(Duration::from_millis(300))
-            .timeout(Duration::from_secs(60))
-            .build()
-            .unwrap();
+    let transport = Transport::builder(spec(&format!("https://localhost:{}", backlog.port())))
+        .connect_timeout(Duration::from_millis(300))
+        .timeout(Duration::from_secs(60))
+        .retries(Retries::none())
+        .build()
+        .unwrap();
     let start = Instant::now();
     assert_eq!(scene.me(&transport).await.unwrap_err().kind(), ErrorKind::ProviderUnavailable);
     assert!(start.elapsed() < Duration::from_secs(3));
@@ -134,11 +134,15 @@ async fn no_answer_is_no_second_try() {
     }
 }
 
+fn once(origin: &str) -> Transport {
+    Transport::builder(spec(origin)).retries(Retries::none()).build().unwrap()
+}
+
 #[tokio::test]
 async fn nobody_there_is_said_so() {
     let scene = Scene::new().await;
     let port = Backlog::new().port(); // closed again
-    let transport = tokenkeep_https::Transport::new(spec(&format!("https://localhost:{port}"))).unwrap();
+    let transport = once(&format!("https://localhost:{port}"));
     let error = scene.me(&transport).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ProviderUnavailable);
     assert_eq!(
@@ -146,7 +150,7 @@ async fn nobody_there_is_said_so() {
         "no connection could be made: connection refused"
     );
 
-    let transport = tokenkeep_https::Transport::new(spec("https://nobody.invalid")).unwrap();
+    let transport = once("https://nobody.invalid");
     let error = scene.me(&transport).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ProviderUnavailable);
     assert_eq!(CallFailure::of(&error).unwrap().to_string(), "its host name could not be resolved");

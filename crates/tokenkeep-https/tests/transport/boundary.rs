@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokenkeep_core::{Error, ErrorKind};
-use tokenkeep_https::{CallBoundary, CallFailure, Method, Passage, Projection, Transport};
+use tokenkeep_https::{CallBoundary, CallFailure, Method, Passage, Projection, Retries, Transport};
 
 use crate::support::{Backlog, Scene, Spy, spec};
 
@@ -15,6 +15,12 @@ pub(crate) struct Begins(&'static str, Passage, Arc<Mutex<Vec<String>>>);
 impl Begins {
     pub(crate) fn with(path: &'static str, passage: Passage) -> Self {
         Self(path, passage, Arc::default())
+    }
+}
+
+impl Begins {
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.2.lock().unwrap().clone()
     }
 }
 
@@ -54,6 +60,7 @@ async fn what_is_refused_opens_no_socket_and_asks_for_no_token() {
     let boundary = Begins::with("/v2/users", Passage::AsItIs);
     let transport = Transport::builder(spec(&format!("https://localhost:{}", backlog.port())))
         .timeout(Duration::from_millis(300))
+        .retries(Retries::none())
         .boundary(boundary.clone())
         .build()
         .unwrap();

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokenkeep_core::{Error, ErrorKind};
-use tokenkeep_https::{Answer, CallFailure, Transport};
+use tokenkeep_https::{Answer, CallFailure, Retries, Transport};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -80,6 +80,7 @@ async fn behind_a_balancer(scene: &Scene, timeout: Duration) -> (Balancer, Trans
     let balancer = Balancer::before(port_of(&scene.stand_in.origin())).await;
     let spec = spec(&format!("https://localhost:{}", balancer.port));
     let builder = Transport::builder(spec).extra_root_der(&scene.stand_in.ca_der()).timeout(timeout);
+    let builder = builder.retries(Retries::none());
     (balancer, builder.build().unwrap())
 }
 
@@ -126,7 +127,7 @@ async fn a_call_knows_that_its_peer_hangs_before_its_time_is_over() {
     let scene = Scene::new().await;
     let (balancer, _) = behind_a_balancer(&scene, Duration::from_secs(1)).await;
     let spec = spec(&format!("https://localhost:{}", balancer.port));
-    let builder = Transport::builder(spec).extra_root_der(&scene.stand_in.ca_der());
+    let builder = Transport::builder(spec).extra_root_der(&scene.stand_in.ca_der()).retries(Retries::none());
     let ping = Duration::from_millis(200);
     let transport = builder.timeout(Duration::from_secs(60)).ping(ping, ping).build().unwrap();
     scene.me(&transport).await.unwrap();
@@ -168,7 +169,7 @@ async fn of_many_kept_connections_that_hang_one_call_finds_out_for_all() {
         }
     });
     let spec = spec(&format!("https://localhost:{}", balancer.port));
-    let builder = Transport::builder(spec).extra_root_der(&root);
+    let builder = Transport::builder(spec).extra_root_der(&root).retries(Retries::none());
     let transport = builder.timeout(Duration::from_secs(1)).build().unwrap();
     let get = || transport.get("/").send();
     let calls: Vec<_> = (0..KEPT).map(|_| tokio::spawn(get())).collect();

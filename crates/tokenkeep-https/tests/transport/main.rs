@@ -10,5 +10,7 @@ mod nack;
 mod places;
 mod proxies;
 mod reports;
+mod retries;
 mod streams;
 mod support;
+mod tls;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokenkeep_core::{ApiToken, Credential, ErrorKind, Origin};
-use tokenkeep_https::{CallFailure, Method, Transport};
+use tokenkeep_https::{CallFailure, Method, Retries, Transport};
 use tokenkeep_testkit::Fault;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -63,6 +63,7 @@ async fn what_is_refused_opens_no_socket() {
     let backlog = Backlog::new();
     let transport = Transport::builder(spec(&format!("https://localhost:{}", backlog.port())))
         .timeout(Duration::from_millis(300))
+        .retries(Retries::none())
         .build()
         .unwrap();
 

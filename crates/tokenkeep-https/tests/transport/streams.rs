@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use tokenkeep_core::ErrorKind;
-use tokenkeep_https::{AnswerStream, CallBoundary, CallFailure, Method, Passage, Projection, Transport};
+use tokenkeep_https::{
+    AnswerStream, CallBoundary, CallFailure, Method, Passage, Projection, Retries, Transport,
+};
 use tokenkeep_testkit::Fault;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
@@ -220,6 +222,7 @@ async fn only_what_passes_as_it_is_comes_in_pieces() {
     let backlog = Backlog::new();
     let transport = Transport::builder(spec(&format!("https://localhost:{}", backlog.port())))
         .timeout(Duration::from_millis(300))
+        .retries(Retries::none())
         .boundary(NeverInPieces)
         .build()
         .unwrap();

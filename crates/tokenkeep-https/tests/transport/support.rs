@@ -13,7 +13,7 @@ use tokenkeep_core::{
     ApiToken, Credential, CredentialSource, Error, ErrorKind, Incarnation, IssuedToken, Origin, Outcome,
     ProviderSpec, SecretVersion, Use,
 };
-use tokenkeep_https::{Transport, TransportBuilder};
+use tokenkeep_https::{Retries, Transport, TransportBuilder};
 use tokenkeep_testkit::{Access, ApifyStandIn, fake_token};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -42,11 +42,12 @@ impl Scene {
         spec(&self.stand_in.origin())
     }
 
-    /// Trusts the stand-in, and gives up after five seconds.
+    /// Trusts the stand-in, gives up after five seconds, and repeats nothing.
     pub(crate) fn builder(&self) -> TransportBuilder {
         Transport::builder(self.spec())
             .extra_root_der(&self.stand_in.ca_der())
             .timeout(Duration::from_secs(5))
+            .retries(Retries::none())
     }
 
     pub(crate) fn transport(&self) -> Transport {
@@ -121,6 +122,13 @@ impl Spy {
     /// The outcomes reported, as text, since this was last asked.
     pub(crate) fn told(&self) -> Vec<String> {
         std::mem::take(&mut *self.told.lock().unwrap())
+    }
+}
+
+impl Spy {
+    /// How many outcomes were reported and not asked for yet.
+    pub(crate) fn told_so_far(&self) -> usize {
+        self.told.lock().unwrap().len()
     }
 }
 
@@ -217,12 +225,14 @@ impl Scripted {
 
     pub(crate) fn builder(&self) -> TransportBuilder {
         let spec = spec(&format!("https://localhost:{}", self.port));
-        Transport::builder(spec).extra_root_der(&self.root).timeout(Duration::from_secs(5))
+        let builder = Transport::builder(spec).extra_root_der(&self.root);
+        builder.timeout(Duration::from_secs(5)).retries(Retries::none())
     }
 }
 
 /// Trusts that certificate for that port.
 pub(crate) fn raw_transport(port: u16, root: &[u8]) -> Transport {
     let spec = spec(&format!("https://localhost:{port}"));
-    Transport::builder(spec).extra_root_der(root).timeout(Duration::from_secs(5)).build().unwrap()
+    let builder = Transport::builder(spec).extra_root_der(root).timeout(Duration::from_secs(5));
+    builder.retries(Retries::none()).build().unwrap()
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use async_trait::async_trait;
-use tokenkeep::apify::Apify;
+use tokenkeep::apify::{Apify, Retries};
 use tokenkeep::{
     ApiToken, ConnectionId, ErrorKind, Incarnation, LocalKeyring, Origin, PurgeHook, Timestamp, TokenStore,
     Vault,
@@ -45,7 +45,9 @@ pub(crate) async fn walk(
     let folder = tempfile::tempdir().unwrap();
     let stand_in = ApifyStandIn::start().await.unwrap();
     let origin = Origin::parse(&stand_in.origin()).unwrap();
-    let apify = Apify::builder().origin(origin).extra_root_der(&stand_in.ca_der()).build().unwrap();
+    let builder = Apify::builder().origin(origin).extra_root_der(&stand_in.ca_der());
+    // Each fault is to be seen.
+    let apify = builder.retries(Retries::none()).build().unwrap();
     let keys = LocalKeyring::create(folder.path().join("keys/keyring")).unwrap();
     let hook = Arc::new(Faulty(AtomicU8::new(0)));
     let options = Vault::options().on_disconnect("cache", Arc::clone(&hook));

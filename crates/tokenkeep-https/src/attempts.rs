@@ -1,0 +1,215 @@
+//! A call, attempt by attempt.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method};
+use reqwest::Url;
+use tokenkeep_core::{ApiToken, Credential, Error, ErrorKind, Use};
+use tokio::time::Instant;
+use zeroize::Zeroizing;
+
+use crate::CallFailure;
+use crate::clock::after;
+use crate::echo::Sent;
+use crate::failure::Repeat;
+use crate::reading::{Reading, Taken};
+use crate::transport::Shared;
+
+/// A call that was checked and judged.
+pub(crate) struct Attempts<'a> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) method: &'a Method,
+    pub(crate) url: Url,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) body: Option<&'a Bytes>,
+    pub(crate) credential: Option<&'a Credential>,
+    pub(crate) reading: Reading<'a>,
+    pub(crate) idempotent: bool,
+}
+
+/// What comes after an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// Nothing: it is as it is.
+    Done,
+    RepeatAfter(Duration),
+    /// Nothing, as all its repeats were made.
+    AtMost,
+    /// Nothing, as the transport has no repeat left.
+    Budget,
+    /// Nothing, as the wait would go beyond the deadline.
+    Deadline,
+}
+
+impl Attempts<'_> {
+    /// Makes the first attempt, and those after it that it takes.
+    pub(crate) async fn run(&self) -> Result<Taken, Error> {
+        let mut deadline = None;
+        let mut last: Option<Result<Taken, CallFailure>> = None;
+        for number in 1.. {
+            // Of each attempt its own, so that nothing of it is held while the call waits.
+            let ready = self.ready().await?;
+            let now = Instant::now();
+            let deadline = *deadline.get_or_insert_with(|| after(now, self.shared.deadline));
+            if let Some(last) = last.take_if(|_| deadline <= now) {
+                return Ok(last.map_err(|failure| failure.after_attempts(number - 1))?);
+            }
+            let (result, recorded) = self.attempt(ready, after(now, self.shared.timeout).min(deadline)).await;
+            let next = match recorded {
+                Ok(()) => self.next(number, &result, deadline),
+                Err(_) => Next::Done,
+            };
+            tracing::debug!(
+                attempt = number,
+                status = status_of(&result),
+                failure = result.as_ref().err().map(tracing::field::display),
+                elapsed = ?now.elapsed(),
+                ?next,
+                "attempt"
+            );
+            match (next, result, recorded) {
+                (Next::RepeatAfter(wait), result, _) => {
+                    last = Some(result);
+                    tokio::time::sleep(wait).await;
+                }
+                (_, Err(failure), Ok(())) => return Err(failure.after_attempts(number).into()),
+                (_, Err(failure), Err(why)) => {
+                    return Err(failure.after_attempts(number).unreported(why).into());
+                }
+                (_, Ok(taken), _) => return Ok(taken),
+            }
+        }
+        Err(Error::new(ErrorKind::Internal).because("a call has no end"))
+    }
+
+    /// The request, with the token that the credential gives for this attempt.
+    async fn ready(&self) -> Result<Ready, Error> {
+        let mut request = reqwest::Request::new(self.method.clone(), self.url.clone());
+        request.headers_mut().extend(self.headers.clone());
+        *request.body_mut() = self.body.cloned().map(reqwest::Body::from);
+        let Some(credential) = self.credential else { return Ok(Ready { request, token: None }) };
+        let issued = credential.issue(Use::at(&self.shared.spec)).await?;
+        let (value, sent) = header_value(self.shared.spec.prefix, issued.token)?;
+        request.headers_mut().insert(self.shared.header.clone(), value);
+        let token = Token {
+            credential: credential.clone(),
+            incarnation: issued.incarnation,
+            secret_version: issued.secret_version,
+            sent,
+        };
+        Ok(Ready { request, token: Some(token) })
+    }
+
+    /// What came of the request, and whether that could be recorded.
+    async fn attempt(
+        &self,
+        Ready { request, token }: Ready,
+        by: Instant,
+    ) -> (Result<Taken, CallFailure>, Result<(), Error>) {
+        let reading = Reading { sent: token.as_ref().map(|token| &token.sent), ..self.reading };
+        let result = match self.shared.client.execute(request, by).await {
+            Ok(response) => reading.take(response, by).await,
+            Err(failure) => Err(failure),
+        };
+        let Some(Token { credential, incarnation, secret_version, sent }) = token else {
+            return (result, Ok(()));
+        };
+        drop(sent);
+        let outcome = match &result {
+            Ok(taken) => taken.outcome(self.shared.spec.meaning),
+            Err(failure) => failure.outcome(),
+        };
+        let recorded = credential.report(incarnation, secret_version, outcome).await;
+        if let Err(why) = &recorded {
+            tracing::warn!(
+                provider = self.shared.spec.name.as_str(),
+                ?outcome,
+                kind = ?why.kind(),
+                "what came of a call could not be recorded"
+            );
+        }
+        (result, recorded)
+    }
+
+    fn next(&self, number: u32, result: &Result<Taken, CallFailure>, deadline: Instant) -> Next {
+        let repeat = match result {
+            Ok(taken) => taken.repeat(self.shared.spec.meaning),
+            Err(failure) => failure.repeat(),
+        };
+        let (may, retry_after) = match repeat {
+            Repeat::Succeeded => {
+                self.shared.budget.give_back();
+                return Next::Done;
+            }
+            Repeat::Never => return Next::Done,
+            Repeat::IfIdempotent(retry_after) => (self.idempotent, retry_after),
+            Repeat::Always(retry_after) => (true, retry_after),
+        };
+        let retries = &self.shared.retries;
+        if !may || retries.at_most == 0 {
+            return Next::Done;
+        }
+        if number > retries.at_most {
+            return Next::AtMost;
+        }
+        let wait = retries.wait(number, retry_after);
+        if wait >= deadline.saturating_duration_since(Instant::now()) {
+            return Next::Deadline;
+        }
+        if self.shared.budget.take() { Next::RepeatAfter(wait) } else { Next::Budget }
+    }
+}
+
+fn status_of(result: &Result<Taken, CallFailure>) -> Option<u16> {
+    match result {
+        Ok(taken) => Some(taken.status()),
+        Err(failure) => failure.status(),
+    }
+}
+
+/// A request that is ready to be sent.
+struct Ready {
+    request: reqwest::Request,
+    token: Option<Token>,
+}
+
+/// The token in it, and who is told what came of it.
+struct Token {
+    credential: Credential,
+    incarnation: tokenkeep_core::Incarnation,
+    secret_version: tokenkeep_core::SecretVersion,
+    sent: Sent,
+}
+
+/// The header's value, in one block that wipes itself once the last user of the request lets go of it, and of the token in it.
+fn header_value(prefix: &str, token: ApiToken) -> Result<(HeaderValue, Sent), Error> {
+    let secret = token.expose_secret().as_bytes();
+    // Sized first: a block that grows leaves its old self behind.
+    let mut value = Zeroizing::new(Vec::with_capacity(prefix.len() + secret.len()));
+    value.extend_from_slice(prefix.as_bytes());
+    value.extend_from_slice(secret);
+    let block = Bytes::from_owner(value);
+    let sent = Sent::new(block.slice(prefix.len()..));
+    let mut value = HeaderValue::from_maybe_shared(block)
+        .map_err(|_| Error::new(ErrorKind::Internal).because("a token can't stand in a header"))?;
+    value.set_sensitive(true);
+    Ok((value, sent))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_is_whole_and_marked_as_a_secret() {
+        let token = ApiToken::new("an-example-token".to_owned()).unwrap();
+        let (value, sent) = header_value("Bearer ", token).unwrap();
+        assert_eq!(value.as_bytes(), b"Bearer an-example-token");
+        // Keeps it out of `{:?}` and out of the tables in which HTTP/2 remembers headers.
+        assert!(value.is_sensitive());
+        let mut echoed = *b"Bearer an-example-token";
+        sent.redact(&mut echoed, true);
+        assert_eq!(&echoed, b"Bearer ****************");
+    }
+}
