@@ -16,11 +16,11 @@ pub(crate) fn operations<'a>(
     judged.map(|admitted| (admitted.method(), admitted.path())).collect()
 }
 
-fn allowing(needs: &[(Class, Access)]) -> Boundary {
+pub(crate) fn allowing(needs: &[(Class, Access)]) -> Boundary {
     needs.iter().fold(Boundary::none(), |boundary, &(class, access)| boundary.allow(class, access))
 }
 
-fn allows(boundary: Boundary, case: &Case) -> bool {
+pub(crate) fn allows(boundary: Boundary, case: &Case) -> bool {
     case.needs.iter().all(|&(class, access)| boundary.access(class).is_some_and(|allowed| allowed >= access))
 }
 
