@@ -111,7 +111,7 @@ cases! {
         assert!(run.stats.is_some() && run.options.is_some());
     }
     "run(..).wait(..)" [Runs Read] |client| {
-        there(&client.run(RUN).wait(Duration::from_secs(10)).await?.id);
+        there(&client.run(RUN).wait(Duration::from_secs(3)).await?.id);
     }
     "run(..).abort()" [Runs ReadAndWrite] |client| {
         there(&client.run(RUN).abort().await?.id);

@@ -7,5 +7,6 @@ mod errors;
 mod logs;
 mod pages;
 mod prism;
+mod promised;
 mod runs;
 mod scene;

@@ -4,15 +4,14 @@
 //! `cargo xtask test --only prism` installs it, starts it and runs these tests, which nothing else does.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
-use serde_json::Value;
 use tokenkeep_apify::{ApifyClient, Boundary, CallFailure, ErrorType};
 use tokenkeep_core::{Error, ErrorKind};
 use tokenkeep_testkit::{Exchange, TlsFront, fake_token};
 
 use crate::boundaries::{allowing, allows, operations};
 use crate::calls::{CASES, Case};
+use crate::promised::DESCRIPTION;
 use crate::scene::client;
 
 struct Prism {
@@ -90,14 +89,13 @@ fn kind_of(status: u16) -> ErrorKind {
 #[ignore = "needs Prism: cargo xtask test --only prism"]
 async fn prism_gives_each_documented_error_and_it_becomes_its_kind() {
     let prism = Prism::new().await;
-    let description = description();
     let (mut seen, mut wrong) = (BTreeSet::new(), Vec::new());
     for case in CASES {
         let (result, exchanges) = prism.call(case, Boundary::all()).await;
         result.unwrap();
         let sent = &exchanges[0].request;
         let admitted = Boundary::all().judge(&sent.method, &sent.target).unwrap();
-        let operation = &description["paths"][admitted.path()][admitted.method().to_lowercase()];
+        let operation = &DESCRIPTION["paths"][admitted.path()][admitted.method().to_lowercase()];
         let documented = operation["responses"].as_object().unwrap().keys();
         let statuses: Vec<u16> =
             documented.filter_map(|status| status.parse().ok()).filter(|it| *it >= 400).collect();
@@ -135,12 +133,4 @@ async fn prism_refuses_what_the_description_does_not_allow() {
     for exchange in prism.front.take_exchanges() {
         assert!(exchange.header("sl-violations").is_some(), "{exchange:?}");
     }
-}
-
-fn description() -> Value {
-    let path = std::env::var_os("APIFY_OPENAPI").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/apify/openapi.json")),
-        PathBuf::from,
-    );
-    serde_json::from_slice(&std::fs::read(path).expect("Apify's API description")).expect("it is JSON")
 }
