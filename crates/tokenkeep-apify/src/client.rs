@@ -16,8 +16,8 @@ use crate::{
 
 /// Calls Apify on behalf of one credential. Owned, cheap to clone, and holding no token.
 ///
-/// A call that failed is made again as the [`Retries`](crate::Retries) say. Dropping a call is safe: it closes its connection or stream,
-/// and wipes its token. What was sent may have been done all the same.
+/// A call that failed is made again as the [`Retries`](crate::Retries) say.
+/// Dropping a call is safe: it closes its connection or stream, and wipes its token. What was sent may have been done all the same.
 #[derive(Clone)]
 pub struct ApifyClient {
     transport: Transport,
@@ -125,16 +125,7 @@ impl ApifyClient {
 
     /// Sends a call and takes its answer out of Apify's `{"data": …}`.
     pub(crate) async fn send<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
-        self.send_as(call, &self.credential).await
-    }
-
-    /// As [`send`](Self::send), with a credential that knows more than the client's own.
-    pub(crate) async fn send_as<T: DeserializeOwned>(
-        &self,
-        call: Call,
-        credential: &Credential,
-    ) -> Result<T, Error> {
-        Ok(call.credential(credential).send().await?.json::<Data<T>>()?.data)
+        Ok(call.credential(&self.credential).send().await?.json::<Data<T>>()?.data)
     }
 
     pub(crate) fn transport(&self) -> &Transport {

@@ -17,15 +17,21 @@ impl Datasets {
         Self { client }
     }
 
-    /// The list of those that have a name (`GET /v2/datasets`), by the time of their creation.
+    /// The list of those that the account owns and that have a name (`GET /v2/datasets`), by the time of their creation.
     ///
     /// Reads the class [`Datasets`](crate::Class::Datasets).
     pub fn list(self) -> List<Dataset> {
-        List::new(self.client.place(Endpoint::DATASETS, []))
+        List::new(self.client.place(Endpoint::DATASETS, [])).owned()
     }
 }
 
 impl List<Dataset> {
+    /// Those too that other users share with the account. Reads the class [`OtherUsers`](crate::Class::OtherUsers) beside.
+    pub fn with_shared(mut self) -> Self {
+        self.owned = false;
+        self
+    }
+
     /// Those without a name too, which runs write to unless told otherwise.
     pub fn with_unnamed(mut self) -> Self {
         self.unnamed = true;

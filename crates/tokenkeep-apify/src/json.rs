@@ -2,7 +2,7 @@
 
 use std::io;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokenkeep_core::{Error, ErrorKind};
 use zeroize::Zeroizing;
 
@@ -29,7 +29,20 @@ pub(crate) fn checked(body: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, Er
     }
 }
 
-/// serde_json's own error may repeat a part of the value.
+/// The identifier of what an answer is about, for a record: `data.id`.
+pub(crate) fn id(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Answer {
+        data: Made,
+    }
+    #[derive(Deserialize)]
+    struct Made {
+        id: String,
+    }
+    serde_json::from_slice::<Answer>(body).ok().map(|answer| answer.data.id)
+}
+
+/// `serde_json`'s own error may repeat a part of the value.
 fn not_json() -> Error {
     Error::new(ErrorKind::Misuse).because("what is to be sent is no JSON")
 }
@@ -80,6 +93,18 @@ mod tests {
         let body = body(&value).unwrap();
         assert_eq!(body.as_slice(), serde_json::to_vec(&value).unwrap());
         assert_eq!(body.len(), body.capacity());
+    }
+
+    #[test]
+    fn an_identifier_is_found_or_none() {
+        let of = |text: &str| id(text.as_bytes());
+        assert_eq!(
+            of(r#"{"data": {"status": "READY", "id": "HG7ML7M8z78YcAPEB"}}"#).as_deref(),
+            Some("HG7ML7M8z78YcAPEB")
+        );
+        for none in [r#"{"data": {"id": 1}}"#, r#"{"id": "a"}"#, "", "{"] {
+            assert_eq!(of(none), None, "{none}");
+        }
     }
 
     /// Longer each time it is written.

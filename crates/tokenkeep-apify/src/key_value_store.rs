@@ -22,15 +22,21 @@ impl KeyValueStores {
         Self { client }
     }
 
-    /// The list of those that have a name (`GET /v2/key-value-stores`), by the time of their creation.
+    /// The list of those that the account owns and that have a name (`GET /v2/key-value-stores`), by the time of their creation.
     ///
     /// Reads the class [`KeyValueStores`](crate::Class::KeyValueStores).
     pub fn list(self) -> List<KeyValueStore> {
-        List::new(self.client.place(Endpoint::KEY_VALUE_STORES, []))
+        List::new(self.client.place(Endpoint::KEY_VALUE_STORES, [])).owned()
     }
 }
 
 impl List<KeyValueStore> {
+    /// Those too that other users share with the account. Reads the class [`OtherUsers`](crate::Class::OtherUsers) beside.
+    pub fn with_shared(mut self) -> Self {
+        self.owned = false;
+        self
+    }
+
     /// Those without a name too, which runs write to unless told otherwise.
     pub fn with_unnamed(mut self) -> Self {
         self.unnamed = true;

@@ -93,7 +93,6 @@ mod apify;
 mod boundary;
 mod build;
 mod client;
-mod created;
 mod dataset;
 mod endpoint;
 mod env_var;

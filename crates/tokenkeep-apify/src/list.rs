@@ -29,6 +29,8 @@ pub struct List<T> {
     pub(crate) started_after: Option<SystemTime>,
     pub(crate) started_before: Option<SystemTime>,
     pub(crate) unnamed: bool,
+    /// Storages alone that the account owns.
+    pub(crate) owned: bool,
     items: PhantomData<fn() -> T>,
 }
 
@@ -43,8 +45,14 @@ impl<T> List<T> {
             started_after: None,
             started_before: None,
             unnamed: false,
+            owned: false,
             items: PhantomData,
         }
+    }
+
+    pub(crate) fn owned(mut self) -> Self {
+        self.owned = true;
+        self
     }
 
     /// Leaves out this many at the start. [`Page::next_offset`] says where the next page begins.
@@ -81,6 +89,9 @@ impl<T> List<T> {
         }
         if self.unnamed {
             call = call.query("unnamed", true);
+        }
+        if self.owned {
+            call = call.query("ownership", "ownedByMe");
         }
         if !self.statuses.is_empty() {
             call = call.query("status", self.statuses.join(","));
@@ -145,6 +156,7 @@ impl<T> fmt::Debug for List<T> {
             .field("started_after", &self.started_after)
             .field("started_before", &self.started_before)
             .field("unnamed", &self.unnamed)
+            .field("owned", &self.owned)
             .finish_non_exhaustive()
     }
 }

@@ -10,7 +10,6 @@ use tokenkeep_core::Error;
 use zeroize::Zeroizing;
 
 use crate::client::Place;
-use crate::created::Making;
 use crate::{Run, json};
 
 /// A run that is started when this is awaited (`POST /v2/actors/{actorId}/runs`).
@@ -87,13 +86,7 @@ impl Start {
         if let Some(limit) = self.wait_for_finish {
             call = call.query("waitForFinish", limit.min(client.longest_wait()).as_secs());
         }
-        let making = Making::new(client.credential().clone());
-        let run = client.send_as::<Run>(call, &making.credential()).await;
-        let made = run.as_ref().ok().map(|run| run.id.as_str());
-        if let Err(why) = making.done(made).await {
-            tracing::warn!(kind = ?why.kind(), "a run was started, and that could not be recorded");
-        }
-        run
+        client.send(call.makes(json::id)).await
     }
 }
 

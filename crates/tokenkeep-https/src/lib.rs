@@ -45,6 +45,14 @@
 //!   library live on until the connection reuses or closes them; an allocator that zeroes on free wipes those.
 //! - Nothing that the other side says is in an error's text or a log line, and neither is a query value.
 //!
+//! # Beside an application's own reqwest
+//!
+//! Cargo builds one reqwest 0.13 for the application and for this crate, with the features of both, and this crate's have TLS without a
+//! provider. With reqwest's default features, its `rustls` or its `native-tls` the application's clients work as they did. Where it
+//! chose none of them, for HTTP alone, its `Client::new()` now panics with "No rustls crypto provider is configured": turn reqwest's
+//! feature `rustls` on, or install a provider at the start,
+//! `rustls::crypto::aws_lc_rs::default_provider().install_default()`. This crate takes no notice of either.
+//!
 //! # What comes back
 //!
 //! Some servers repeat what they were sent. So the token of an attempt is held until its answer is read, and starred out by its value

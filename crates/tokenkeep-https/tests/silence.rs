@@ -11,6 +11,8 @@ use tracing_subscriber::fmt;
 mod support;
 
 use support::{Scene, everything_in};
+use tokenkeep_https::{Proxy, Retries};
+use zeroize::Zeroizing;
 
 const QUERY_VALUE: &str = "query-value-that-nobody-may-see";
 
@@ -43,8 +45,10 @@ async fn neither_token_nor_query_value_is_shown() {
         QUERY_VALUE.as_bytes(),
         QUERY_VALUE.len(),
     );
-    let transport = scene.builder().timeout(Duration::from_millis(500)).build().unwrap();
-    let mut shown = format!("{transport:?} {:?} {:?}", scene.builder(), scene.credential());
+    let once_more = Retries::standard().at_most(1).first_wait(Duration::from_millis(1));
+    let builder = scene.builder().timeout(Duration::from_millis(500)).max_body(100_000).retries(once_more);
+    let transport = builder.build().unwrap();
+    let mut shown = format!("{transport:?} {once_more:?} {:?} {:?}", scene.builder(), scene.credential());
 
     for fault in [
         Fault::EchoAuthorization,
@@ -57,7 +61,7 @@ async fn neither_token_nor_query_value_is_shown() {
         Fault::Silence,
         Fault::Redirect(format!("https://localhost/?token={QUERY_VALUE}")),
     ] {
-        scene.stand_in.answer_next(fault.clone());
+        scene.stand_in.answer_always(Some(fault.clone()));
         let call = transport.get("/v2/acts").query("name", QUERY_VALUE).credential(&scene.credential());
         shown += &format!("{call:?}");
         match call.send().await {
@@ -68,13 +72,27 @@ async fn neither_token_nor_query_value_is_shown() {
             Err(error) => shown += &everything_in(&error),
         }
     }
-    assert_eq!(scene.stand_in.requests().len(), 9);
+    scene.stand_in.answer_always(None);
+    // Three of them twice.
+    assert_eq!(scene.stand_in.requests().len(), 9 + 3);
+    let call = transport.get("/v2/acts").query("name", QUERY_VALUE).credential(&scene.credential());
+    let mut stream = call.stream().await.unwrap();
+    shown += &format!("{:?} {stream:?}", stream.chunk().await.map(|piece| piece.is_some()));
+
+    // A proxy that repeats what it is told, and has a login of its own.
+    let proxy = Proxy::new(&scene.stand_in.origin()).unwrap();
+    let proxy = proxy.login("jane", Zeroizing::new(QUERY_VALUE.to_owned())).unwrap();
+    let proxied = scene.builder().retries(once_more).proxy(proxy.clone()).build().unwrap();
+    shown += &format!("{proxy:?} {proxied:?} {:?}", scene.builder().proxy(proxy.clone()));
+    shown += &everything_in(&scene.me(&proxied).await.unwrap_err());
+    assert!(shown.contains("the proxy did not make the connection"));
     assert!(shown.contains("HTTP status 500"), "the echo's error is among them");
     assert!(scanner.scan_bytes("shown", shown.as_bytes()).is_empty());
 
     let log = log.bytes();
     let text = String::from_utf8_lossy(&log);
     assert!(text.contains("status=500") && text.contains("path=\"/v2/acts\""), "calls are logged");
+    assert!(text.contains("call{provider=") && text.contains("attempt=2"), "in a span, attempt by attempt");
     assert!(text.contains("TRACE"), "so are the libraries below, at the finest level");
     assert!(scanner.scan_bytes("log", &log).is_empty());
 }

@@ -24,10 +24,10 @@
 //! # }
 //! ```
 //!
-//! [`TlsFront`] puts TLS before a server that speaks plain HTTP.
+//! [`TlsProxy`] stands between a client and a server and gets in the way; [`TlsFront`] puts TLS before one that speaks plain HTTP.
 //!
-//! With the feature `postgres` there is `ThrowawayPostgres`, a PostgreSQL server that is gone after the test. With `openbao` there
-//! are `ThrowawayOpenBao`, the same for OpenBao, and `TlsProxy`, which stands between a client and a server and gets in the way.
+//! With the feature `postgres` there is `ThrowawayPostgres`, a PostgreSQL server that is gone after the test; with `openbao`
+//! `ThrowawayOpenBao`, the same for OpenBao.
 
 mod access;
 mod accounts;
@@ -42,7 +42,6 @@ mod leak;
 mod openbao;
 #[cfg(feature = "postgres")]
 mod postgres;
-#[cfg(feature = "openbao")]
 mod proxy;
 mod query;
 mod recorded;
@@ -66,7 +65,6 @@ pub use leak::{Leak, LeakEncoding, LeakScanner};
 pub use openbao::{FrozenOpenBao, ThrowawayOpenBao};
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresBuilder, ThrowawayPostgres};
-#[cfg(feature = "openbao")]
 pub use proxy::{InTheWay, TlsProxy};
 pub use recorded::RecordedRequest;
 pub use run::Run;

@@ -12,6 +12,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio_rustls::client;
 use tokio_rustls::server::TlsStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
@@ -42,9 +43,27 @@ pub enum InTheWay {
         /// Whatever it says.
         body: String,
     },
+    /// The connection is reset after as many bytes of the server's.
+    Reset {
+        /// In bytes, of what TLS carries.
+        after: u64,
+    },
+    /// After as many bytes of the server's nothing goes either way any more, and nothing is closed: a peer that vanished.
+    Vanishing {
+        /// In bytes, of what TLS carries.
+        after: u64,
+    },
+    /// After as many bytes of the server's, one comes at a time.
+    Drip {
+        /// In bytes, of what TLS carries.
+        after: u64,
+        /// How long each takes.
+        every: Duration,
+    },
 }
 
-/// A proxy on 127.0.0.1 with TLS of its own on one side (for `localhost`) and the server's on the other. It speaks HTTP/1.1.
+/// A proxy on 127.0.0.1 with TLS of its own on one side (for `localhost`) and the server's on the other. It speaks HTTP/1.1, unless
+/// [started](Self::start_speaking) with another protocol.
 ///
 /// Its tasks run on the runtime it was started on and end when it is dropped.
 pub struct TlsProxy {
@@ -62,8 +81,16 @@ impl TlsProxy {
     /// # Errors
     /// When no port can be had or no certificate be made.
     pub async fn start(server: u16, server_ca_der: &[u8]) -> io::Result<Self> {
+        Self::start_speaking("http/1.1", server, server_ca_der).await
+    }
+
+    /// As [`start`](Self::start), with this protocol on both sides: `h2`. [`InTheWay::Answer`] is HTTP/1.1 all the same.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_speaking(protocol: &str, server: u16, server_ca_der: &[u8]) -> io::Result<Self> {
         let (authority, mut config) = tls::make()?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let (way, _) = watch::channel(InTheWay::Nothing);
         let proxy = Self {
@@ -76,7 +103,7 @@ impl TlsProxy {
         };
         let path = Path {
             accept: TlsAcceptor::from(Arc::new(config)),
-            connect: connector(server_ca_der)?,
+            connect: connector(server_ca_der, protocol)?,
             server,
             way: proxy.way.clone(),
             open: Arc::clone(&proxy.open),
@@ -114,6 +141,12 @@ impl TlsProxy {
         self.connections.load(Ordering::SeqCst)
     }
 
+    /// How many of them are open.
+    #[must_use]
+    pub fn open_connections(&self) -> usize {
+        self.open.load(Ordering::SeqCst)
+    }
+
     /// From now on it does this. Ends the connections that are open, and waits until the client has closed them, too: so no request
     /// goes an old way, or is sent on a connection that is over.
     pub async fn set(&self, way: InTheWay) {
@@ -136,15 +169,16 @@ impl fmt::Debug for TlsProxy {
     }
 }
 
-fn connector(ca_der: &[u8]) -> io::Result<TlsConnector> {
+fn connector(ca_der: &[u8], protocol: &str) -> io::Result<TlsConnector> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from(ca_der)).map_err(io::Error::other)?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
+    let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?
         .with_root_certificates(roots)
         .with_no_client_auth();
+    config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
     Ok(TlsConnector::from(Arc::new(config)))
 }
 
@@ -177,10 +211,13 @@ impl Path {
             _ = changes.changed() => return,
         };
         let Ok(mut client) = accepted else { return };
-        tokio::select! {
+        let gone = tokio::select! {
             // Either side's going away is no failure of the proxy.
-            _ = self.go(&mut client, way) => {}
-            _ = changes.changed() => {}
+            gone = Box::pin(self.go(&mut client, way)) => gone,
+            _ = changes.changed() => Ok(()),
+        };
+        if gone.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionReset) {
+            return;
         }
         // A client that is late to notice could send on it, and closing a socket with something unread in it would reset it before the
         // client has read its answer.
@@ -189,7 +226,10 @@ impl Path {
 
     async fn go(&self, client: &mut TlsStream<TcpStream>, way: InTheWay) -> io::Result<()> {
         match way {
-            InTheWay::Nothing => {}
+            InTheWay::Nothing
+            | InTheWay::Reset { .. }
+            | InTheWay::Vanishing { .. }
+            | InTheWay::Drip { .. } => {}
             InTheWay::Slowness(time) => tokio::time::sleep(time).await,
             InTheWay::Silence => std::future::pending().await,
             InTheWay::Hangup => {
@@ -210,7 +250,54 @@ impl Path {
         let tcp = TcpStream::connect((Ipv4Addr::LOCALHOST, self.server)).await?;
         let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
         let mut server = self.connect.connect(name, tcp).await?;
-        copy_bidirectional(client, &mut server).await.map(drop)
+        match way {
+            InTheWay::Reset { after } => {
+                copy_so_far(client, &mut server, after).await?;
+                client.get_ref().0.set_zero_linger()?;
+                // Not said by TLS: the caller closes, and so resets, what is no TLS any more.
+                Err(io::ErrorKind::ConnectionReset.into())
+            }
+            InTheWay::Vanishing { after } => {
+                copy_so_far(client, &mut server, after).await?;
+                std::future::pending().await
+            }
+            InTheWay::Drip { after, every } => {
+                copy_so_far(client, &mut server, after).await?;
+                let (mut from_client, mut to_client) = tokio::io::split(client);
+                let (mut from_server, mut to_server) = tokio::io::split(server);
+                let drip = async {
+                    loop {
+                        let byte = from_server.read_u8().await?;
+                        to_client.write_all(&[byte]).await?;
+                        to_client.flush().await?;
+                        tokio::time::sleep(every).await;
+                    }
+                };
+                tokio::select! {
+                    dripped = drip => dripped,
+                    copied = tokio::io::copy(&mut from_client, &mut to_server) => copied.map(drop),
+                }
+            }
+            _ => copy_bidirectional(client, &mut server).await.map(drop),
+        }
+    }
+}
+
+/// Carries what the client says, until as many bytes of the server's have gone the other way.
+async fn copy_so_far(
+    client: &mut TlsStream<TcpStream>,
+    server: &mut client::TlsStream<TcpStream>,
+    after: u64,
+) -> io::Result<()> {
+    let (mut from_client, mut to_client) = tokio::io::split(client);
+    let (from_server, mut to_server) = tokio::io::split(server);
+    let mut from_server = from_server.take(after);
+    tokio::select! {
+        copied = tokio::io::copy(&mut from_server, &mut to_client) => copied.map(drop),
+        copied = tokio::io::copy(&mut from_client, &mut to_server) => {
+            copied?;
+            Err(io::ErrorKind::UnexpectedEof.into())
+        }
     }
 }
 

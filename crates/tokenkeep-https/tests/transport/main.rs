@@ -4,6 +4,7 @@ mod answers;
 mod bodies;
 mod boundary;
 mod echoes;
+mod faults;
 mod frozen;
 mod http1;
 mod nack;
