@@ -61,16 +61,18 @@ pub(crate) async fn show(shown: &mut Shown, secrets: &Secrets) {
     spec.origin = Origin::parse(&echo.origin()).unwrap();
     let credential = Credential::fixed(spec.origin.clone(), secrets.token());
     let transport = Transport::builder(spec.clone()).extra_root_der(&echo.ca_der()).build().unwrap();
-    let answer = transport.get("/v2/x").credential(&credential).send().await.unwrap();
+    // In the URL too, which the HTTP library's own errors name.
+    let call = |to: &Transport| to.get("/v2/x").query("key", &secrets.token).credential(&credential);
+    let answer = call(&transport).send().await.unwrap();
     assert!(String::from_utf8_lossy(answer.body()).contains(&secrets.token));
     show!(shown, tokenkeep_https::Answer: answer);
     error(shown, &answer.json::<u8>().unwrap_err());
     let stranger = Transport::builder(spec.clone()).extra_root_der(&stand_in.ca_der()).build().unwrap();
-    let untrusted = stranger.get("/v2/x").credential(&credential).send().await.unwrap_err();
+    let untrusted = call(&stranger).send().await.unwrap_err();
     assert!(CallFailure::of(&untrusted).is_some_and(CallFailure::is_untrusted));
     error(shown, &untrusted);
     drop(echo);
-    error(shown, &transport.get("/v2/x").credential(&credential).send().await.unwrap_err());
+    error(shown, &call(&transport).send().await.unwrap_err());
 
     show_apify(shown, secrets, &stand_in).await;
     show!(shown, tokenkeep_https::Method: Method::GET);
