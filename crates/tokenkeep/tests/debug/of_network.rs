@@ -72,7 +72,9 @@ pub(crate) async fn show(shown: &mut Shown, secrets: &Secrets) {
     assert!(CallFailure::of(&untrusted).is_some_and(CallFailure::is_untrusted));
     error(shown, &untrusted);
     drop(echo);
-    error(shown, &call(&transport).send().await.unwrap_err());
+    for _connection in ["the one that is gone", "another one"] {
+        error(shown, &call(&transport).send().await.unwrap_err());
+    }
 
     show_apify(shown, secrets, &stand_in).await;
     show!(shown, tokenkeep_https::Method: Method::GET);
