@@ -51,6 +51,7 @@ pub(crate) struct Row {
     expires_at: Option<i64>,
     purge: String,
     mac: Vec<u8>,
+    paused_at: Option<i64>,
 }
 
 /// What is written: rows as the vault makes them, for another tenant each time and with MACs that fit nothing.

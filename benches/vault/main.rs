@@ -1,8 +1,9 @@
 //! The vault on SQLite and PostgreSQL, beside the same work on the database alone. `cargo xtask bench` shows it as a
 //! table. With `--scale`: PostgreSQL with ten thousand, a hundred thousand and a million connections. With `--epochs`: what
-//! epochs cost, and what they spare the key provider.
+//! epochs cost, and what they spare the key provider. With `--calls`: calls over HTTPS.
 #![forbid(unsafe_code)]
 
+mod calls;
 mod epochs;
 mod fixture;
 mod floors;
@@ -49,9 +50,14 @@ async fn main() {
         epochs::measure(effort, &epochs::Sizes::FULL).await;
         return;
     }
+    if asked("--calls") {
+        calls::measure(effort).await;
+        return;
+    }
     on_sqlite::measure(effort, &only).await;
     if !effort.is_measured() {
         epochs::measure(effort, &epochs::Sizes::SMALL).await;
+        calls::measure(effort).await;
     }
     if !without_postgres {
         on_postgres::measure(effort, &only).await;

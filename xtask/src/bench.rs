@@ -18,7 +18,7 @@ use table::{Goal, Table};
 const HELP: &str = "\
 The benchmarks: medians of alternated rounds, each beside the floor of the same run.
 
-Usage: cargo xtask bench [--rounds N] [--only seal|vault|epochs] [--without postgres] [--scale]
+Usage: cargo xtask bench [--rounds N] [--only seal|vault|epochs|calls] [--without postgres] [--scale]
 
   --rounds N          how many rounds, 9 unless told (an odd number has a middle)
   --only NAME         only the core's (seal), on each backend; the vault's on SQLite and PostgreSQL; or what epochs cost, and
@@ -28,7 +28,8 @@ Usage: cargo xtask bench [--rounds N] [--only seal|vault|epochs] [--without post
                       connections on PostgreSQL; it also draws benches/scale.svg. Needs 4 GB of disk";
 
 /// What a subject may cost, by what its operation's name begins with.
-const GOALS: [(&str, Goal); 10] = [
+const GOALS: [(&str, Goal); 11] = [
+    ("call", Goal::AtLeast(0.95)),
     ("warm open", Goal::AtMost(1.1)),
     ("new key", Goal::AtMost(1.1)),
     ("seal", Goal::AtMost(2.5)),
@@ -76,6 +77,18 @@ const EPOCHS_NOTES: [(&str, &str); 5] = [
     ),
 ];
 
+const CALLS_NOTES: [(&str, &str); 6] = [
+    ("reqwest", "a client that holds the token, the body whole; typed: the answer parsed"),
+    ("call", "through the transport, with a token that no vault keeps"),
+    ("typed", "Apify's client: the call judged by its boundary, the answer projected and parsed"),
+    (
+        "issue",
+        "a vault asked for a token, within a minute of the first time: what the transport does before a call",
+    ),
+    ("parts", "an issue, and then a call with a token that no vault keeps"),
+    ("whole", "a call with a vault's credential"),
+];
+
 const SCALE_NOTES: [(&str, &str); 2] = [
     ("use", "4096 connections from all over the table, by 16 tasks"),
     ("due page", "the first 128 connections whose token should be replaced soon, read one after another"),
@@ -119,21 +132,33 @@ struct Options {
     seal: bool,
     vault: bool,
     epochs: bool,
+    calls: bool,
     scale: bool,
     without_postgres: bool,
 }
 
 impl Options {
-    const ALL: Self =
-        Self { rounds: 9, seal: true, vault: true, epochs: true, scale: false, without_postgres: false };
+    const ALL: Self = Self {
+        rounds: 9,
+        seal: true,
+        vault: true,
+        epochs: true,
+        calls: true,
+        scale: false,
+        without_postgres: false,
+    };
+
+    fn parts(&mut self) -> [(&'static str, &mut bool); 4] {
+        let Self { seal, vault, epochs, calls, .. } = self;
+        [("seal", seal), ("vault", vault), ("epochs", epochs), ("calls", calls)]
+    }
 
     /// Leaves one of the parts.
     fn only(&mut self, name: &str) -> Option<()> {
-        for (part, on) in [("seal", &mut self.seal), ("vault", &mut self.vault), ("epochs", &mut self.epochs)]
-        {
+        for (part, on) in self.parts() {
             *on &= part == name;
         }
-        (self.seal || self.vault || self.epochs).then_some(())
+        self.parts().iter().any(|(_, on)| **on).then_some(())
     }
 }
 
@@ -153,7 +178,7 @@ fn parse(arguments: &[String]) -> Option<Options> {
             _ => return None,
         }
     }
-    let all = options.seal && options.vault && options.epochs;
+    let all = options.parts().iter().all(|(_, on)| **on);
     let scale_alone = !options.scale || (all && !options.without_postgres);
     scale_alone.then_some(options)
 }
@@ -189,6 +214,9 @@ fn run(options: &Options) -> Result<(), String> {
     }
     if options.epochs {
         epochs(&workspace, options.rounds)?;
+    }
+    if options.calls {
+        calls(&workspace, options.rounds)?;
     }
     println!("\nload average at the end: {}", machine::load());
     Ok(())
@@ -235,6 +263,23 @@ fn epochs(workspace: &Workspace, rounds: u32) -> Result<(), String> {
         println!("  {what:<82} {with:>8} {without:>9}");
     }
     notes(&EPOCHS_NOTES);
+    Ok(())
+}
+
+fn calls(workspace: &Workspace, rounds: u32) -> Result<(), String> {
+    let results = fresh(workspace, "calls")?.with_extension("tsv");
+    let mut command = of_package(workspace, "bench");
+    own_harness(command.args(["--bench", "vault", "--", "--calls"]), rounds, &results)?;
+    let measured = Measured::of_lines(&results)?;
+    for (title, floor, operations) in [
+        ("a call with a token that no vault keeps", "reqwest", "call"),
+        ("a typed call of Apify's client", "reqwest", "typed"),
+        ("what a call with a vault's credential consists of", "call", "part"),
+        ("a call with a vault's credential, beside the sum of its parts", "parts", "whole"),
+    ] {
+        show(title, floor, &measured.of(operations))?;
+    }
+    notes(&CALLS_NOTES);
     Ok(())
 }
 
@@ -301,9 +346,10 @@ mod tests {
         assert_eq!(parsed(""), Some(Options { ..all }));
         assert_eq!(
             parsed("--rounds 15 --only vault"),
-            Some(Options { rounds: 15, seal: false, epochs: false, ..all })
+            Some(Options { rounds: 15, seal: false, epochs: false, calls: false, ..all })
         );
-        assert_eq!(parsed("--only epochs"), Some(Options { seal: false, vault: false, ..all }));
+        assert_eq!(parsed("--only epochs"), Some(Options { seal: false, vault: false, calls: false, ..all }));
+        assert_eq!(parsed("--only calls"), Some(Options { seal: false, vault: false, epochs: false, ..all }));
         assert_eq!(parsed("--without postgres"), Some(Options { without_postgres: true, ..all }));
         assert_eq!(parsed("--scale"), Some(Options { scale: true, ..all }));
     }
@@ -316,6 +362,7 @@ mod tests {
             "--only all",
             "--only seal --only vault",
             "--without seal",
+            "--only calls --only epochs",
             "--scale --only vault",
             "--scale --without postgres",
             "--help",

@@ -9,7 +9,7 @@ use super::{Raw, Row, Rows};
 /// The very statement that the store sends; the benchmark looks whether it is.
 pub(crate) const READ: &str = "SELECT tenant, name, provider, origin, kind, incarnation, secret_version, revision, \
     status, kek, fingerprint, envelope, account_id, account_name, connected_at, token_set_at, updated_at, expires_at, \
-    purge, mac, pg_catalog.pg_is_in_recovery() AS standby FROM tokenkeep.connection WHERE tenant = $1 AND name = $2";
+    purge, mac, paused_at, pg_catalog.pg_is_in_recovery() AS standby FROM tokenkeep.connection WHERE tenant = $1 AND name = $2";
 
 #[derive(Clone)]
 pub(crate) struct RawPostgres(pub(crate) PgPool);
@@ -110,6 +110,7 @@ fn decoded(row: &PgRow) -> Result<Row, sqlx::Error> {
         expires_at: row.try_get("expires_at")?,
         purge: row.try_get("purge")?,
         mac: row.try_get("mac")?,
+        paused_at: row.try_get("paused_at")?,
     })
 }
 

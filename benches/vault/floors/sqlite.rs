@@ -13,7 +13,7 @@ use super::{Raw, Row, Rows};
 /// The statement that the store sends.
 const READ: &str = "SELECT c.tenant, c.name, c.provider, c.origin, c.kind, c.incarnation, c.secret_version, c.revision, \
     c.status, c.kek, c.fingerprint_start, c.slot, s.bytes, c.connected_at, c.token_set_at, c.updated_at, c.expires_at, \
-    c.purge, c.mac FROM tokenkeep_connection c LEFT JOIN tokenkeep_sealed s ON s.slot = c.slot \
+    c.purge, c.mac, c.paused_at FROM tokenkeep_connection c LEFT JOIN tokenkeep_sealed s ON s.slot = c.slot \
     WHERE c.tenant = $1 AND c.name = $2";
 
 /// Pools as the store's own are: one connection that writes, four that read, with the same settings.
@@ -139,6 +139,7 @@ fn decoded(row: &SqliteRow) -> Result<Row, sqlx::Error> {
         expires_at: row.try_get("expires_at")?,
         purge: row.try_get("purge")?,
         mac: row.try_get("mac")?,
+        paused_at: row.try_get("paused_at")?,
     })
 }
 

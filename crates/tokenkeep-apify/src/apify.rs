@@ -12,10 +12,16 @@ use crate::{ApifyClient, Boundary};
 const NAME: &str = "apify";
 const ORIGIN: &str = "https://api.apify.com";
 
+/// How long a call may take unless told otherwise.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest that Apify holds an answer back, whatever it is asked.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
 /// Apify: the provider, and where clients come from. Make one per process; clones are cheap and share its connections.
 #[derive(Debug, Clone)]
 pub struct Apify {
     transport: Transport,
+    longest_wait: Duration,
 }
 
 impl Apify {
@@ -33,7 +39,7 @@ impl Apify {
         ApifyBuilder {
             origin: None,
             extra_roots: Vec::new(),
-            timeout: None,
+            timeout: TIMEOUT,
             retries: Retries::standard(),
             boundary: Boundary::analytics(),
         }
@@ -48,7 +54,7 @@ impl Apify {
     /// A client that uses this credential, within the boundary that was chosen when this was built.
     #[must_use]
     pub fn with(&self, credential: Credential) -> ApifyClient {
-        ApifyClient::new(self.transport.clone(), credential)
+        ApifyClient::new(self.transport.clone(), credential, self.longest_wait)
     }
 }
 
@@ -66,7 +72,7 @@ impl Provider for Apify {
         match self.with(credential.clone()).me().await {
             Ok(me) => Account::new(me.id, me.username),
             // Who asks is always there; this is not the API that it should be.
-            Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotFoundOrTokenRefused) => {
                 Err(Error::new(ErrorKind::ProviderMisbehaved)
                     .because("it knows no /v2/users/me")
                     .with_source(error))
@@ -81,7 +87,7 @@ impl Provider for Apify {
 pub struct ApifyBuilder {
     origin: Option<Origin>,
     extra_roots: Vec<Vec<u8>>,
-    timeout: Option<Duration>,
+    timeout: Duration,
     retries: Retries,
     boundary: Boundary,
 }
@@ -101,10 +107,10 @@ impl ApifyBuilder {
         self
     }
 
-    /// How long an attempt may take; see [`TransportBuilder::timeout`](tokenkeep_https::TransportBuilder::timeout).
+    /// How long an attempt may take, 30 s unless given; see [`TransportBuilder::timeout`](tokenkeep_https::TransportBuilder::timeout).
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
-        self.timeout = Some(limit);
+        self.timeout = limit;
         self
     }
 
@@ -138,9 +144,9 @@ impl ApifyBuilder {
         for root in &self.extra_roots {
             transport = transport.extra_root_der(root);
         }
-        if let Some(limit) = self.timeout {
-            transport = transport.timeout(limit);
-        }
-        Ok(Apify { transport: transport.build()? })
+        // A third of a call's time, 10 s at most, is for everything but waiting.
+        let rest = (self.timeout / 3).min(Duration::from_secs(10));
+        let longest_wait = Duration::from_secs((self.timeout - rest).min(LONGEST_WAIT).as_secs());
+        Ok(Apify { transport: transport.timeout(self.timeout).build()?, longest_wait })
     }
 }

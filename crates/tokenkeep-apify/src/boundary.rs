@@ -16,7 +16,7 @@ use tokenkeep_core::{Error, ErrorKind};
 use tokenkeep_https::{CallBoundary, Method, Passage, Projection};
 
 use class::Grants;
-use operation::{Answer, Operation, query_need};
+use operation::{Answer, Operation};
 use request::Request;
 
 pub use class::{Access, Class};
@@ -56,6 +56,12 @@ pub use scope::{TokenPermission, TokenScope};
 /// end in a log. It does **not** limit whoever steals the token, nor code in this process that goes another way: only the
 /// scope that the token was given at Apify does ([`token_scope`](Self::token_scope)). That scope is wider than the boundary, as Apify
 /// has no permission for metadata alone: who may read a dataset's metadata may read its items.
+///
+/// - **Whose an id is** stands in no URL. Lists are kept to what the account owns, but by its id whatever the token can reach is read:
+///   a storage that another user shares, a public Actor. A list of Actors holds those of others that the account uses.
+/// - **Some ids open doors.** Apify serves runs, builds and logs to whoever knows their ids. Who passes such an id on passes on what
+///   it opens.
+/// - That Apify gives a build's log alone at `/v2/actor-builds/{id}/log`, and not a run's for the id of a run, is an assumption.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Boundary {
     grants: Grants,
@@ -71,8 +77,12 @@ impl Boundary {
     /// - builds: versions and logs,
     ///
     /// which are five kinds of metadata, and the usage of the account. It writes nothing. Source code, environment variables,
-    /// inputs, items, records, logs of runs, links and the keys that sign them, the proxy, prices and the plan, e-mail addresses
-    /// and other users never reach the application.
+    /// inputs, items, records, logs of runs, links and the keys that sign them, the proxy, price lists and the plan, e-mail addresses
+    /// and the profiles of other users never reach the application.
+    ///
+    /// Usage is told in money too, and beside its limits: prices can be worked out of the one, and the plan be guessed from the other.
+    /// Where a run was started from is a network address and a program's name: the vault holds them against its own record
+    /// of what it started.
     #[must_use]
     pub const fn analytics() -> Self {
         Self::none()
@@ -133,12 +143,10 @@ impl Boundary {
     pub fn judge(&self, method: &str, target: &str) -> Result<Admitted, Refused> {
         let request = Request::read(target)?;
         let operation = Operation::of(method, &request)?;
-        let known = |name: &&str| operation.knows_query(name);
-        if !request.queries.iter().all(known) {
+        if !request.queries.iter().all(|(name, _)| operation.knows_query(name)) {
             return Err(Refused::UnknownQuery);
         }
-        let by_query = request.queries.iter().filter_map(|name| query_need(name));
-        for need in operation.needs.iter().copied().chain(by_query) {
+        for need in operation.needs.iter().copied().chain(operation.needs_with(&request.queries)) {
             if !self.grants.allow(need) {
                 return Err(Refused::NotAllowed(need.class, need.access));
             }

@@ -1,36 +1,47 @@
 //! Calls on behalf of one credential.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokenkeep_core::{Credential, Error};
 use tokenkeep_https::{Call, Transport};
 
-use crate::{Actors, Runs};
+use crate::endpoint::{self, Endpoint};
+use crate::{
+    AccountLimits, ActorClient, Actors, BuildClient, Builds, DatasetClient, Datasets, KeyValueStoreClient,
+    KeyValueStores, RunClient, Runs, Usage,
+};
 
 /// Calls Apify on behalf of one credential. Owned, cheap to clone, and holding no token.
 ///
-/// A call that failed is made again as the [`Retries`](crate::Retries) say. Dropping a call is safe: it closes its connection or stream, and wipes its token.
+/// A call that failed is made again as the [`Retries`](crate::Retries) say.
+/// Dropping a call is safe: it closes its connection or stream, and wipes its token. What was sent may have been done all the same.
 #[derive(Clone)]
 pub struct ApifyClient {
     transport: Transport,
     credential: Credential,
+    longest_wait: Duration,
 }
 
 impl ApifyClient {
-    pub(crate) fn new(transport: Transport, credential: Credential) -> Self {
-        Self { transport, credential }
+    /// The operations that its calls use, by method and path, with the names of parameters in braces: for an auditor, and for a
+    /// test. A boundary may allow more or less.
+    pub const OPERATIONS: &'static [(&'static str, &'static str)] = endpoint::ALL;
+
+    pub(crate) fn new(transport: Transport, credential: Credential, longest_wait: Duration) -> Self {
+        Self { transport, credential, longest_wait }
     }
 
-    /// Whose token it is (`GET /v2/users/me`).
+    /// Whose token it is (`GET /v2/users/me`). Every boundary allows it.
     ///
     /// Apify's answer also holds an e-mail address, the plan and the password of the proxy. They are never parsed.
     ///
     /// # Errors
     /// As [the crate's table](crate#errors) says.
     pub async fn me(&self) -> Result<Me, Error> {
-        self.send(self.get("/v2/users/me")).await
+        self.send(self.place(Endpoint::ME, []).call()?).await
     }
 
     /// The account's Actors.
@@ -39,25 +50,129 @@ impl ApifyClient {
         Actors::new(self.clone())
     }
 
-    /// The account's runs.
+    /// One Actor, by its identifier or as `user~name`. Asks nothing yet.
     #[must_use]
-    pub fn runs(&self) -> Runs {
-        Runs::new(self.clone())
+    pub fn actor(&self, id: impl Into<String>) -> ActorClient {
+        ActorClient::new(self.clone(), id.into())
     }
 
-    pub(crate) fn get(&self, path: &str) -> Call {
-        self.transport.get(path).credential(&self.credential)
+    /// The account's runs, of all its Actors.
+    #[must_use]
+    pub fn runs(&self) -> Runs {
+        Runs::new(self.place(Endpoint::RUNS, []))
+    }
+
+    /// One run, by its identifier. Asks nothing yet.
+    #[must_use]
+    pub fn run(&self, id: impl Into<String>) -> RunClient {
+        RunClient::new(self.clone(), id.into())
+    }
+
+    /// The account's builds, of all its Actors.
+    #[must_use]
+    pub fn builds(&self) -> Builds {
+        Builds::new(self.place(Endpoint::BUILDS, []))
+    }
+
+    /// One build, by its identifier. Asks nothing yet.
+    #[must_use]
+    pub fn build(&self, id: impl Into<String>) -> BuildClient {
+        BuildClient::new(self.clone(), id.into())
+    }
+
+    /// The account's datasets.
+    #[must_use]
+    pub fn datasets(&self) -> Datasets {
+        Datasets::new(self.clone())
+    }
+
+    /// One dataset, by its identifier or as `user~name`. Asks nothing yet.
+    #[must_use]
+    pub fn dataset(&self, id: impl Into<String>) -> DatasetClient {
+        DatasetClient::new(self.clone(), id.into())
+    }
+
+    /// The account's key-value stores.
+    #[must_use]
+    pub fn key_value_stores(&self) -> KeyValueStores {
+        KeyValueStores::new(self.clone())
+    }
+
+    /// One key-value store, by its identifier or as `user~name`. Asks nothing yet.
+    #[must_use]
+    pub fn key_value_store(&self, id: impl Into<String>) -> KeyValueStoreClient {
+        KeyValueStoreClient::new(self.clone(), id.into())
+    }
+
+    /// What the account used in a month, once it is awaited.
+    pub fn usage(&self) -> Usage {
+        Usage::new(self.place(Endpoint::USAGE, []))
+    }
+
+    /// What the account may use, and uses now (`GET /v2/users/me/limits`).
+    ///
+    /// Reads the class [`Usage`](crate::Class::Usage).
+    ///
+    /// # Errors
+    /// As [the crate's table](crate#errors) says.
+    pub async fn limits(&self) -> Result<AccountLimits, Error> {
+        self.send(self.place(Endpoint::LIMITS, []).call()?).await
+    }
+
+    pub(crate) fn place<const N: usize>(&self, endpoint: Endpoint, ids: [&str; N]) -> Place {
+        Place { client: self.clone(), endpoint, ids: ids.into_iter().map(str::to_owned).collect() }
     }
 
     /// Sends a call and takes its answer out of Apify's `{"data": …}`.
     pub(crate) async fn send<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
-        Ok(call.send().await?.json::<Data<T>>()?.data)
+        Ok(call.credential(&self.credential).send().await?.json::<Data<T>>()?.data)
+    }
+
+    pub(crate) fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
+    pub(crate) fn credential(&self) -> &Credential {
+        &self.credential
+    }
+
+    /// How long Apify may be asked to hold an answer back, in whole seconds.
+    pub(crate) fn longest_wait(&self) -> Duration {
+        self.longest_wait
     }
 }
 
 impl fmt::Debug for ApifyClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ApifyClient").field("transport", &self.transport).finish_non_exhaustive()
+    }
+}
+
+/// An operation of Apify's, what it is asked about, and on whose behalf.
+#[derive(Clone)]
+pub(crate) struct Place {
+    client: ApifyClient,
+    endpoint: Endpoint,
+    ids: Vec<String>,
+}
+
+impl Place {
+    /// A call of it, without the credential.
+    pub(crate) fn call(&self) -> Result<Call, Error> {
+        self.endpoint.call(self.client.transport(), &self.ids)
+    }
+
+    pub(crate) fn client(&self) -> &ApifyClient {
+        &self.client
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Place")
+            .field("path", &self.endpoint.path())
+            .field("ids", &self.ids)
+            .finish_non_exhaustive()
     }
 }
 

@@ -49,18 +49,45 @@
 mod actor;
 mod apify;
 mod boundary;
+mod build;
 mod client;
+mod dataset;
+mod endpoint;
+mod env_var;
+mod error_type;
+mod json;
+mod key_value_store;
 mod list;
+mod log;
 mod meaning;
+mod pages;
 mod run;
 mod run_list;
+mod runs;
+mod start;
 mod token_shape;
+mod usage;
+mod wait;
 
-pub use actor::{Actor, Actors};
+pub use actor::{Actor, ActorClient, ActorStats, ActorVersion, Actors, RunDefaults, TaggedBuild};
 pub use apify::{Apify, ApifyBuilder};
 pub use boundary::{Access, Admitted, Boundary, Class, Refused, TokenPermission, TokenScope};
+pub use build::{Build, BuildClient, BuildMeta, BuildStats, Builds};
 pub use client::{ApifyClient, Me};
+pub use dataset::{Dataset, DatasetClient, DatasetStats, Datasets};
+pub use env_var::{EnvVar, EnvVarValue, EnvVars, NewEnvVar};
+pub use error_type::ErrorType;
+pub use key_value_store::{
+    Key, KeyPage, KeyValueStore, KeyValueStoreClient, KeyValueStoreStats, KeyValueStores, Keys,
+};
 pub use list::{List, Page};
-pub use run::{Run, RunMeta, RunStatus, Runs};
+pub use log::{Log, LogText};
+pub use pages::{Items, Pages};
+pub use run::{Run, RunMeta, RunOptions, RunStats, RunStatus};
+pub use runs::{LastRun, RunClient, Runs};
+pub use start::Start;
 pub use token_shape::TokenShape;
-pub use tokenkeep_https::{CallFailure, Retries};
+pub use tokenkeep_https::{AnswerStream, CallFailure, Retries};
+pub use usage::{
+    AccountLimits, CurrentUsage, DailyUsage, Limits, MonthlyUsage, ServiceUsage, Usage, UsageCycle,
+};

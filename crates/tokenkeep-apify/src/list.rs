@@ -8,18 +8,19 @@ use std::time::SystemTime;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use tokenkeep_core::Error;
+use tokenkeep_core::{Error, ErrorKind};
 
-use crate::ApifyClient;
+use crate::client::Place;
+use crate::pages::Step;
+use crate::{Items, Pages};
 
-/// A list that is asked for when it is awaited: one call, one page.
+/// A list that is asked for when it is awaited: one call, one page. [`pages`](Self::pages) and [`items`](Self::items) go through all
+/// of it.
 ///
 /// It fails as [the crate's table](crate#errors) says.
 #[must_use = "a list is asked for when it is awaited"]
-#[derive(Clone)]
 pub struct List<T> {
-    client: ApifyClient,
-    path: &'static str,
+    place: Place,
     offset: Option<u64>,
     limit: Option<u64>,
     newest_first: bool,
@@ -27,22 +28,31 @@ pub struct List<T> {
     pub(crate) statuses: Vec<String>,
     pub(crate) started_after: Option<SystemTime>,
     pub(crate) started_before: Option<SystemTime>,
+    pub(crate) unnamed: bool,
+    /// Storages alone that the account owns.
+    pub(crate) owned: bool,
     items: PhantomData<fn() -> T>,
 }
 
 impl<T> List<T> {
-    pub(crate) fn new(client: ApifyClient, path: &'static str) -> Self {
+    pub(crate) fn new(place: Place) -> Self {
         Self {
-            client,
-            path,
+            place,
             offset: None,
             limit: None,
             newest_first: false,
             statuses: Vec::new(),
             started_after: None,
             started_before: None,
+            unnamed: false,
+            owned: false,
             items: PhantomData,
         }
+    }
+
+    pub(crate) fn owned(mut self) -> Self {
+        self.owned = true;
+        self
     }
 
     /// Leaves out this many at the start. [`Page::next_offset`] says where the next page begins.
@@ -51,7 +61,7 @@ impl<T> List<T> {
         self
     }
 
-    /// At most this many, 1000 unless given. Apify gives 1000 at most.
+    /// At most this many on a page, 1000 unless given. Apify gives 1000 at most.
     pub fn limit(mut self, items: u64) -> Self {
         self.limit = Some(items);
         self
@@ -67,7 +77,7 @@ impl<T> List<T> {
     where
         T: DeserializeOwned,
     {
-        let mut call = self.client.get(self.path);
+        let mut call = self.place.call()?;
         if let Some(offset) = self.offset {
             call = call.query("offset", offset);
         }
@@ -77,6 +87,12 @@ impl<T> List<T> {
         if self.newest_first {
             call = call.query("desc", true);
         }
+        if self.unnamed {
+            call = call.query("unnamed", true);
+        }
+        if self.owned {
+            call = call.query("ownership", "ownedByMe");
+        }
         if !self.statuses.is_empty() {
             call = call.query("status", self.statuses.join(","));
         }
@@ -85,7 +101,31 @@ impl<T> List<T> {
                 call = call.query(name, humantime::format_rfc3339_millis(time));
             }
         }
-        self.client.send(call).await
+        self.place.client().send(call).await
+    }
+}
+
+impl<T: DeserializeOwned + 'static> List<T> {
+    /// All pages, from this one on, as a `Stream`.
+    pub fn pages(self) -> Pages<Page<T>> {
+        Pages::new(self.step(|page| page))
+    }
+
+    /// What is on all pages, from this one on, as a `Stream`.
+    pub fn items(self) -> Items<T> {
+        Items::new(self.step(|page| page.items))
+    }
+
+    fn step<P: 'static>(self, give: fn(Page<T>) -> P) -> Step<P> {
+        Step::new(async move {
+            let page = self.clone().fetch().await?;
+            // Another page than the one that was asked for: going on from it could go on for ever.
+            if page.offset != self.offset.unwrap_or(0) {
+                return Err(Error::new(ErrorKind::ProviderMisbehaved).because("it gave another page"));
+            }
+            let next = page.next_offset().map(|offset| self.offset(offset).step(give));
+            Ok((give(page), next))
+        })
     }
 }
 
@@ -98,16 +138,25 @@ impl<T: DeserializeOwned + 'static> IntoFuture for List<T> {
     }
 }
 
+/// As deriving it, without asking it of `T`.
+impl<T> Clone for List<T> {
+    fn clone(&self) -> Self {
+        Self { place: self.place.clone(), statuses: self.statuses.clone(), items: PhantomData, ..*self }
+    }
+}
+
 impl<T> fmt::Debug for List<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("List")
-            .field("path", &self.path)
+            .field("place", &self.place)
             .field("offset", &self.offset)
             .field("limit", &self.limit)
             .field("newest_first", &self.newest_first)
             .field("statuses", &self.statuses)
             .field("started_after", &self.started_after)
             .field("started_before", &self.started_before)
+            .field("unnamed", &self.unnamed)
+            .field("owned", &self.owned)
             .finish_non_exhaustive()
     }
 }

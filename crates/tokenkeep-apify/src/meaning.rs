@@ -1,13 +1,14 @@
 //! What Apify's errors mean for a token.
 
-use serde::Deserialize;
 use tokenkeep_core::Meaning;
+
+use crate::ErrorType;
 
 /// The one judge of Apify's error answers. A token is blamed only where Apify itself says that it is bad: a 401 of some
 /// gateway, or of a fault of Apify's own, must not disconnect a customer.
 pub(crate) fn meaning(status: u16, body: &[u8]) -> Meaning {
-    let error_type = error_type(body);
-    match (status, error_type.as_deref()) {
+    let error_type = ErrorType::in_body(body);
+    match (status, error_type.as_ref().map(ErrorType::as_str)) {
         (401, Some("invalid-token" | "user-or-token-not-found")) => Meaning::TokenRefused,
         (
             403,
@@ -19,22 +20,15 @@ pub(crate) fn meaning(status: u16, body: &[u8]) -> Meaning {
             ),
         ) => Meaning::ScopeTooSmall,
         (401 | 403, _) => Meaning::Unexpected,
+        (404, Some("record-or-token-not-found")) => Meaning::NotFoundOrTokenRefused,
+        // The description has the type and not its status.
+        (400..=499, Some("env-var-already-exists")) => Meaning::AlreadyExists,
+        (402, _) => Meaning::PaymentRequired,
+        // What was waited for took longer than Apify waits.
+        (408, _) => Meaning::Unavailable,
+        (409, _) => Meaning::BadRequest,
         _ => Meaning::of_status(status),
     }
-}
-
-/// `error.type` of `{"error": {"type": …}}`.
-fn error_type(body: &[u8]) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Answer {
-        error: Detail,
-    }
-    #[derive(Deserialize)]
-    struct Detail {
-        #[serde(rename = "type")]
-        error_type: String,
-    }
-    serde_json::from_slice::<Answer>(body).ok().map(|answer| answer.error.error_type)
 }
 
 #[cfg(test)]
@@ -66,7 +60,18 @@ mod tests {
             (403, typed("user-or-token-not-found"), Meaning::Unexpected),
             (403, "<html>Forbidden</html>".to_owned(), Meaning::Unexpected),
             (404, typed("record-not-found"), Meaning::NotFound),
-            (404, typed("record-or-token-not-found"), Meaning::NotFound),
+            (404, typed("record-or-token-not-found"), Meaning::NotFoundOrTokenRefused),
+            (404, "record-or-token-not-found".to_owned(), Meaning::NotFound),
+            (400, typed("record-or-token-not-found"), Meaning::BadRequest),
+            (400, typed("env-var-already-exists"), Meaning::AlreadyExists),
+            (409, typed("env-var-already-exists"), Meaning::AlreadyExists),
+            (401, typed("env-var-already-exists"), Meaning::Unexpected),
+            (500, typed("env-var-already-exists"), Meaning::Unavailable),
+            (400, typed("cannot-rename-env-var"), Meaning::BadRequest),
+            (409, typed("something-new"), Meaning::BadRequest),
+            (402, typed("x402-payment-required"), Meaning::PaymentRequired),
+            (402, String::new(), Meaning::PaymentRequired),
+            (408, typed("run-timeout-exceeded"), Meaning::Unavailable),
             (404, String::new(), Meaning::NotFound),
             (429, typed("rate-limit-exceeded"), Meaning::RateLimited),
             (429, String::new(), Meaning::RateLimited),

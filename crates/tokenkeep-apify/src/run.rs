@@ -1,56 +1,10 @@
-//! Runs.
+//! A run, as Apify tells it.
 
 use std::fmt;
-use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 
-use crate::{ApifyClient, List};
-
-/// The account's runs, of all its Actors.
-#[derive(Debug, Clone)]
-pub struct Runs {
-    client: ApifyClient,
-}
-
-impl Runs {
-    pub(crate) fn new(client: ApifyClient) -> Self {
-        Self { client }
-    }
-
-    /// The list of them (`GET /v2/actor-runs`), by the time they started.
-    pub fn list(self) -> List<Run> {
-        List::new(self.client, "/v2/actor-runs")
-    }
-}
-
-impl List<Run> {
-    /// Only runs of this status. Called more than once: of any of these.
-    pub fn status(mut self, status: RunStatus) -> Self {
-        self.statuses.push(status.to_string());
-        self
-    }
-
-    /// Only runs that were started at this time or later; Apify counts in milliseconds.
-    pub fn started_after(mut self, time: SystemTime) -> Self {
-        self.started_after = Some(within_a_date(time));
-        self
-    }
-
-    /// Only runs that were started at this time or earlier.
-    pub fn started_before(mut self, time: SystemTime) -> Self {
-        self.started_before = Some(within_a_date(time));
-        self
-    }
-}
-
-/// The nearest time that a date of Apify's can say, from 1970 to 9999.
-fn within_a_date(time: SystemTime) -> SystemTime {
-    let last = Duration::from_millis(253_402_300_799_999);
-    SystemTime::UNIX_EPOCH + time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().min(last)
-}
-
-/// A run, as lists show it.
+/// A run. What stands only where one is asked for by itself is empty in a list.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -68,7 +22,9 @@ pub struct Run {
     pub started_at: Option<String>,
     /// When it ended, as ISO 8601 in UTC.
     pub finished_at: Option<String>,
-    /// The number of the build that ran, such as `0.2.1`.
+    /// The build that ran.
+    pub build_id: Option<String>,
+    /// Its number, such as `0.2.1`.
     pub build_number: Option<String>,
     /// What it has cost so far, in US dollars.
     pub usage_total_usd: Option<f64>,
@@ -76,9 +32,59 @@ pub struct Run {
     pub default_dataset_id: Option<String>,
     /// The key-value store that it writes to unless told otherwise.
     pub default_key_value_store_id: Option<String>,
+    /// The request queue that it uses unless told otherwise.
+    pub default_request_queue_id: Option<String>,
     /// How and from where it was started.
     #[serde(default)]
     pub meta: RunMeta,
+    /// With what its program ended. Not in lists.
+    pub exit_code: Option<i64>,
+    /// What the Actor says of it. Not in lists, and only where [`RunLogs`](crate::Class::RunLogs) may be read.
+    pub status_message: Option<String>,
+    /// With what it was started. Not in lists.
+    pub options: Option<RunOptions>,
+    /// What it took. Not in lists.
+    pub stats: Option<RunStats>,
+}
+
+/// With what a run was started.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct RunOptions {
+    /// The tag or the number of the build.
+    pub build: Option<String>,
+    /// How long it may run, in seconds; 0 for ever.
+    pub timeout_secs: Option<u64>,
+    /// How much memory it has, in megabytes.
+    pub memory_mbytes: Option<u64>,
+    /// How much disk it has, in megabytes.
+    pub disk_mbytes: Option<u64>,
+}
+
+/// What a run took.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct RunStats {
+    /// How long it ran, in seconds.
+    pub run_time_secs: Option<f64>,
+    /// What it used, in Apify's unit: one gigabyte of memory for an hour.
+    pub compute_units: Option<f64>,
+    /// How often it was started again.
+    pub restart_count: Option<u64>,
+    /// Memory on average, in bytes.
+    pub mem_avg_bytes: Option<f64>,
+    /// Memory at its most, in bytes.
+    pub mem_max_bytes: Option<f64>,
+    /// Processor on average, in percent of one core.
+    pub cpu_avg_usage: Option<f64>,
+    /// Processor at its most, in percent of one core.
+    pub cpu_max_usage: Option<f64>,
+    /// What came in over the network, in bytes.
+    pub net_rx_bytes: Option<f64>,
+    /// What went out over it, in bytes.
+    pub net_tx_bytes: Option<f64>,
 }
 
 /// How and from where a run was started.
@@ -94,7 +100,7 @@ pub struct RunMeta {
     pub user_agent: Option<String>,
 }
 
-/// How a run stands.
+/// How a run or a build stands.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 #[serde(from = "String")]
 #[non_exhaustive]
@@ -134,6 +140,12 @@ impl RunStatus {
             Self::Aborted => "ABORTED",
             Self::Other(text) => text,
         }
+    }
+
+    /// Whether it is over, whatever came of it. Of a status that this version does not know: no.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed | Self::TimedOut | Self::Aborted)
     }
 }
 
@@ -190,6 +202,8 @@ mod tests {
             let status = RunStatus::from(text.to_owned());
             assert_eq!(status.to_string(), text);
             assert_eq!(matches!(status, RunStatus::Other(_)), text == "ELSE", "{text}");
+            let ended = ["SUCCEEDED", "FAILED", "TIMED-OUT", "ABORTED"].contains(&text);
+            assert_eq!(status.has_ended(), ended, "{text}");
         }
     }
 }

@@ -22,8 +22,15 @@ pub enum ErrorKind {
     OtherAccount,
     /// The provider accepts the token, but not for this.
     ScopeTooSmall,
+    /// The provider wants the account to pay, or to raise a limit of its own, before it does this.
+    PaymentRequired,
     /// The provider has no such thing.
     NotFound,
+    /// The provider has no such thing, or does not accept the token: its answer does not tell which. Ask it whose the token is, and
+    /// that answer does.
+    NotFoundOrTokenRefused,
+    /// The provider has one of that name already.
+    AlreadyExists,
     /// The provider asks for fewer calls.
     RateLimited,
     /// The provider did not answer, or answered with a fault of its own.
@@ -110,6 +117,8 @@ pub enum CustomerAction {
     UseSameAccount,
     /// Give the token the permissions that were asked for, or make one that has them.
     WidenScope,
+    /// Pay at the provider, or raise the limit that the account has reached there.
+    RaiseLimit,
     /// Disconnect first, or replace the token.
     ReplaceInstead,
     /// Make a token for each connection: this one is used for another one too.
@@ -129,6 +138,7 @@ impl ErrorKind {
             | Self::TokenRefused
             | Self::OtherAccount
             | Self::ScopeTooSmall
+            | Self::PaymentRequired
             | Self::SameToken
             | Self::Paused
             | Self::Revoked
@@ -136,6 +146,8 @@ impl ErrorKind {
             Self::InvalidName
             | Self::Misuse
             | Self::NotFound
+            | Self::NotFoundOrTokenRefused
+            | Self::AlreadyExists
             | Self::AlreadyConnected
             | Self::NotConnected
             | Self::PurgePending
@@ -183,7 +195,10 @@ impl ErrorKind {
             Self::TokenRefused => "the provider does not accept the token",
             Self::OtherAccount => "the token is of another account than the one that is connected",
             Self::ScopeTooSmall => "the provider accepts the token, but not for this",
+            Self::PaymentRequired => "the provider wants the account to pay, or to raise a limit, first",
             Self::NotFound => "the provider has no such thing",
+            Self::NotFoundOrTokenRefused => "the provider has no such thing, or does not accept the token",
+            Self::AlreadyExists => "the provider has one of that name already",
             Self::RateLimited => "the provider asks for fewer calls; try again later",
             Self::ProviderUnavailable => {
                 "the provider did not answer or had a fault of its own; try again later"
@@ -224,6 +239,7 @@ impl ErrorKind {
             Self::Suspected => Some(CustomerAction::DeleteAndReplace),
             Self::OtherAccount => Some(CustomerAction::UseSameAccount),
             Self::ScopeTooSmall => Some(CustomerAction::WidenScope),
+            Self::PaymentRequired => Some(CustomerAction::RaiseLimit),
             Self::AlreadyConnected => Some(CustomerAction::ReplaceInstead),
             Self::NotConnected => Some(CustomerAction::Connect),
             Self::Paused
@@ -252,6 +268,9 @@ impl fmt::Display for CustomerAction {
                 "Enter a token of the account that is connected, or disconnect first to connect another one."
             }
             Self::WidenScope => "Give the token the permissions that were asked for.",
+            Self::RaiseLimit => {
+                "Your account at the provider has reached a limit, or must pay for this. Look there, then try again."
+            }
             Self::ReplaceInstead => "Replace the token, or disconnect first.",
             Self::DeleteAndReplace => {
                 "This token may have leaked. Delete it at the provider now, then make a new one there and enter it here."

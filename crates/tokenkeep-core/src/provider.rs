@@ -19,8 +19,15 @@ pub enum Meaning {
     ScopeTooSmall,
     /// The request itself is not acceptable.
     BadRequest,
+    /// The request must be paid for, or a limit of the account be raised, first.
+    PaymentRequired,
     /// There is no such thing.
     NotFound,
+    /// There is no such thing, or the token is not accepted: the provider does not say which of the two. Nothing is held against the
+    /// token for it; a call whose answer can tell does that.
+    NotFoundOrTokenRefused,
+    /// There is one of that name already.
+    AlreadyExists,
     /// Too many calls.
     RateLimited,
     /// A fault of the provider's own that may pass.
@@ -51,7 +58,10 @@ impl Meaning {
             Self::TokenRefused => ErrorKind::TokenRefused,
             Self::ScopeTooSmall => ErrorKind::ScopeTooSmall,
             Self::BadRequest => ErrorKind::Misuse,
+            Self::PaymentRequired => ErrorKind::PaymentRequired,
             Self::NotFound => ErrorKind::NotFound,
+            Self::NotFoundOrTokenRefused => ErrorKind::NotFoundOrTokenRefused,
+            Self::AlreadyExists => ErrorKind::AlreadyExists,
             Self::RateLimited => ErrorKind::RateLimited,
             Self::Unavailable => ErrorKind::ProviderUnavailable,
             Self::Unexpected => ErrorKind::ProviderMisbehaved,

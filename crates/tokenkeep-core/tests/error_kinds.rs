@@ -10,7 +10,7 @@ use tokenkeep_core::{
 
 /// Kind, fault, whether it can be tried again, what the customer can do.
 #[rustfmt::skip]
-const KINDS: [(ErrorKind, Fault, bool, Option<CustomerAction>); 31] = {
+const KINDS: [(ErrorKind, Fault, bool, Option<CustomerAction>); 34] = {
     use CustomerAction as Do;
     use ErrorKind as Kind;
     [
@@ -20,7 +20,10 @@ const KINDS: [(ErrorKind, Fault, bool, Option<CustomerAction>); 31] = {
         (Kind::TokenRefused, Fault::Customer, false, Some(Do::ReplaceToken)),
         (Kind::OtherAccount, Fault::Customer, false, Some(Do::UseSameAccount)),
         (Kind::ScopeTooSmall, Fault::Customer, false, Some(Do::WidenScope)),
+        (Kind::PaymentRequired, Fault::Customer, false, Some(Do::RaiseLimit)),
         (Kind::NotFound, Fault::Caller, false, None),
+        (Kind::NotFoundOrTokenRefused, Fault::Caller, false, None),
+        (Kind::AlreadyExists, Fault::Caller, false, None),
         (Kind::RateLimited, Fault::Provider, true, Some(Do::TryAgainLater)),
         (Kind::ProviderUnavailable, Fault::Provider, true, Some(Do::TryAgainLater)),
         (Kind::ProviderMisbehaved, Fault::Provider, false, None),
@@ -72,7 +75,7 @@ fn each_kind_and_each_action_has_words_of_its_own() {
     let mut actions: HashSet<CustomerAction> = KINDS.iter().filter_map(|kind| kind.3).collect();
     actions.extend([ReplaceSoon, DeleteOldToken, UseOwnToken, ContactSupport]);
     let words: HashSet<String> = actions.iter().map(ToString::to_string).collect();
-    assert_eq!((actions.len(), words.len()), (12, 12));
+    assert_eq!((actions.len(), words.len()), (13, 13));
     assert!(words.iter().all(|text| text.ends_with('.')), "{words:?}");
 }
 

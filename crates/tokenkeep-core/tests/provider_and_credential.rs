@@ -76,6 +76,14 @@ fn each_status_has_its_meaning_and_each_meaning_its_kind() {
         assert_eq!((Meaning::of_status(status), meaning.kind()), (meaning, kind), "{status}");
         assert_eq!((spec("https://a").meaning)(status, b"{}"), meaning, "unless a provider says more");
     }
+    // What no status says by itself.
+    for (meaning, kind) in [
+        (Meaning::PaymentRequired, ErrorKind::PaymentRequired),
+        (Meaning::NotFoundOrTokenRefused, ErrorKind::NotFoundOrTokenRefused),
+        (Meaning::AlreadyExists, ErrorKind::AlreadyExists),
+    ] {
+        assert_eq!(meaning.kind(), kind);
+    }
 }
 
 #[test]

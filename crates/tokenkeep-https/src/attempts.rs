@@ -117,7 +117,7 @@ impl Attempts<'_> {
         };
         drop(sent);
         let outcome = match &result {
-            Ok(taken) => taken.outcome(self.shared.spec.meaning),
+            Ok(taken) => taken.outcome(),
             Err(failure) => failure.outcome(),
         };
         let recorded = credential.report(incarnation, secret_version, outcome).await;
@@ -134,7 +134,7 @@ impl Attempts<'_> {
 
     fn next(&self, number: u32, result: &Result<Taken, CallFailure>, deadline: Instant) -> Next {
         let repeat = match result {
-            Ok(taken) => taken.repeat(self.shared.spec.meaning),
+            Ok(taken) => taken.repeat(),
             Err(failure) => failure.repeat(),
         };
         let (may, retry_after) = match repeat {

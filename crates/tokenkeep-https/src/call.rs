@@ -11,7 +11,7 @@ use tracing::Instrument as _;
 use zeroize::Zeroizing;
 
 use crate::attempts::Attempts;
-use crate::reading::{Reading, Taken, Want};
+use crate::reading::{Identify, Reading, Taken, Want};
 use crate::target::Target;
 use crate::transport::Shared;
 use crate::{Answer, AnswerStream, Projection};
@@ -26,6 +26,7 @@ pub struct Call {
     headers: HeaderMap,
     body: Option<Bytes>,
     keep_errors: bool,
+    made: Option<Identify>,
     max_body: Option<usize>,
     idempotent: bool,
     refused: Option<&'static str>,
@@ -41,6 +42,7 @@ impl Call {
             headers: HeaderMap::new(),
             body: None,
             keep_errors: false,
+            made: None,
             max_body: None,
             idempotent: false,
             refused: None,
@@ -72,7 +74,7 @@ impl Call {
     /// wiped. A value that can't stand in a header, and a name that the transport or HTTP has a use for, make
     /// [`send`](Self::send) refuse the call.
     pub fn header(mut self, name: &'static str, value: &str) -> Self {
-        const TAKEN: [&str; 11] = [
+        const TAKEN: [&str; 13] = [
             "authorization",
             "connection",
             "content-length",
@@ -85,6 +87,9 @@ impl Call {
             "x-http-method",
             "x-http-method-override",
             "x-method-override",
+            // Or by these instead of the path.
+            "x-original-url",
+            "x-rewrite-url",
         ];
         let parsed = HeaderName::from_lowercase(name.as_bytes()).ok().zip(HeaderValue::from_str(value).ok());
         match parsed {
@@ -112,6 +117,14 @@ impl Call {
     /// credential is told what the status means, as always.
     pub fn errors_as_answers(mut self) -> Self {
         self.keep_errors = true;
+        self
+    }
+
+    /// Says that the call makes something, and how its identifier is found in the body of a success (before a boundary projects it). The
+    /// credential is told of it ([`Outcome::Created`](tokenkeep_core::Outcome::Created)): a vault has it on record then, and can
+    /// tell what was started here from what was not. `None` is told as an accepted call.
+    pub fn makes(mut self, identifier: fn(&[u8]) -> Option<String>) -> Self {
+        self.made = Some(identifier);
         self
     }
 
@@ -151,7 +164,7 @@ impl Call {
     /// provider may have got the request; what came of it is not reported.
     pub async fn send(self) -> Result<Answer, Error> {
         match self.make(Want::Answer { keep_errors: self.keep_errors }).await? {
-            Taken::Answer(answer) => Ok(answer),
+            Taken::Answer(answer, _) => Ok(answer),
             Taken::Stream(_) => Err(Error::new(ErrorKind::Internal).because("an answer came as a stream")),
         }
     }
@@ -176,7 +189,7 @@ impl Call {
         }
         match self.make(Want::Stream).await? {
             Taken::Stream(stream) => Ok(stream),
-            Taken::Answer(_) => Err(Error::new(ErrorKind::Internal).because("a stream came as an answer")),
+            Taken::Answer(..) => Err(Error::new(ErrorKind::Internal).because("a stream came as an answer")),
         }
     }
 
@@ -201,6 +214,7 @@ impl Call {
                 want,
                 projection: projection.as_deref(),
                 meaning: self.shared.spec.meaning,
+                made: self.made,
                 limit: match want {
                     Want::Answer { .. } => Some(self.max_body.unwrap_or(self.shared.max_body)),
                     Want::Stream => self.max_body,

@@ -15,6 +15,9 @@ use crate::{Answer, AnswerStream, CallFailure, Passage, Projection};
 /// As much of an error's body as a provider's `meaning` is shown, in bytes.
 const MAX_ERROR_BODY: usize = 64 * 1024;
 
+/// Finds in the body of a success the identifier of what was made.
+pub(crate) type Identify = fn(&[u8]) -> Option<String>;
+
 /// What the caller wants of a success, and of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Want {
@@ -24,35 +27,40 @@ pub(crate) enum Want {
 
 /// What it gets.
 pub(crate) enum Taken {
-    Answer(Answer),
+    /// With what it means, which is told from the whole of it: what a boundary lets through may not say.
+    Answer(Answer, Told),
     Stream(AnswerStream),
+}
+
+/// What an answer means for who gave the token.
+pub(crate) enum Told {
+    Accepted,
+    /// Something was made, of this identifier.
+    Created(String),
+    Refused(Meaning),
 }
 
 impl Taken {
     pub(crate) fn status(&self) -> u16 {
         match self {
-            Self::Answer(answer) => answer.status(),
+            Self::Answer(answer, _) => answer.status(),
             Self::Stream(stream) => stream.status(),
         }
     }
 
     /// What the credential's source is told.
-    pub(crate) fn outcome(&self, meaning: fn(u16, &[u8]) -> Meaning) -> Outcome<'static> {
+    pub(crate) fn outcome(&self) -> Outcome<'_> {
         match self {
-            Self::Answer(answer) if answer.status() >= 400 => {
-                Outcome::Refused(meaning(answer.status(), answer.body()))
-            }
-            _ => Outcome::Accepted,
+            Self::Answer(_, Told::Refused(meaning)) => Outcome::Refused(*meaning),
+            Self::Answer(_, Told::Created(made)) => Outcome::Created(made),
+            Self::Answer(_, Told::Accepted) | Self::Stream(_) => Outcome::Accepted,
         }
     }
-}
 
-impl Taken {
-    pub(crate) fn repeat(&self, meaning: fn(u16, &[u8]) -> Meaning) -> Repeat {
+    pub(crate) fn repeat(&self) -> Repeat {
         match self {
-            Self::Answer(answer) if answer.status() >= 400 => {
-                let meaning = meaning(answer.status(), answer.body());
-                Repeat::of_error(answer.status(), meaning, answer.retry_after())
+            Self::Answer(answer, Told::Refused(meaning)) => {
+                Repeat::of_error(answer.status(), *meaning, answer.retry_after())
             }
             _ => Repeat::Succeeded,
         }
@@ -65,6 +73,7 @@ pub(crate) struct Reading<'a> {
     pub(crate) want: Want,
     pub(crate) projection: Option<&'a dyn Projection>,
     pub(crate) meaning: fn(u16, &[u8]) -> Meaning,
+    pub(crate) made: Option<Identify>,
     /// In bytes; `None` is no limit, for a stream alone.
     pub(crate) limit: Option<usize>,
     pub(crate) idle: Duration,
@@ -95,7 +104,9 @@ impl Reading<'_> {
                         let limit = self.limit.unwrap_or(usize::MAX);
                         let mut body = read_whole(&mut response, limit, by).await?;
                         self.redact(&mut body, true);
-                        self.answer(status, None, body, projection)
+                        let made = self.made.and_then(|made| made(&body));
+                        let told = made.map_or(Told::Accepted, Told::Created);
+                        Ok(Taken::Answer(self.answer(status, None, body, projection)?, told))
                     }
                 }
             }
@@ -109,7 +120,13 @@ impl Reading<'_> {
                 match broken.filter(|broken| broken.timed_out) {
                     // The rest may say what the status alone does not.
                     Some(broken) if keep => Err(CallFailure::broken_off(status, broken, Some(meaning))),
-                    _ if keep => self.answer(status, retry_after, body, self.projection),
+                    _ if keep => {
+                        let answer = self.answer(status, retry_after, body, self.projection);
+                        // What it means is known, whether it can be shown or not.
+                        let answer =
+                            answer.map_err(|_| CallFailure::refused(status, meaning, retry_after))?;
+                        Ok(Taken::Answer(answer, Told::Refused(meaning)))
+                    }
                     _ => {
                         Err(CallFailure::refused(status, meaning, retry_after)
                             .saying(self.said(status, body)))
@@ -126,7 +143,7 @@ impl Reading<'_> {
         retry_after: Option<Duration>,
         body: Zeroizing<Vec<u8>>,
         projection: Option<&dyn Projection>,
-    ) -> Result<Taken, CallFailure> {
+    ) -> Result<Answer, CallFailure> {
         let body = match projection {
             None => body,
             Some(it) => {
@@ -137,15 +154,12 @@ impl Reading<'_> {
                 body
             }
         };
-        Ok(Taken::Answer(Answer::new(status, retry_after, body)))
+        Ok(Answer::new(status, retry_after, body))
     }
 
     /// What a caller may be told of an error's body: nothing, where the boundary can't project it.
     fn said(&self, status: u16, body: Zeroizing<Vec<u8>>) -> Option<Zeroizing<Vec<u8>>> {
-        match self.answer(status, None, body, self.projection) {
-            Ok(Taken::Answer(answer)) => Some(answer.into_body()),
-            _ => None,
-        }
+        self.answer(status, None, body, self.projection).ok().map(Answer::into_body)
     }
 
     fn redact(&self, body: &mut [u8], whole: bool) {

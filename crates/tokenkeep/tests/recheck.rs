@@ -60,7 +60,10 @@ async fn only_a_refused_token_pauses() {
     for meaning in [
         Meaning::ScopeTooSmall,
         Meaning::BadRequest,
+        Meaning::PaymentRequired,
         Meaning::NotFound,
+        Meaning::NotFoundOrTokenRefused,
+        Meaning::AlreadyExists,
         Meaning::RateLimited,
         Meaning::Unavailable,
         Meaning::Unexpected,

@@ -48,7 +48,7 @@ pub enum Class {
     Proxy,
     /// Of the token's own account: e-mail address, profile, and the network addresses of who built something.
     User,
-    /// Public profiles of other accounts.
+    /// Public profiles of other accounts, and the storages in lists that others share with this one.
     OtherUsers,
     /// Apify Store: Actors that are public.
     Store,
@@ -98,7 +98,7 @@ impl fmt::Display for Class {
             Self::SourceCode => "source code of Actors",
             Self::EnvVars => "environment variables of Actors",
             Self::Inputs => "inputs of runs, tasks and schedules",
-            Self::Runs => "runs: status, times, resources",
+            Self::Runs => "runs: status, times, resources, and from where they were started",
             Self::RunLogs => "logs of runs",
             Self::Builds => "builds: status, times, versions",
             Self::BuildLogs => "logs of builds",
@@ -115,7 +115,7 @@ impl fmt::Display for Class {
             Self::Billing => "plan, prices and charges",
             Self::Proxy => "proxy password and configuration",
             Self::User => "e-mail address and profile",
-            Self::OtherUsers => "profiles of other users",
+            Self::OtherUsers => "other users: profiles, and storages that they share",
             Self::Store => "Apify Store",
             Self::Tools => "tools for requests and signatures",
         })

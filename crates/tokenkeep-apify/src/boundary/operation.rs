@@ -6,6 +6,10 @@ use super::request::Request;
 use super::shape::Shape;
 use super::{Refused, table};
 
+/// A list of storages holds those of others, too, unless its query says otherwise.
+const OWNERSHIP: &str = "ownership";
+const OWNED_BY_ME: &str = "ownedByMe";
+
 /// An operation: what is asked, what it needs, what it answers.
 #[derive(Debug)]
 pub(crate) struct Operation {
@@ -58,6 +62,13 @@ impl Operation {
         self.segments == segments.len() && self.path.split('/').skip(1).zip(segments).all(fits)
     }
 
+    /// What it needs beside [`needs`](Self::needs), with this query.
+    pub(crate) fn needs_with(&self, queries: &[(&str, &str)]) -> impl Iterator<Item = Need> {
+        let shared = self.knows_query(OWNERSHIP) && !queries.contains(&(OWNERSHIP, OWNED_BY_ME));
+        let shared = shared.then_some(Need { class: Class::OtherUsers, access: Access::Read });
+        queries.iter().filter_map(|(name, _)| query_need(name)).chain(shared)
+    }
+
     pub(crate) fn knows_query(&self, name: &str) -> bool {
         self.queries.iter().any(|names| names.contains(&name))
     }
@@ -76,7 +87,7 @@ pub(crate) const fn count_segments(path: &str) -> usize {
 }
 
 /// What the name of a query parameter needs beside the operation.
-pub(crate) fn query_need(name: &str) -> Option<Need> {
+fn query_need(name: &str) -> Option<Need> {
     match name {
         // It reaches what the token does not.
         "signature" => Some(Need { class: Class::Sharing, access: Access::Read }),

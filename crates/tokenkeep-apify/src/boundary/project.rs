@@ -3,6 +3,8 @@
 //! It is read once, from front to back, and what is not passed on is skipped where it stands: it gets into no tree, no map and
 //! no string that would have to be wiped.
 
+mod out;
+
 use std::collections::HashSet;
 use std::fmt;
 
@@ -11,6 +13,8 @@ use serde_json::de::SliceRead;
 
 use super::class::Grants;
 use super::shape::{Fields, Shape};
+use crate::error_type;
+use out::Out;
 
 /// Why a body could not be projected. The words behind "it answered with HTTP status 200 and …".
 const NOT_JSON: &str = "not with JSON that can be read in one way only";
@@ -20,18 +24,18 @@ const NOT_JSON: &str = "not with JSON that can be read in one way only";
 /// Refused: what is no JSON or more than one value, a field that stands in an object twice, and passed-on data that is nested
 /// over 100 deep. Numbers are passed on as 64-bit integers or as floating point.
 pub(crate) fn project(shape: &Shape, grants: Grants, body: &[u8]) -> Result<Vec<u8>, &'static str> {
-    let mut out = Vec::with_capacity(body.len());
+    let mut out = Out::with_capacity(body.len());
     let mut json = serde_json::Deserializer::new(SliceRead::new(body));
     let kept = Part { shape, grants, out: &mut out }.deserialize(&mut json).map_err(|_| NOT_JSON)?;
     json.end().map_err(|_| NOT_JSON)?;
-    if kept { Ok(out) } else { Err("not with the kind of JSON that its API promises") }
+    if kept { Ok(out.take()) } else { Err("not with the kind of JSON that its API promises") }
 }
 
 /// One value. Tells whether it was written; if not, nothing is left in `out`.
 struct Part<'a> {
     shape: &'a Shape,
     grants: Grants,
-    out: &'a mut Vec<u8>,
+    out: &'a mut Out,
 }
 
 impl Part<'_> {
@@ -47,7 +51,7 @@ impl Part<'_> {
     }
 
     fn write<E: serde::de::Error>(self, value: impl serde::Serialize) -> Result<(), E> {
-        serde_json::to_writer(self.out, &value).map_err(|_| E::custom("it can't be written"))
+        serde_json::to_writer(&mut *self.out, &value).map_err(|_| E::custom("it can't be written"))
     }
 
     /// Writes a member, or nothing.
@@ -58,7 +62,7 @@ impl Part<'_> {
         map: &mut A,
     ) -> Result<(), A::Error> {
         let before = self.out.len();
-        if self.out.last() != Some(&b'{') {
+        if self.out.last() != Some(b'{') {
             self.out.push(b',');
         }
         self.inner(shape).write(name)?;
@@ -155,7 +159,7 @@ impl<'de> Visitor<'de> for Part<'_> {
         self.out.push(b'[');
         loop {
             let before = self.out.len();
-            if self.out.last() != Some(&b'[') {
+            if self.out.last() != Some(b'[') {
                 self.out.push(b',');
             }
             match list.next_element_seed(self.inner(inner))? {
@@ -219,15 +223,7 @@ pub(crate) fn project_error(body: &[u8]) -> Vec<u8> {
     let error_type = error
         .strip_prefix(br#"{"error":{"type":""#.as_slice())
         .and_then(|rest| rest.strip_suffix(br#""}}"#.as_slice()));
-    if error_type.is_some_and(is_error_type) { error } else { Vec::new() }
-}
-
-/// Words of letters and digits in lower case, with a hyphen between two.
-fn is_error_type(text: &[u8]) -> bool {
-    text.len() <= 64
-        && text.split(|byte| *byte == b'-').all(|word| {
-            !word.is_empty() && word.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-        })
+    if error_type.is_some_and(error_type::is_one) { error } else { Vec::new() }
 }
 
 #[cfg(test)]

@@ -14,8 +14,8 @@ pub(crate) struct Request<'a> {
     /// The path's segments as they stand. No one is empty, none is a dot segment. What an encoded one may be is decided where it is
     /// compared with a table.
     pub(crate) segments: Vec<&'a str>,
-    /// The names of the query, each once. Their values are not kept: nothing rests on one.
-    pub(crate) queries: Vec<&'a str>,
+    /// The query, each name once, the values as they stand.
+    pub(crate) queries: Vec<(&'a str, &'a str)>,
 }
 
 impl<'a> Request<'a> {
@@ -40,10 +40,10 @@ impl<'a> Request<'a> {
                 return Err(Refused::Query);
             }
             // Which of two counts is the server's taste.
-            if queries.contains(&name) {
+            if queries.iter().any(|(known, _)| *known == name) {
                 return Err(Refused::Query);
             }
-            queries.push(name);
+            queries.push((name, value));
         }
         Ok(Self { segments, queries })
     }
@@ -121,8 +121,11 @@ mod tests {
         let request =
             Request::read("/v2/a~b/%21x%27%28%29?limit=1&startedAfter=2026-08-01T00%3A00%3A00Z&x=").unwrap();
         assert_eq!(request.segments, ["v2", "a~b", "%21x%27%28%29"]);
-        assert_eq!(request.queries, ["limit", "startedAfter", "x"]);
-        assert_eq!(Request::read("/v2").unwrap().queries, [""; 0]);
+        assert_eq!(
+            request.queries,
+            [("limit", "1"), ("startedAfter", "2026-08-01T00%3A00%3A00Z"), ("x", "")]
+        );
+        assert_eq!(Request::read("/v2").unwrap().queries, [("", ""); 0]);
     }
 
     #[test]

@@ -131,10 +131,11 @@ impl fmt::Display for TokenScope {
             list(f, &self.only_unlimited)?;
             f.write_str("Such a token opens the whole account to whoever has it.")?;
         }
-        if !self.not_known.is_empty() {
+        if self.only_unlimited.is_empty() || !self.not_known.is_empty() {
             f.write_str(" Apify does not say whether a token with limited permissions reaches\n")?;
+            f.write_str("- the id and the name of the account\n")?;
             list(f, &self.not_known)?;
-            f.write_str("Where it does not, these stay empty.")?;
+            f.write_str("What it does not reach is refused. Without id and name it can't be connected.")?;
         }
         f.write_str(
             "\nThe permissions are wider than what this application uses. They, and not the application, limit whoever gets \

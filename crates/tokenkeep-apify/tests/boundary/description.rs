@@ -64,6 +64,12 @@ impl Described {
         self.path.split('/').map(sample).collect::<Vec<_>>().join("/")
     }
 
+    /// The same, and a list kept to what the account owns.
+    pub(crate) fn own_target(&self) -> String {
+        let of_others = self.queries.contains(&"ownership");
+        format!("{}{}", self.target(), if of_others { "?ownership=ownedByMe" } else { "" })
+    }
+
     /// The schema of its answer in JSON.
     pub(crate) fn schema(&self) -> Option<&'static Value> {
         let responses = self.operation["responses"].as_object().unwrap();

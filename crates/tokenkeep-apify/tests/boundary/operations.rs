@@ -56,7 +56,7 @@ const ANALYTICS: &[&str] = &[
 ];
 
 fn judge(boundary: Boundary, operation: &Described) -> Result<String, Refused> {
-    let admitted = boundary.judge(&operation.method, &operation.target())?;
+    let admitted = boundary.judge(&operation.method, &operation.own_target())?;
     Ok(format!("{} {}", admitted.method(), admitted.path()))
 }
 
@@ -102,6 +102,30 @@ fn apify_openapi_analytics_reaches_what_it_promises() {
     assert!(
         Class::ALL.iter().all(|&class| Boundary::analytics().access(class) != Some(Access::ReadAndWrite))
     );
+}
+
+/// A list of storages holds what others share, unless it is told not to.
+#[test]
+fn what_others_share_is_in_no_list() {
+    let others = Boundary::analytics().allow(Class::OtherUsers, Access::Read);
+    for list in ["/v2/datasets", "/v2/key-value-stores", "/v2/request-queues"] {
+        let boundary = |own: Boundary| own.allow(Class::RequestQueues, Access::Read);
+        for query in [
+            "",
+            "?limit=1",
+            "?ownership=sharedWithMe",
+            "?ownership=",
+            "?ownership=ownedbyme",
+            "?ownership=ownedByMe%2C",
+        ] {
+            let target = format!("{list}{query}");
+            let refused = Err(Refused::NotAllowed(Class::OtherUsers, Access::Read));
+            assert_eq!(boundary(Boundary::analytics()).judge("GET", &target).map(drop), refused, "{target}");
+            assert!(boundary(others).judge("GET", &target).is_ok(), "{target}");
+        }
+        let own = format!("{list}?limit=1&ownership=ownedByMe");
+        assert!(boundary(Boundary::analytics()).judge("GET", &own).is_ok(), "{own}");
+    }
 }
 
 /// Each class by itself must be worth something, and each of the needs of an operation must count.

@@ -72,8 +72,10 @@ async fn a_call_is_judged_by_what_is_sent_and_before_the_token_is_asked_for() {
         get("/v2").segment("datasets").segment("d1").segment("items"),
         get("/v2/datasets").segment("d1").query("method", "DELETE"),
         get("/v2/datasets").segment("d1").query("token", "x"),
-        get("/v2/datasets").query("limit", 1).query("limit", 2),
-        get("/v2/datasets").query("limit", "1&method=DELETE"),
+        get("/v2/actors").query("limit", 1).query("limit", 2),
+        get("/v2/actors").query("limit", "1&method=DELETE"),
+        get("/v2/datasets"),
+        get("/v2/datasets").query("ownership", "sharedWithMe"),
         get("/v2/datasets").segment("d1;x"),
         get("/v2/datasets").segment("d 1"),
         get("/v2/users").segment("ME"),
@@ -82,9 +84,9 @@ async fn a_call_is_judged_by_what_is_sent_and_before_the_token_is_asked_for() {
         scene.transport.request(Method::POST, "/v2/actors/a1/runs"),
         scene.transport.request(Method::DELETE, "/v2/datasets/d1"),
         scene.transport.request(Method::PATCH, "/v2/datasets/d1"),
-        get("/v2/datasets").header("x-http-method-override", "DELETE"),
-        get("/v2/datasets").header("x-method-override", "DELETE"),
-        get("/v2/datasets").header("x-http-method", "DELETE"),
+        get("/v2/datasets/d1").header("x-http-method-override", "DELETE"),
+        get("/v2/datasets/d1").header("x-method-override", "DELETE"),
+        get("/v2/datasets/d1").header("x-http-method", "DELETE"),
     ];
     for call in refused {
         let text = format!("{call:?}");
@@ -149,10 +151,10 @@ async fn an_answer_that_can_not_be_projected_fails_the_call() {
 async fn of_an_error_that_is_taken_for_an_answer_the_type_is_left() {
     let body = r#"{"error":{"type":"invalid-token","message":"apify_api_secret"},"x":1}"#;
     let scene = Scene::new(Some(Boundary::analytics()), 401, body).await;
-    let answer = scene.send(scene.transport.get("/v2/datasets").errors_as_answers()).await.unwrap();
+    let answer = scene.send(scene.transport.get("/v2/datasets/d1").errors_as_answers()).await.unwrap();
     assert_eq!((answer.status(), answer.body()), (401, &br#"{"error":{"type":"invalid-token"}}"#[..]));
     assert_eq!(
-        scene.send(scene.transport.get("/v2/datasets")).await.unwrap_err().kind(),
+        scene.send(scene.transport.get("/v2/datasets/d1")).await.unwrap_err().kind(),
         ErrorKind::TokenRefused
     );
 }

@@ -9,7 +9,7 @@ fn analytics_in_words() {
         Boundary::analytics().to_string(),
         "This application may read\n\
          - Actors: settings and metadata\n\
-         - runs: status, times, resources\n\
+         - runs: status, times, resources, and from where they were started\n\
          - builds: status, times, versions\n\
          - logs of builds\n\
          - datasets: metadata\n\
@@ -30,7 +30,7 @@ fn analytics_in_words() {
          - plan, prices and charges\n\
          - proxy password and configuration\n\
          - e-mail address and profile\n\
-         - profiles of other users\n\
+         - other users: profiles, and storages that they share\n\
          - Apify Store\n\
          - tools for requests and signatures\n\
          It always learns the id and the name of the account."
@@ -55,8 +55,9 @@ fn the_token_for_analytics_in_words() {
          - Storages: Read\n\
          - Default run storage access: on\n\
          and nothing else. Apify does not say whether a token with limited permissions reaches\n\
+         - the id and the name of the account\n\
          - usage of the account, and its limits\n\
-         Where it does not, these stay empty.\n\
+         What it does not reach is refused. Without id and name it can't be connected.\n\
          The permissions are wider than what this application uses. They, and not the application, limit whoever gets hold \
          of the token."
     );
@@ -102,7 +103,7 @@ fn a_refusal_says_why_and_repeats_nothing() {
         assert!(!format!("{report} {error:?}").contains("s3cret"), "{report}");
     }
     assert!(matches!(
-        Boundary::none().judge("GET", "/v2/datasets"),
+        Boundary::none().judge("GET", "/v2/datasets/d1"),
         Err(Refused::NotAllowed(Class::Datasets, Access::Read))
     ));
     assert_eq!(format!("{:?}", Boundary::all()), "Boundary::all()");

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokenkeep_core::{Error, ErrorKind};
+use tokenkeep_core::{Error, ErrorKind, Meaning};
 use tokenkeep_https::{CallBoundary, CallFailure, Method, Passage, Projection, Retries, Transport};
 
 use crate::support::{Backlog, Scene, Spy, spec};
@@ -117,4 +117,41 @@ async fn an_answer_becomes_what_the_projection_says() {
     let call = transport.get("/v2/nowhere").credential(&scene.credential()).errors_as_answers();
     let error = call.send().await.unwrap_err();
     assert_eq!(CallFailure::of(&error).unwrap().status(), Some(404));
+}
+
+/// Lets through nothing of what an error says.
+#[derive(Debug)]
+struct Quiet;
+
+impl CallBoundary for Quiet {
+    fn judge(&self, _: &Method, _: &str) -> Result<Box<dyn Projection>, Error> {
+        Ok(Box::new(Self))
+    }
+}
+
+impl Projection for Quiet {
+    fn passage(&self, _: u16, _: Option<&str>) -> Passage {
+        Passage::Projected
+    }
+
+    fn project(&self, _: u16, _: &[u8]) -> Result<Vec<u8>, &'static str> {
+        Ok(Vec::new())
+    }
+}
+
+#[tokio::test]
+async fn what_an_error_means_is_told_though_a_boundary_lets_nothing_of_it_through() {
+    let scene = Scene::new().await;
+    scene.stand_in.revoke(&scene.token);
+    let spec = scene.spec().with_meaning(|_, body| match body {
+        [] => Meaning::Unexpected,
+        _ => Meaning::TokenRefused,
+    });
+    let builder = Transport::builder(spec).extra_root_der(&scene.stand_in.ca_der()).boundary(Quiet);
+    let transport = builder.build().unwrap();
+    let call = || transport.get("/v2/users/me").credential(&scene.credential());
+    let answer = call().errors_as_answers().send().await.unwrap();
+    assert_eq!((answer.status(), answer.body()), (401, &b""[..]));
+    assert_eq!(call().send().await.unwrap_err().kind(), ErrorKind::TokenRefused);
+    assert_eq!(scene.spy.told(), ["Refused(TokenRefused)", "Refused(TokenRefused)"]);
 }

@@ -42,6 +42,21 @@ async fn the_spec_alone_says_what_an_error_means() {
 }
 
 #[tokio::test]
+async fn what_a_call_made_is_told_by_its_identifier() {
+    let scene = Scene::new().await;
+    let transport = scene.transport();
+    let call = |path| transport.get(path).credential(&scene.credential());
+    let made = |body: &[u8]| {
+        assert!(std::str::from_utf8(body).unwrap().contains("jane-doe"));
+        Some("a-run".to_owned())
+    };
+    call("/v2/users/me").makes(made).send().await.unwrap();
+    call("/v2/users/me").makes(|_| None).send().await.unwrap();
+    call("/v2/nowhere").makes(|_| Some("of an error".to_owned())).send().await.unwrap_err();
+    assert_eq!(scene.spy.told(), [r#"Created("a-run")"#, "Accepted", "Refused(NotFound)"]);
+}
+
+#[tokio::test]
 async fn what_can_t_be_recorded_changes_no_answer_but_is_not_lost() {
     let mut scene = Scene::new().await;
     scene.spy = Arc::new(Spy::failing_to_record(&scene.token));

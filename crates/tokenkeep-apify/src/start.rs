@@ -1,0 +1,113 @@
+//! Starting a run.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokenkeep_core::Error;
+use zeroize::Zeroizing;
+
+use crate::client::Place;
+use crate::{Run, json};
+
+/// A run that is started when this is awaited (`POST /v2/actors/{actorId}/runs`).
+///
+/// Writes the classes [`Runs`](crate::Class::Runs) and [`Inputs`](crate::Class::Inputs). The credential is told which run it was, so a
+/// vault has it on record. When that can't be recorded, the run is given all the same, and a warning is logged.
+///
+/// # Errors
+/// As [the crate's table](crate#errors) says, and `Misuse` for an input that is no JSON. Starting is not idempotent: no layer here does it
+/// twice, and after `ProviderUnavailable` or `ProviderMisbehaved` a run may have been started. [`Runs::list`](crate::Runs::list) tells.
+///
+/// # Cancellation
+/// What is dropped once it was polled may have started a run, and may not have it on record.
+#[must_use = "a run is started when this is awaited"]
+pub struct Start {
+    place: Place,
+    input: Result<Zeroizing<Vec<u8>>, Error>,
+    memory: Option<u32>,
+    timeout: Option<Duration>,
+    build: Option<String>,
+    wait_for_finish: Option<Duration>,
+}
+
+impl Start {
+    pub(crate) fn new<I: Serialize + ?Sized>(place: Place, input: &I) -> Self {
+        Self::with(place, json::body(input))
+    }
+
+    pub(crate) fn raw(place: Place, input: Zeroizing<Vec<u8>>) -> Self {
+        Self::with(place, json::checked(input))
+    }
+
+    fn with(place: Place, input: Result<Zeroizing<Vec<u8>>, Error>) -> Self {
+        Self { place, input, memory: None, timeout: None, build: None, wait_for_finish: None }
+    }
+
+    /// How much memory it gets, in megabytes: a power of two, 128 at least. What the Actor says unless given.
+    pub fn memory(mut self, megabytes: u32) -> Self {
+        self.memory = Some(megabytes);
+        self
+    }
+
+    /// How long it may run, in whole seconds; zero for ever. What the Actor says unless given.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = Some(limit);
+        self
+    }
+
+    /// The tag or the number of the build. What the Actor says unless given.
+    pub fn build(mut self, tag_or_number: impl Into<String>) -> Self {
+        self.build = Some(tag_or_number.into());
+        self
+    }
+
+    /// Waits for its end before answering, at most for this long, in whole seconds. At most 60 s, and never so long that the call
+    /// would run into its own [time limit](crate::ApifyBuilder::timeout): for more there is [`RunClient::wait`](crate::RunClient::wait).
+    pub fn wait_for_finish(mut self, limit: Duration) -> Self {
+        self.wait_for_finish = Some(limit);
+        self
+    }
+
+    async fn send(self) -> Result<Run, Error> {
+        let client = self.place.client();
+        let mut call = self.place.call()?.json(self.input?);
+        if let Some(memory) = self.memory {
+            call = call.query("memory", memory);
+        }
+        if let Some(timeout) = self.timeout {
+            call = call.query("timeout", timeout.as_secs());
+        }
+        if let Some(build) = &self.build {
+            call = call.query("build", build);
+        }
+        if let Some(limit) = self.wait_for_finish {
+            call = call.query("waitForFinish", limit.min(client.longest_wait()).as_secs());
+        }
+        client.send(call.makes(json::id)).await
+    }
+}
+
+impl IntoFuture for Start {
+    type Output = Result<Run, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.send())
+    }
+}
+
+/// Without the input.
+impl fmt::Debug for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Start")
+            .field("place", &self.place)
+            .field("memory", &self.memory)
+            .field("timeout", &self.timeout)
+            .field("build", &self.build)
+            .field("wait_for_finish", &self.wait_for_finish)
+            .finish_non_exhaustive()
+    }
+}
