@@ -173,7 +173,8 @@ impl TransportBuilder {
     }
 
     /// How long a call may take with all its attempts and the waits between them, from the moment it has its first token. What of it is
-    /// left is also a limit of each attempt. 2 minutes unless given, or the [`timeout`](Self::timeout) if that is longer.
+    /// left is also a limit of each attempt. Of a [stream](Call::stream), to the moment its status is there. 2 minutes unless given, or the
+    /// [`timeout`](Self::timeout) if that is longer.
     #[must_use]
     pub fn deadline(mut self, limit: Duration) -> Self {
         self.deadline = Some(limit);

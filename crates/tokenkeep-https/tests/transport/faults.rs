@@ -29,7 +29,7 @@ impl Far {
         let server = JsonStandIn::start(|_| (200, "x".repeat(BODY))).await.unwrap();
         let port = server.origin().rsplit(':').next().unwrap().parse().unwrap();
         let proxy = TlsProxy::start_speaking(protocol, port, &server.ca_der()).await.unwrap();
-        Self { server: server, proxy, spy: Arc::new(Spy::new("an-example-token")) }
+        Self { server, proxy, spy: Arc::new(Spy::new("an-example-token")) }
     }
 
     /// Repeats twice, at once.

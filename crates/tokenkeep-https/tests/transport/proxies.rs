@@ -50,20 +50,22 @@ fn the_environment_s_proxies_are_ignored() {
     assert_eq!(proxy.connections(), 1);
 }
 
+/// Of each connection, what the proxy was asked, and all that it carried both ways.
+type Carried = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
+
 /// A proxy that keeps what goes through it.
 struct Recording {
     port: u16,
     /// The one to trust, where it speaks TLS.
     root: Vec<u8>,
-    /// Of each connection, what it was asked, and all that it carried both ways.
-    carried: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+    carried: Carried,
 }
 
 impl Recording {
     /// Makes the connection that it is asked for, or answers with this.
     async fn start(tls: bool, answer: Option<&'static str>) -> Self {
         let (listener, acceptor, root) = raw_server("h2").await;
-        let (port, carried) = (listener.local_addr().unwrap().port(), Arc::default());
+        let (port, carried) = (listener.local_addr().unwrap().port(), Carried::default());
         let keep = Arc::clone(&carried);
         // Ends with the test's runtime.
         tokio::spawn(async move {
@@ -89,7 +91,7 @@ impl Recording {
 async fn carry(
     mut client: impl AsyncRead + AsyncWrite + Unpin + Send,
     answer: Option<&'static str>,
-    keep: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+    keep: Carried,
 ) -> std::io::Result<()> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {

@@ -29,7 +29,7 @@ const TOKEN: &str = "an-example-token-that-nobody-is-to-see-1234567890";
 
 /// What a server does with its connections.
 enum Server {
-    Tls(ServerConfig, &'static str),
+    Tls(Arc<ServerConfig>, &'static str),
     /// Waits for the client's first bytes, sends these, and keeps the connection or closes it.
     Raw(Vec<u8>, Close),
     /// Hands everything on to this port.
@@ -99,7 +99,7 @@ fn quick() -> Retries {
 async fn serve(mut socket: Kept, server: &Server, keep: &Sent) -> io::Result<()> {
     match server {
         Server::Tls(config, answer) => {
-            let mut socket = TlsAcceptor::from(Arc::new(config.clone())).accept(socket).await?;
+            let mut socket = TlsAcceptor::from(Arc::clone(config)).accept(socket).await?;
             let mut bytes = [0; 4096];
             loop {
                 let length = socket.read(&mut bytes).await?;
@@ -203,7 +203,7 @@ impl Authority {
             .with_single_cert(vec![certificate.der().clone()], key)
             .unwrap();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Server::Tls(config, answer)
+        Server::Tls(Arc::new(config), answer)
     }
 }
 
@@ -251,7 +251,7 @@ async fn a_server_that_is_not_who_it_should_be_gets_no_token() {
         ("look-alike", authority.server("localhost.example", VALID, BOTH, OK), "is for another host"),
         ("unknown authority", other.server("localhost", VALID, BOTH, OK), "issuer that is not trusted"),
         ("its name, another key", impostor.server("localhost", VALID, BOTH, OK), "is not acceptable"),
-        ("self-signed", Server::Tls(self_signed, OK), "issuer that is not trusted"),
+        ("self-signed", Server::Tls(Arc::new(self_signed), OK), "issuer that is not trusted"),
         ("plain HTTP", Server::Raw(plain, Close::Never), "does not speak TLS as it should"),
         ("TLS 1.1", Server::Raw(server_hello(0x0302), Close::Never), "does not speak TLS as it should"),
         ("TLS 1.0", Server::Raw(server_hello(0x0301), Close::Never), "does not speak TLS as it should"),
