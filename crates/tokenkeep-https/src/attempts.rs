@@ -12,8 +12,8 @@ use zeroize::Zeroizing;
 use crate::CallFailure;
 use crate::clock::after;
 use crate::echo::Sent;
-use crate::failure::Repeat;
 use crate::reading::{Reading, Taken};
+use crate::retries::Repeat;
 use crate::transport::Shared;
 
 /// A call that was checked and judged.

@@ -4,11 +4,12 @@ use std::error::Error as StdError;
 use std::time::Duration;
 use std::{fmt, io};
 
-use rustls::CertificateError;
 use tokenkeep_core::{Error, ErrorKind, Meaning, Outcome};
 use zeroize::Zeroizing;
 
 use crate::body::BrokenOff;
+use crate::retries::Repeat;
+use crate::unanswered::Unanswered;
 
 /// What happened on the way to a provider and back: the cause of the [`Error`] that a call fails with.
 ///
@@ -20,33 +21,6 @@ pub struct CallFailure {
     said: Said,
     attempts: u32,
     unreported: Option<Error>,
-}
-
-/// Whether a call may be made again after what came of it, with what `Retry-After` asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Repeat {
-    /// It was accepted.
-    Succeeded,
-    Never,
-    /// The provider may have carried it out.
-    IfIdempotent(Option<Duration>),
-    /// It did not carry it out.
-    Always(Option<Duration>),
-}
-
-impl Repeat {
-    /// After an answer of status 400 or above.
-    pub(crate) fn of_error(status: u16, meaning: Meaning, retry_after: Option<Duration>) -> Self {
-        match (status, meaning) {
-            (429, Meaning::RateLimited | Meaning::Unavailable | Meaning::Unexpected) => {
-                Self::Always(retry_after)
-            }
-            (500.., Meaning::RateLimited | Meaning::Unavailable | Meaning::Unexpected) => {
-                Self::IfIdempotent(retry_after)
-            }
-            _ => Self::Never,
-        }
-    }
 }
 
 /// Wipes itself, and shows nothing.
@@ -94,24 +68,7 @@ enum What {
     NotInPieces {
         status: u16,
     },
-    NoAnswer,
-    TimedOut,
-    NoName,
-    NoConnection(io::ErrorKind),
-    BadCertificate(&'static str),
-    NoTls,
-    /// On the way to the proxy, or by its word.
-    Proxy(ProxyFault),
-}
-
-#[derive(Debug, Clone, Copy)]
-enum ProxyFault {
-    LoginRefused,
-    NoTunnel,
-    NoName,
-    NoConnection(io::ErrorKind),
-    BadCertificate(&'static str),
-    NoTls,
+    Unanswered(Unanswered),
 }
 
 impl CallFailure {
@@ -174,8 +131,7 @@ impl CallFailure {
     pub fn is_timeout(&self) -> bool {
         matches!(
             self.what,
-            What::TimedOut
-                | What::NoConnection(io::ErrorKind::TimedOut)
+            What::Unanswered(Unanswered::TimedOut | Unanswered::NoConnection(io::ErrorKind::TimedOut))
                 | What::BrokenOff { timed_out: true, .. }
         )
     }
@@ -183,14 +139,14 @@ impl CallFailure {
     /// Whether the server could not prove who it is, or spoke no proper TLS: nothing was sent to it.
     #[must_use]
     pub fn is_untrusted(&self) -> bool {
-        matches!(self.what, What::BadCertificate(_) | What::NoTls)
+        matches!(self.what, What::Unanswered(Unanswered::BadCertificate(_) | Unanswered::NoTls))
     }
 
     /// Whether the [proxy](crate::Proxy) is at fault, and not the provider, which got nothing: it can't be reached, can't prove who it is,
     /// or refuses to make the connection.
     #[must_use]
     pub fn is_of_proxy(&self) -> bool {
-        matches!(self.what, What::Proxy(_))
+        matches!(self.what, What::Unanswered(Unanswered::Proxy(_)))
     }
 
     pub(crate) fn refused(status: u16, meaning: Meaning, retry_after: Option<Duration>) -> Self {
@@ -227,36 +183,9 @@ impl CallFailure {
         What::NotInPieces { status }.into()
     }
 
-    pub(crate) fn timed_out() -> Self {
-        What::TimedOut.into()
-    }
-
     /// Whether a connection stood, and nothing came over it in time.
     pub(crate) fn hung(&self) -> bool {
-        matches!(self.what, What::TimedOut)
-    }
-
-    /// No answer. Only what is known to hold no text of the other side's is taken from the error: HTTP/2 lets a server
-    /// put a text of its own into one.
-    pub(crate) fn no_answer(error: &reqwest::Error) -> Self {
-        let what = if error.is_timeout() && error.is_connect() {
-            What::NoConnection(io::ErrorKind::TimedOut)
-        } else if error.is_timeout() {
-            What::TimedOut
-        } else if !error.is_connect() {
-            What::NoAnswer
-        } else if let Some(fault) = find(error, proxy_fault) {
-            What::Proxy(if error.is_dns() { ProxyFault::NoName } else { fault })
-        } else if error.is_dns() {
-            What::NoName
-        } else {
-            match tls_fault(error) {
-                Some(TlsFault::BadCertificate(why)) => What::BadCertificate(why),
-                Some(TlsFault::Other) => What::NoTls,
-                None => What::NoConnection(io_fault(error)),
-            }
-        };
-        what.into()
+        matches!(self.what, What::Unanswered(Unanswered::TimedOut))
     }
 
     pub(crate) fn after_attempts(mut self, attempts: u32) -> Self {
@@ -268,20 +197,13 @@ impl CallFailure {
         match self.what {
             What::Refused { status, meaning, retry_after } => Repeat::of_error(status, meaning, retry_after),
             What::BrokenOff { status, meaning: Some(meaning), .. } => Repeat::of_error(status, meaning, None),
-            What::BrokenOff { meaning: None, .. } | What::NoAnswer | What::TimedOut => {
-                Repeat::IfIdempotent(None)
-            }
-            What::Proxy(ProxyFault::LoginRefused | ProxyFault::BadCertificate(_) | ProxyFault::NoTls) => {
-                Repeat::Never
-            }
-            What::NoName | What::NoConnection(_) | What::Proxy(_) => Repeat::Always(None),
+            What::BrokenOff { meaning: None, .. } => Repeat::IfIdempotent(None),
+            What::Unanswered(why) => why.repeat(),
             What::Redirected { .. }
             | What::TooLarge { .. }
             | What::NotAsPromised { .. }
             | What::NotPassed { .. }
-            | What::NotInPieces { .. }
-            | What::BadCertificate(_)
-            | What::NoTls => Repeat::Never,
+            | What::NotInPieces { .. } => Repeat::Never,
         }
     }
 
@@ -303,13 +225,7 @@ impl CallFailure {
             | What::NotAsPromised { .. }
             | What::NotPassed { .. }
             | What::NotInPieces { .. } => Outcome::Accepted,
-            What::NoAnswer
-            | What::TimedOut
-            | What::NoName
-            | What::NoConnection(_)
-            | What::BadCertificate(_)
-            | What::NoTls
-            | What::Proxy(_) => Outcome::Unanswered,
+            What::Unanswered(_) => Outcome::Unanswered,
         }
     }
 
@@ -319,16 +235,10 @@ impl CallFailure {
             What::Redirected { .. }
             | What::TooLarge { .. }
             | What::NotAsPromised { .. }
-            | What::NotPassed { .. }
-            | What::BadCertificate(_)
-            | What::NoTls => ErrorKind::ProviderMisbehaved,
+            | What::NotPassed { .. } => ErrorKind::ProviderMisbehaved,
             What::NotInPieces { .. } => ErrorKind::Misuse,
-            What::BrokenOff { .. }
-            | What::NoAnswer
-            | What::TimedOut
-            | What::NoName
-            | What::NoConnection(_)
-            | What::Proxy(_) => ErrorKind::ProviderUnavailable,
+            What::BrokenOff { .. } => ErrorKind::ProviderUnavailable,
+            What::Unanswered(why) => why.kind(),
         }
     }
 }
@@ -336,6 +246,12 @@ impl CallFailure {
 impl From<What> for CallFailure {
     fn from(what: What) -> Self {
         Self { what, said: Said::default(), attempts: 1, unreported: None }
+    }
+}
+
+impl From<Unanswered> for CallFailure {
+    fn from(why: Unanswered) -> Self {
+        What::Unanswered(why).into()
     }
 }
 
@@ -374,13 +290,7 @@ impl fmt::Display for CallFailure {
             What::NotInPieces { status } => {
                 write!(f, "it answered with HTTP status {status} and with what its boundary must read whole")
             }
-            What::NoAnswer => f.write_str("the connection ended before an answer came"),
-            What::TimedOut => f.write_str("no answer came in time"),
-            What::NoName => f.write_str("its host name could not be resolved"),
-            What::NoConnection(why) => write!(f, "no connection could be made: {why}"),
-            What::BadCertificate(why) => write!(f, "nothing was sent: its certificate {why}"),
-            What::NoTls => f.write_str("nothing was sent: it does not speak TLS as it should"),
-            What::Proxy(fault) => fault.fmt(f),
+            What::Unanswered(why) => why.fmt(f),
         }?;
         if self.attempts > 1 {
             write!(f, ", at the last of {} attempts", self.attempts)?;
@@ -392,88 +302,8 @@ impl fmt::Display for CallFailure {
     }
 }
 
-impl fmt::Display for ProxyFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("nothing was sent: ")?;
-        match self {
-            Self::LoginRefused => f.write_str("the proxy asks for a login, or for another one"),
-            Self::NoTunnel => f.write_str("the proxy did not make the connection"),
-            Self::NoName => f.write_str("the proxy's host name could not be resolved"),
-            Self::NoConnection(why) => write!(f, "no connection to the proxy could be made: {why}"),
-            Self::BadCertificate(why) => write!(f, "the proxy's certificate {why}"),
-            Self::NoTls => f.write_str("the proxy does not speak TLS as it should"),
-        }
-    }
-}
-
 impl StdError for CallFailure {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.unreported.as_ref().map(|error| error as _)
     }
-}
-
-enum TlsFault {
-    BadCertificate(&'static str),
-    Other,
-}
-
-fn tls_fault(error: &(dyn StdError + 'static)) -> Option<TlsFault> {
-    match find(error, |cause| cause.downcast_ref::<rustls::Error>())? {
-        rustls::Error::InvalidCertificate(why) => Some(TlsFault::BadCertificate(certificate_text(why))),
-        _ => Some(TlsFault::Other),
-    }
-}
-
-/// What the operating system says; never what wraps a text.
-fn io_fault(error: &(dyn StdError + 'static)) -> io::ErrorKind {
-    let plain = |cause: &'_ io::Error| cause.get_ref().is_none().then(|| cause.kind());
-    let kind = find(error, |cause| cause.downcast_ref::<io::Error>().and_then(plain));
-    kind.unwrap_or(io::ErrorKind::Other)
-}
-
-/// Of hyper-util's error about a tunnel, whose type has no name outside, and whose texts are fixed. A test holds them to that.
-fn proxy_fault(cause: &(dyn StdError + 'static)) -> Option<ProxyFault> {
-    match cause.to_string().strip_prefix("tunnel error: ")? {
-        "proxy authorization required" => Some(ProxyFault::LoginRefused),
-        "failed to create underlying connection" => {
-            let inner = cause.source()?;
-            Some(match tls_fault(inner) {
-                Some(TlsFault::BadCertificate(why)) => ProxyFault::BadCertificate(why),
-                Some(TlsFault::Other) => ProxyFault::NoTls,
-                None => ProxyFault::NoConnection(io_fault(inner)),
-            })
-        }
-        _ => Some(ProxyFault::NoTunnel),
-    }
-}
-
-fn certificate_text(why: &CertificateError) -> &'static str {
-    match why {
-        CertificateError::UnknownIssuer => "is of an issuer that is not trusted here",
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "has expired",
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "is not valid yet",
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "is for another host"
-        }
-        CertificateError::Revoked => "was revoked",
-        _ => "is not acceptable",
-    }
-}
-
-/// The first cause that `pick` takes. An `io::Error` hides the error that it wraps from `source`.
-fn find<'a, T>(
-    error: &'a (dyn StdError + 'static),
-    pick: impl Fn(&'a (dyn StdError + 'static)) -> Option<T>,
-) -> Option<T> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = pick(error) {
-            return Some(found);
-        }
-        next = match error.downcast_ref::<io::Error>() {
-            Some(error) => error.get_ref().map(|inner| inner as _),
-            None => error.source(),
-        };
-    }
-    None
 }

@@ -83,6 +83,7 @@ mod stream;
 mod target;
 mod tls;
 mod transport;
+mod unanswered;
 
 pub use answer::Answer;
 pub use boundary::{CallBoundary, Passage, Projection};

@@ -7,6 +7,7 @@ use rustls::ClientConfig;
 use tokenkeep_core::{Error, ErrorKind};
 use tokio::time::Instant;
 
+use crate::unanswered::Unanswered;
 use crate::{CallFailure, Proxy};
 
 /// What connections are made with.
@@ -69,10 +70,10 @@ impl Pool {
         by: Instant,
     ) -> Result<reqwest::Response, CallFailure> {
         let used = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let failure = match tokio::time::timeout_at(by, used.client.execute(request)).await {
+        let failure: CallFailure = match tokio::time::timeout_at(by, used.client.execute(request)).await {
             Ok(Ok(response)) => return Ok(response),
-            Ok(Err(error)) => CallFailure::no_answer(&error),
-            Err(_) => CallFailure::timed_out(),
+            Ok(Err(error)) => Unanswered::of(&error).into(),
+            Err(_) => Unanswered::TimedOut.into(),
         };
         if failure.hung() {
             self.leave(used.number);

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::body::{Start, read_start, read_whole};
 use crate::echo::Sent;
-use crate::failure::Repeat;
+use crate::retries::Repeat;
 use crate::{Answer, AnswerStream, CallFailure, Passage, Projection};
 
 /// As much of an error's body as a provider's `meaning` is shown, in bytes.

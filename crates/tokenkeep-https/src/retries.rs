@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tokenkeep_core::fill_random;
+use tokenkeep_core::{Meaning, fill_random};
 
 /// What a repeat costs of the budget, in what a success gives back.
 const COST: u32 = 5;
@@ -98,6 +98,33 @@ fn some_of(time: Duration) -> Duration {
     match fill_random(&mut bytes) {
         Ok(()) => time.mul_f64(f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)),
         Err(_) => time,
+    }
+}
+
+/// Whether a call may be made again after what came of it, with what `Retry-After` asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// It was accepted.
+    Succeeded,
+    Never,
+    /// The provider may have carried it out.
+    IfIdempotent(Option<Duration>),
+    /// It did not carry it out.
+    Always(Option<Duration>),
+}
+
+impl Repeat {
+    /// After an answer of status 400 or above.
+    pub(crate) fn of_error(status: u16, meaning: Meaning, retry_after: Option<Duration>) -> Self {
+        match (status, meaning) {
+            (429, Meaning::RateLimited | Meaning::Unavailable | Meaning::Unexpected) => {
+                Self::Always(retry_after)
+            }
+            (500.., Meaning::RateLimited | Meaning::Unavailable | Meaning::Unexpected) => {
+                Self::IfIdempotent(retry_after)
+            }
+            _ => Self::Never,
+        }
     }
 }
 

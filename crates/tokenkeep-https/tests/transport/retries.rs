@@ -203,13 +203,15 @@ async fn retry_after_is_waited_for_and_no_longer_than_there_is_time() {
 async fn all_attempts_stand_under_one_deadline() {
     let scene = Scene::new().await;
     let many = Retries::standard().at_most(u32::MAX).budget(u32::MAX).longest_wait(Duration::from_millis(20));
-    let builder = || scene.builder().retries(many).deadline(Duration::from_millis(600));
+    let builder = || scene.builder().retries(many).deadline(Duration::from_secs(1));
     scene.stand_in.answer_always(Some(Fault::status(503, "made-up")));
     let error = scene.me(&builder().build().unwrap()).await.unwrap_err();
     let failure = CallFailure::of(&error).unwrap();
-    assert!(failure.attempts() > 2 && requests(&scene) == failure.attempts() as usize, "{error:?}");
+    let attempts = failure.attempts() as usize;
+    // The deadline may cut the last one before the server has read it.
+    assert!(attempts > 1 && (attempts - 1..=attempts).contains(&requests(&scene)), "{error:?}");
     assert!(error.report().contains(&format!("at the last of {} attempts", failure.attempts())));
-    assert_eq!(scene.spy.told().len(), failure.attempts() as usize);
+    assert_eq!(scene.spy.told().len(), attempts);
 
     // And it ends an attempt that has more time of its own: the test has less.
     scene.stand_in.answer_always(Some(Fault::Silence));
