@@ -27,34 +27,36 @@
 //! | call of a client | what the boundary must allow |
 //! | --- | --- |
 //! | `me()` | nothing |
-//! | `actors().list()` | reading Actors |
-//! | `actor(..).get()` | reading Actors |
-//! | `actor(..).runs().list()` | reading Runs |
-//! | `actor(..).last_run()` | reading Runs |
-//! | `actor(..).start(..)` | writing Runs and Inputs |
-//! | `actor(..).builds().list()` | reading Builds |
-//! | `actor(..).default_build()` | reading Builds |
-//! | `actor(..).env_vars(..).list()` | reading EnvVars |
-//! | `actor(..).env_vars(..).get(..)` | reading EnvVars |
-//! | `actor(..).env_vars(..).create(..)` | writing EnvVars |
-//! | `actor(..).env_vars(..).update(..)` | writing EnvVars |
-//! | `actor(..).env_vars(..).delete(..)` | writing EnvVars |
-//! | `runs().list()` | reading Runs |
-//! | `run(..).get()` | reading Runs |
-//! | `run(..).wait(..)` | reading Runs |
-//! | `run(..).abort()` | writing Runs |
-//! | `run(..).abort_gracefully()` | writing Runs |
-//! | `run(..).log()` | reading RunLogs |
-//! | `builds().list()` | reading Builds |
-//! | `build(..).get()` | reading Builds |
-//! | `build(..).log()` | reading BuildLogs |
-//! | `datasets().list()` | reading Datasets |
-//! | `dataset(..).get()` | reading Datasets |
-//! | `key_value_stores().list()` | reading KeyValueStores |
-//! | `key_value_store(..).get()` | reading KeyValueStores |
-//! | `key_value_store(..).keys()` | reading KeyValueStores |
-//! | `usage()` | reading Usage |
-//! | `limits()` | reading Usage |
+//! | `actors().list()` | reading [`Actors`](Class::Actors) |
+//! | `actor(..).get()` | reading [`Actors`](Class::Actors) |
+//! | `actor(..).runs().list()` | reading [`Runs`](Class::Runs) |
+//! | `actor(..).last_run()` | reading [`Runs`](Class::Runs) |
+//! | `actor(..).start(..)` | writing [`Runs`](Class::Runs) and [`Inputs`](Class::Inputs) |
+//! | `actor(..).builds().list()` | reading [`Builds`](Class::Builds) |
+//! | `actor(..).default_build()` | reading [`Builds`](Class::Builds) |
+//! | `actor(..).env_vars(..).list()` | reading [`EnvVars`](Class::EnvVars) |
+//! | `actor(..).env_vars(..).get(..)` | reading [`EnvVars`](Class::EnvVars) |
+//! | `actor(..).env_vars(..).create(..)` | writing [`EnvVars`](Class::EnvVars) |
+//! | `actor(..).env_vars(..).update(..)` | writing [`EnvVars`](Class::EnvVars) |
+//! | `actor(..).env_vars(..).delete(..)` | writing [`EnvVars`](Class::EnvVars) |
+//! | `runs().list()` | reading [`Runs`](Class::Runs) |
+//! | `run(..).get()` | reading [`Runs`](Class::Runs) |
+//! | `run(..).wait(..)` | reading [`Runs`](Class::Runs) |
+//! | `run(..).abort()` | writing [`Runs`](Class::Runs) |
+//! | `run(..).abort_gracefully()` | writing [`Runs`](Class::Runs) |
+//! | `run(..).log()` | reading [`RunLogs`](Class::RunLogs) |
+//! | `builds().list()` | reading [`Builds`](Class::Builds) |
+//! | `build(..).get()` | reading [`Builds`](Class::Builds) |
+//! | `build(..).log()` | reading [`BuildLogs`](Class::BuildLogs) |
+//! | `datasets().list()` | reading [`Datasets`](Class::Datasets) |
+//! | `datasets().list().with_shared()` | reading [`Datasets`](Class::Datasets) and [`OtherUsers`](Class::OtherUsers) |
+//! | `dataset(..).get()` | reading [`Datasets`](Class::Datasets) |
+//! | `key_value_stores().list()` | reading [`KeyValueStores`](Class::KeyValueStores) |
+//! | `key_value_stores().list().with_shared()` | reading [`KeyValueStores`](Class::KeyValueStores) and [`OtherUsers`](Class::OtherUsers) |
+//! | `key_value_store(..).get()` | reading [`KeyValueStores`](Class::KeyValueStores) |
+//! | `key_value_store(..).keys()` | reading [`KeyValueStores`](Class::KeyValueStores) |
+//! | `usage()` | reading [`Usage`](Class::Usage) |
+//! | `limits()` | reading [`Usage`](Class::Usage) |
 //!
 //! Items of datasets and records of key-value stores have no call here.
 //!

@@ -107,7 +107,8 @@ fn the_page_of_the_crate_tells_what_each_call_needs() {
         .take_while(|line| line.starts_with("//! |"))
         .collect();
     for case in CASES {
-        let classes: Vec<String> = case.needs.iter().map(|(class, _)| format!("{class:?}")).collect();
+        let classes: Vec<String> =
+            case.needs.iter().map(|(class, _)| format!("[`{class:?}`](Class::{class:?})")).collect();
         let needs = match case.needs.first() {
             None => "nothing".to_owned(),
             Some((_, Access::Read)) => format!("reading {}", classes.join(" and ")),

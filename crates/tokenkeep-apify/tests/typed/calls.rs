@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use tokenkeep_apify::Access::{Read, ReadAndWrite};
 use tokenkeep_apify::Class::{
-    Actors, BuildLogs, Builds, Datasets, EnvVars, Inputs, KeyValueStores, RunLogs, Runs, Usage,
+    Actors, BuildLogs, Builds, Datasets, EnvVars, Inputs, KeyValueStores, OtherUsers, RunLogs, Runs, Usage,
 };
 use tokenkeep_apify::{Access, ApifyClient, Class, NewEnvVar, RunStatus};
 use tokenkeep_core::Error;
@@ -136,6 +136,9 @@ cases! {
     "datasets().list()" [Datasets Read] |client| {
         there(&client.datasets().list().with_unnamed().newest_first().await?.items[0].id);
     }
+    "datasets().list().with_shared()" [Datasets Read, OtherUsers Read] |client| {
+        there(&client.datasets().list().with_shared().await?.items[0].id);
+    }
     "dataset(..).get()" [Datasets Read] |client| {
         let dataset = client.dataset("FakeItems00000000").get().await?;
         there(&dataset.id);
@@ -143,6 +146,9 @@ cases! {
     }
     "key_value_stores().list()" [KeyValueStores Read] |client| {
         there(&client.key_value_stores().list().with_unnamed().limit(3).await?.items[0].id);
+    }
+    "key_value_stores().list().with_shared()" [KeyValueStores Read, OtherUsers Read] |client| {
+        there(&client.key_value_stores().list().with_shared().await?.items[0].id);
     }
     "key_value_store(..).get()" [KeyValueStores Read] |client| {
         let store = client.key_value_store("FakeStore00000000").get().await?;
