@@ -9,7 +9,7 @@ use tokenkeep_apify::{Access, Admitted, Boundary, Class, Refused};
 use tokenkeep_core::Error;
 use tokenkeep_https::{CallBoundary, Method, Passage};
 
-use crate::answer::{FORBIDDEN, check_names, is_part, made};
+use crate::answer::{FORBIDDEN, check_names, is_part, made, salted};
 
 /// Each allows what the one before it does, and more: nothing, the default, every class by name, and `all`, which also passes
 /// answers on as they are.
@@ -60,6 +60,9 @@ pub fn boundary(bytes: &[u8]) -> bool {
     for (admitted, boundary) in admitted.iter().zip(&*BOUNDARIES) {
         if let Some(admitted) = admitted {
             project(admitted, boundary, status, kind, &body);
+            if let Some(salted) = salted(&body, place) {
+                project(admitted, boundary, status, kind, &salted);
+            }
         }
     }
     admitted[3].is_some()
