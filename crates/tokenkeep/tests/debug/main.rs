@@ -4,6 +4,7 @@
 #![allow(unused_qualifications, reason = "a type is named as it is exported, whatever is imported")]
 
 mod exports;
+mod of_apify;
 mod of_core;
 mod of_keys;
 mod of_network;

@@ -1,14 +1,14 @@
-//! tokenkeep-https and tokenkeep-apify: calls that were made with a token, and failed with it.
+//! tokenkeep-https: calls that were made with a token, and failed with it.
 
-use tokenkeep_apify::{Apify, Boundary, TokenShape};
-use tokenkeep_core::{Credential, Error, ErrorKind, Origin};
-use tokenkeep_https::{CallFailure, Method, Passage, Transport};
+use tokenkeep_apify::Boundary;
+use tokenkeep_core::{Credential, Error, Origin};
+use tokenkeep_https::{CallFailure, Method, Passage, Proxy, Retries, Transport};
 use tokenkeep_testkit::{Access, ApifyStandIn, Fault, JsonStandIn, Run};
 use zeroize::Zeroizing;
 
-use crate::Secrets;
 use crate::of_core::spec;
-use crate::shown::{Shown, show, show_small};
+use crate::shown::{Shown, show};
+use crate::{Secrets, of_apify};
 
 pub(crate) async fn show(shown: &mut Shown, secrets: &Secrets) {
     let stand_in = ApifyStandIn::start().await.unwrap();
@@ -18,8 +18,10 @@ pub(crate) async fn show(shown: &mut Shown, secrets: &Secrets) {
     spec.origin = Origin::parse(&stand_in.origin()).unwrap();
     let credential = Credential::fixed(spec.origin.clone(), secrets.token());
 
-    let builder =
-        Transport::builder(spec.clone()).extra_root_der(&stand_in.ca_der()).boundary(Boundary::all());
+    let builder = Transport::builder(spec.clone())
+        .extra_root_der(&stand_in.ca_der())
+        .boundary(Boundary::all())
+        .retries(Retries::none());
     let transport = builder.clone().build().unwrap();
     let call = || transport.get("/v2/actor-runs").credential(&credential);
     show!(shown, tokenkeep_https::TransportBuilder: builder);
@@ -35,6 +37,7 @@ pub(crate) async fn show(shown: &mut Shown, secrets: &Secrets) {
 
     // Each call with the token, and each failure with whatever the other side makes of it.
     show!(shown, tokenkeep_https::Answer: call().send().await.unwrap());
+    show!(shown, tokenkeep_https::AnswerStream: call().stream().await.unwrap());
     for fault in [
         Fault::EchoAuthorization,
         Fault::NotJson,
@@ -60,11 +63,15 @@ pub(crate) async fn show(shown: &mut Shown, secrets: &Secrets) {
     let echo = echo.await.unwrap();
     spec.origin = Origin::parse(&echo.origin()).unwrap();
     let credential = Credential::fixed(spec.origin.clone(), secrets.token());
-    let transport = Transport::builder(spec.clone()).extra_root_der(&echo.ca_der()).build().unwrap();
+    let transport = Transport::builder(spec.clone())
+        .extra_root_der(&echo.ca_der())
+        .retries(Retries::none())
+        .build()
+        .unwrap();
     // In the URL too, which the HTTP library's own errors name.
     let call = |to: &Transport| to.get("/v2/x").query("key", &secrets.token).credential(&credential);
     let answer = call(&transport).send().await.unwrap();
-    assert!(String::from_utf8_lossy(answer.body()).contains(&secrets.token));
+    assert!(String::from_utf8_lossy(answer.body()).contains("***"), "it came back, and was starred out");
     show!(shown, tokenkeep_https::Answer: answer);
     error(shown, &answer.json::<u8>().unwrap_err());
     let stranger = Transport::builder(spec.clone()).extra_root_der(&stand_in.ca_der()).build().unwrap();
@@ -76,58 +83,20 @@ pub(crate) async fn show(shown: &mut Shown, secrets: &Secrets) {
         error(shown, &call(&transport).send().await.unwrap_err());
     }
 
-    show_apify(shown, secrets, &stand_in).await;
+    of_apify::show(shown, secrets, &stand_in).await;
+    let proxy = Proxy::new("http://localhost:9").unwrap();
+    let proxy = proxy.login("jane", Zeroizing::new(secrets.token.clone())).unwrap();
+    show!(shown, tokenkeep_https::TransportBuilder: Transport::builder(spec).proxy(proxy.clone()));
+    show!(shown, tokenkeep_https::Proxy: proxy);
+    show!(shown, tokenkeep_https::Retries: Retries::standard());
     show!(shown, tokenkeep_https::Method: Method::GET);
     show!(shown, tokenkeep_https::Passage: Passage::Projected, Passage::Refused("not as it should be"));
 }
 
 /// What one call failed with: the error, and what its chain of causes has.
-fn error(shown: &mut Shown, error: &Error) {
+pub(crate) fn error(shown: &mut Shown, error: &Error) {
     shown.add_error("tokenkeep_core::Error", error);
     if let Some(failure) = CallFailure::of(error) {
         shown.add_error("tokenkeep_https::CallFailure", failure);
     }
-}
-
-async fn show_apify(shown: &mut Shown, secrets: &Secrets, stand_in: &ApifyStandIn) {
-    let origin = Origin::parse(&stand_in.origin()).unwrap();
-    let builder = Apify::builder().origin(origin.clone()).extra_root_der(&stand_in.ca_der());
-    show!(shown, tokenkeep_apify::ApifyBuilder: builder);
-    let apify = builder.build().unwrap();
-    let client = apify.with(Credential::fixed(origin, secrets.token()));
-    show!(shown, tokenkeep_apify::Apify: apify);
-    show!(shown, tokenkeep_apify::ApifyClient: client);
-    show!(shown, tokenkeep_apify::Actors: client.actors());
-    show!(shown, tokenkeep_apify::Runs: client.runs());
-    show!(shown, tokenkeep_apify::List<tokenkeep_apify::Run>: client.runs().list());
-    show!(shown, tokenkeep_apify::List<tokenkeep_apify::Actor>: client.actors().list().limit(3));
-    show!(shown, tokenkeep_apify::Me: client.me().await.unwrap());
-    let runs = client.runs().list().await.unwrap();
-    show!(shown, tokenkeep_apify::Page<tokenkeep_apify::Run>: runs);
-    show!(shown, tokenkeep_apify::Run: runs.items[0]);
-    show!(shown, tokenkeep_apify::RunMeta: runs.items[0].meta.clone());
-    show!(shown, tokenkeep_apify::RunStatus: runs.items[0].status);
-    show!(shown, tokenkeep_apify::Actor: client.actors().list().await.unwrap().items[0]);
-    for fault in [Fault::EchoAuthorization, Fault::NotJson, Fault::status(401, "invalid-token")] {
-        stand_in.answer_next(fault);
-        error(shown, &client.me().await.unwrap_err());
-    }
-    stand_in.answer_next(Fault::status(403, "insufficient-permissions"));
-    let too_small = client.runs().list().await.unwrap_err();
-    assert_eq!(too_small.kind(), ErrorKind::ScopeTooSmall);
-    error(shown, &too_small);
-    let boundary = Boundary::analytics();
-    // An id that is the token's text is no secret for the boundary, and is not kept all the same.
-    let admitted = boundary.judge("GET", &format!("/v2/actor-runs/{}", &secrets.token[15..])).unwrap();
-    show!(shown, tokenkeep_apify::Admitted: admitted);
-    show!(shown, tokenkeep_apify::Boundary: boundary);
-    show!(shown, tokenkeep_apify::TokenScope: boundary.token_scope());
-    show!(shown, tokenkeep_apify::TokenShape: TokenShape::of(&secrets.token()));
-    show_small!(
-        shown,
-        tokenkeep_apify::Access,
-        tokenkeep_apify::Class,
-        tokenkeep_apify::Refused,
-        tokenkeep_apify::TokenPermission,
-    );
 }

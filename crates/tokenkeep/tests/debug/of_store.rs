@@ -3,7 +3,7 @@
 use tokenkeep::PreparedChange;
 use tokenkeep_core::{ConnectionId, VaultId};
 use tokenkeep_store::{
-    AtProvider, AuditChain, Counted, MemoryStore, PausedSince, ProbeLease, PurgeLease, RecordMac, Scan,
+    AtProvider, AuditChain, Counted, MemoryStore, PausedRecord, ProbeLease, PurgeLease, RecordMac, Scan,
     Timestamp, TokenSet, TokenStore,
 };
 use zeroize::Zeroizing;
@@ -31,8 +31,12 @@ pub(crate) async fn show(shown: &mut Shown, store: &dyn TokenStore, prepared: &P
         show!(shown, tokenkeep_store::Sealed: sealed);
         show!(shown, tokenkeep_store::TokenSet: TokenSet::of(record));
         show!(shown, tokenkeep_store::AtProvider: at);
-        show!(shown, tokenkeep_store::PausedSince: PausedSince { at: now, id: record.id.clone() });
-        show!(shown, tokenkeep_store::ProbeLease: ProbeLease { holder, now, until });
+        let paused = PausedRecord { record: record.clone(), due: now };
+        show!(shown, tokenkeep_store::ProbeTurn: paused.turn());
+        show!(shown, tokenkeep_store::PausedRecord: paused);
+        let (incarnation, secret_version) = (record.incarnation, record.secret_version);
+        let probe = ProbeLease { holder, incarnation, secret_version, now, until };
+        show!(shown, tokenkeep_store::ProbeLease: probe);
         show!(shown, tokenkeep_store::PurgeLease: PurgeLease { holder, now, until });
         show!(shown, tokenkeep_store::Counted: Counted::PausedDuring(during.clone()), Counted::StillPaused(during));
         let tenant = Some(record.id.tenant().clone());

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokenkeep::apify::Apify;
+use tokenkeep::apify::{Apify, Retries};
 use tokenkeep::{
     CheckpointFile, ConnectionId, DueConnections, Error, Incarnation, Incident, LocalKeyring, MemoryStore,
     Observed, Observer, Origin, PurgeHook, Receipt, SqliteEpochStore, SqliteStore, Timestamp, TokenStore,
@@ -57,7 +57,8 @@ pub(crate) async fn show(shown: &mut Shown, secrets: &Secrets) {
         stand_in.grant(token, Access::full("FakeUser17", "jane-doe"));
     }
     let origin = Origin::parse(&stand_in.origin()).unwrap();
-    let apify = Apify::builder().origin(origin).extra_root_der(&stand_in.ca_der()).build().unwrap();
+    let builder = Apify::builder().origin(origin).extra_root_der(&stand_in.ca_der());
+    let apify = builder.retries(Retries::none()).build().unwrap();
     let keyring = folder.path().join("keys/keyring");
     let keys = LocalKeyring::create(&keyring).unwrap();
     let store = SqliteStore::open(folder.path().join("db/tokenkeep.sqlite")).await.unwrap();
