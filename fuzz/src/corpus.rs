@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use crate::TARGETS;
+use crate::boundary_seeds;
 use crate::keyring_file::summed;
 use crate::sealed::SEALED;
 
@@ -39,6 +40,10 @@ pub fn seeds() -> Vec<Seed> {
     let mut add = |target, name, reaches, bytes: Vec<u8>| {
         seeds.push(Seed { target, name, bytes, reaches });
     };
+
+    for (name, reaches, bytes) in boundary_seeds::seeds() {
+        add("boundary", name, reaches, bytes);
+    }
 
     let sealed = SEALED.records[0].bytes.as_slice();
     let header = [1, 1, 1, b'k', 0, 1, b'w'];

@@ -3,6 +3,9 @@
 //!
 //! They are functions of a library so that `cargo test` replays the corpus with any compiler, without libFuzzer.
 
+mod answer;
+mod boundary;
+mod boundary_seeds;
 mod context_encoding;
 mod corpus;
 mod envelope_decode;
@@ -12,6 +15,7 @@ mod keyring_file;
 mod sealed;
 mod token_shape;
 
+pub use boundary::boundary;
 pub use context_encoding::context_encoding;
 pub use corpus::{Seed, corpus_folder, seeds};
 pub use envelope_decode::envelope_decode;
@@ -24,6 +28,7 @@ pub type Target = fn(&[u8]) -> bool;
 
 /// All targets, by name.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("boundary", boundary),
     ("context_encoding", context_encoding),
     ("envelope_decode", envelope_decode),
     ("envelope_open", envelope_open),

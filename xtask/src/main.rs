@@ -16,6 +16,7 @@ mod no_std;
 mod openbao;
 mod options;
 mod postgres;
+mod prism;
 mod summary;
 mod test;
 mod tools;

@@ -10,7 +10,7 @@ use crate::options::{self, Options, Request};
 use crate::postgres::Postgres;
 use crate::summary::{Line, Outcome, seconds, summary};
 use crate::workspace::Workspace;
-use crate::{bench, cluster, crash, examples, features, fuzz, interop, linked, no_std, tools};
+use crate::{bench, cluster, crash, examples, features, fuzz, interop, linked, no_std, prism, tools};
 
 /// One part: its name, what it does in a few words, and the function that does it.
 pub(crate) struct Part {
@@ -51,6 +51,11 @@ pub(crate) const PARTS: &[Part] = &[
         name: "interop",
         what: "the published vectors, and the second implementation, in Python",
         run: |context| Ok(interop::run(&context.workspace)?),
+    },
+    Part {
+        name: "prism",
+        what: "every typed call of Apify against a server that serves Apify's own API description",
+        run: |context| Ok(prism::check(&context.workspace, &context.api_description)?),
     },
     Part {
         name: "bench",
@@ -129,7 +134,7 @@ fn run(options: &Options) -> Result<bool, String> {
     let workspace = Workspace::read()?;
     // Found out first: nobody should wait for the parts before `test` to learn that a file is missing.
     let needs = |part| options.leaves_out(part).is_none();
-    let api_description = if needs("test") {
+    let api_description = if needs("test") || needs("prism") {
         ApiDescription::find(&workspace, options.without_api_description)?
     } else {
         ApiDescription::NotNeeded

@@ -112,6 +112,19 @@ fn find(workspace: &Workspace, tool: &Tool) -> Result<PathBuf, String> {
     Ok(program)
 }
 
+/// Installs npm packages into the folder: those in the lock file beside `manifest`, each with its hash, and no others. Their install
+/// scripts are not run.
+pub(crate) fn npm_install(workspace: &Workspace, manifest: &Path, folder: &Path) -> Result<(), String> {
+    fs::create_dir_all(folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+    for name in ["package.json", "package-lock.json"] {
+        let (from, to) = (manifest.with_file_name(name), folder.join(name));
+        fs::copy(&from, to).map_err(|error| format!("cannot copy {}: {error}", from.display()))?;
+    }
+    let mut command = workspace.command("npm");
+    command.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"]);
+    cargo::run(command.arg(folder))
+}
+
 fn install_wheel(workspace: &Workspace, folder: &Path, wheel: &Wheel, version: &str) -> Result<(), String> {
     // pip takes a hash only from a file.
     let requirements = folder.join("requirements.txt");

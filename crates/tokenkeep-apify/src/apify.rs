@@ -12,7 +12,7 @@ use crate::{ApifyClient, Boundary};
 const NAME: &str = "apify";
 const ORIGIN: &str = "https://api.apify.com";
 
-/// How long a call may take unless told otherwise.
+/// How long an attempt may take unless told otherwise.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest that Apify holds an answer back, whatever it is asked.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -144,7 +144,7 @@ impl ApifyBuilder {
         for root in &self.extra_roots {
             transport = transport.extra_root_der(root);
         }
-        // A third of a call's time, 10 s at most, is for everything but waiting.
+        // A third of an attempt's time, 10 s at most, is for everything but waiting.
         let rest = (self.timeout / 3).min(Duration::from_secs(10));
         let longest_wait = Duration::from_secs((self.timeout - rest).min(LONGEST_WAIT).as_secs());
         Ok(Apify { transport: transport.timeout(self.timeout).build()?, longest_wait })

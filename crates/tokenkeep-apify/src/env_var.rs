@@ -48,7 +48,7 @@ impl EnvVars {
 
     /// Makes a new one, and gives it as Apify has it then.
     ///
-    /// Writes the class [`EnvVars`](crate::Class::EnvVars). It is not idempotent: no layer here does it twice.
+    /// Writes the class [`EnvVars`](crate::Class::EnvVars). What may have made it is not sent again by any layer here.
     ///
     /// # Errors
     /// As [the crate's table](crate#errors) says; `AlreadyExists` where there is one of that name.
@@ -74,7 +74,7 @@ impl EnvVars {
     /// Writes the class [`EnvVars`](crate::Class::EnvVars).
     ///
     /// # Errors
-    /// As [the crate's table](crate#errors) says.
+    /// As [the crate's table](crate#errors) says. `NotFound` also where a first attempt deleted it and its answer was lost.
     pub async fn delete(&self, name: &str) -> Result<(), Error> {
         let call = self.client.place(Endpoint::ENV_VAR_DELETE, [&self.actor, &self.version, name]).call()?;
         call.credential(self.client.credential()).send().await.map(drop)

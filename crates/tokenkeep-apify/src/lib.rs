@@ -24,25 +24,69 @@
 //! Metadata, unless it is told otherwise: [`Boundary::analytics`] is the default, [`ApifyBuilder::boundary`] sets another. A call outside of
 //! the [`Boundary`] fails with `Misuse` before anything is sent, and [`Refused`] in its chain of causes says why.
 //!
+//! | call of a client | what the boundary must allow |
+//! | --- | --- |
+//! | `me()` | nothing |
+//! | `actors().list()` | reading [`Actors`](Class::Actors) |
+//! | `actor(..).get()` | reading [`Actors`](Class::Actors) |
+//! | `actor(..).runs().list()` | reading [`Runs`](Class::Runs) |
+//! | `actor(..).last_run()` | reading [`Runs`](Class::Runs) |
+//! | `actor(..).start(..)` | writing [`Runs`](Class::Runs) and [`Inputs`](Class::Inputs) |
+//! | `actor(..).builds().list()` | reading [`Builds`](Class::Builds) |
+//! | `actor(..).default_build()` | reading [`Builds`](Class::Builds) |
+//! | `actor(..).env_vars(..).list()` | reading [`EnvVars`](Class::EnvVars) |
+//! | `actor(..).env_vars(..).get(..)` | reading [`EnvVars`](Class::EnvVars) |
+//! | `actor(..).env_vars(..).create(..)` | writing [`EnvVars`](Class::EnvVars) |
+//! | `actor(..).env_vars(..).update(..)` | writing [`EnvVars`](Class::EnvVars) |
+//! | `actor(..).env_vars(..).delete(..)` | writing [`EnvVars`](Class::EnvVars) |
+//! | `runs().list()` | reading [`Runs`](Class::Runs) |
+//! | `run(..).get()` | reading [`Runs`](Class::Runs) |
+//! | `run(..).wait(..)` | reading [`Runs`](Class::Runs) |
+//! | `run(..).abort()` | writing [`Runs`](Class::Runs) |
+//! | `run(..).abort_gracefully()` | writing [`Runs`](Class::Runs) |
+//! | `run(..).log()` | reading [`RunLogs`](Class::RunLogs) |
+//! | `builds().list()` | reading [`Builds`](Class::Builds) |
+//! | `build(..).get()` | reading [`Builds`](Class::Builds) |
+//! | `build(..).log()` | reading [`BuildLogs`](Class::BuildLogs) |
+//! | `datasets().list()` | reading [`Datasets`](Class::Datasets) |
+//! | `datasets().list().with_shared()` | reading [`Datasets`](Class::Datasets) and [`OtherUsers`](Class::OtherUsers) |
+//! | `dataset(..).get()` | reading [`Datasets`](Class::Datasets) |
+//! | `key_value_stores().list()` | reading [`KeyValueStores`](Class::KeyValueStores) |
+//! | `key_value_stores().list().with_shared()` | reading [`KeyValueStores`](Class::KeyValueStores) and [`OtherUsers`](Class::OtherUsers) |
+//! | `key_value_store(..).get()` | reading [`KeyValueStores`](Class::KeyValueStores) |
+//! | `key_value_store(..).keys()` | reading [`KeyValueStores`](Class::KeyValueStores) |
+//! | `usage()` | reading [`Usage`](Class::Usage) |
+//! | `limits()` | reading [`Usage`](Class::Usage) |
+//!
+//! Items of datasets and records of key-value stores have no call here.
+//!
+//! Whatever comes as a list is awaited for one page, or read to its end as a `Stream`: [`List::pages`], [`List::items`]; for the keys in a
+//! store, [`Keys::pages`] and [`Keys::items`]. A field that is not there, that Apify adds, or that the boundary keeps back, breaks nothing.
+//!
 //! # Errors
 //!
 //! Calls fail with the [`Error`](tokenkeep_core::Error) of tokenkeep-core; `tokenkeep_https::CallFailure::of` gets the
-//! HTTP status and `Retry-After` out of it. Nothing that Apify says in an answer is in one. What Apify's errors mean:
+//! HTTP status and `Retry-After` out of it, and [`ErrorType::of`] Apify's own name of the error. Nothing else that Apify says in an
+//! answer is shown by one. What Apify's errors mean:
 //!
 //! | answer | kind |
 //! | --- | --- |
 //! | 401 `invalid-token` or `user-or-token-not-found` | `TokenRefused` |
 //! | any other 401, one that is not in Apify's form too | `ProviderMisbehaved`: it is not about the token |
+//! | 402 | `PaymentRequired` |
 //! | 403 `insufficient-permissions` and the like | `ScopeTooSmall` |
 //! | any other 403 | `ProviderMisbehaved` |
-//! | 404, `record-or-token-not-found` too | `NotFound` |
+//! | 404 `record-or-token-not-found` | `NotFoundOrTokenRefused` |
+//! | any other 404 | `NotFound` |
+//! | `env-var-already-exists` | `AlreadyExists` |
 //! | 429 | `RateLimited` |
-//! | 500 and above | `ProviderUnavailable` |
-//! | 400, 405, 413, 414, 415, 422 | `Misuse`: the request is at fault |
+//! | 408, 500 and above | `ProviderUnavailable` |
+//! | 400, 405, 409, 413, 414, 415, 422 | `Misuse`: the request is at fault |
 //! | anything else | `ProviderMisbehaved` |
 //!
 //! `token-not-provided` is not about the token: the header was sent, so something on the way took it off. A 404
-//! `record-or-token-not-found` does not tell which of the two is missing; a call to [`ApifyClient::me`] does.
+//! `record-or-token-not-found` does not tell which of the two is missing, so nothing is held against the token; a call to
+//! [`ApifyClient::me`] tells.
 //!
 //! What is said here of Apify rests on its published API description and SDKs.
 

@@ -133,7 +133,7 @@ impl RunClient {
 
     /// Ends it at once (`POST /v2/actor-runs/{runId}/abort`), and gives it as it stands then: it may be `ABORTING` for a while.
     ///
-    /// Writes the class [`Runs`](crate::Class::Runs). It is not idempotent by name, so no layer here sends it again.
+    /// Writes the class [`Runs`](crate::Class::Runs). What may have done so is not sent again by any layer here.
     ///
     /// # Errors
     /// As [the crate's table](crate#errors) says. Where the error is [retryable](Error::is_retryable), it may have been ended all the

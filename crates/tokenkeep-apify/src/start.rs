@@ -18,8 +18,9 @@ use crate::{Run, json};
 /// vault has it on record. When that can't be recorded, the run is given all the same, and a warning is logged.
 ///
 /// # Errors
-/// As [the crate's table](crate#errors) says, and `Misuse` for an input that is no JSON. Starting is not idempotent: no layer here does it
-/// twice, and after `ProviderUnavailable` or `ProviderMisbehaved` a run may have been started. [`Runs::list`](crate::Runs::list) tells.
+/// As [the crate's table](crate#errors) says, and `Misuse` for an input that is no JSON. Starting is not idempotent: what may have started
+/// a run is not sent again by any layer here, and after `ProviderUnavailable` or `ProviderMisbehaved` there may be one.
+/// [`Runs::list`](crate::Runs::list) tells.
 ///
 /// # Cancellation
 /// What is dropped once it was polled may have started a run, and may not have it on record.

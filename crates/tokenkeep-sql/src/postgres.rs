@@ -12,7 +12,7 @@ mod vault;
 mod write;
 
 use std::fmt;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use async_trait::async_trait;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
@@ -20,8 +20,9 @@ use sqlx::query::Query;
 use sqlx::{Connection, PgPool, Postgres};
 use tokenkeep_core::{ConnectionId, Error, ErrorKind, KekId};
 use tokenkeep_store::{
-    AtProvider, AuditChain, AuditEntry, AuditHead, Change, Counted, KekClosure, PausedSince, ProbeLease,
-    PurgeLease, Record, Scan, Scrub, StoredCheckpoint, Timestamp, TokenSet, TokenStore, VaultRecord,
+    AtProvider, AuditChain, AuditEntry, AuditHead, Change, Counted, KekClosure, PausedRecord, ProbeLease,
+    ProbeTurn, PurgeLease, Record, Scan, Scrub, StoredCheckpoint, Timestamp, TokenSet, TokenStore,
+    VaultRecord,
 };
 
 use borrowed::{Borrowed, in_time};
@@ -220,16 +221,24 @@ impl TokenStore for PostgresStore {
     async fn paused(
         &self,
         at: &AtProvider,
-        after: Option<&PausedSince>,
+        due: RangeInclusive<Timestamp>,
+        after: Option<&ProbeTurn>,
         limit: u32,
-    ) -> Result<Vec<Record>, Error> {
-        let rows = self.rows(|| Ok(Some(queries::paused(at, after, limit)))).await?;
-        rows.iter().map(queries::on_page).collect()
+    ) -> Result<Vec<PausedRecord>, Error> {
+        let rows = self.rows(|| Ok(Some(queries::paused(at, &due, after, limit)))).await?;
+        rows.iter().map(|row| crate::rows::paused(row, queries::record(row))).collect()
     }
 
     async fn count(&self, at: &AtProvider, which: &Counted, limit: u32) -> Result<u32, Error> {
-        let rows = self.rows(|| Ok(Some(queries::count(at, which, limit)))).await?;
-        rows.first().map_or_else(|| Err(ErrorKind::Internal.into()), crate::rows::counted)
+        let mut look_at = crate::rows::first_look(which, limit);
+        loop {
+            let rows = self.rows(|| Ok(Some(queries::count(at, which, look_at)))).await?;
+            let row = rows.first().ok_or(ErrorKind::Internal)?;
+            match crate::rows::counted_of(row, which, look_at, limit)? {
+                Ok(counted) => return Ok(counted),
+                Err(more) => look_at = more,
+            }
+        }
     }
 
     async fn lease_probe(&self, id: &ConnectionId, lease: &ProbeLease) -> Result<bool, Error> {

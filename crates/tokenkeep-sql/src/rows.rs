@@ -1,14 +1,14 @@
 //! What rows say, for any database: each column has the same name and meaning in all of them.
 
 use std::cmp::Ordering;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use tokenkeep_core::{
     Account, ConnectionId, Error, ErrorKind, Incarnation, Revision, SecretVersion, TenantId, VaultId,
 };
 use tokenkeep_store::{
-    Action, AuditDraft, AuditEntry, AuditHead, KekClosure, PausedSince, ProbeLease, Purge, PurgeLease,
-    Record, SHARDS, Sealed, Status, StoredCheckpoint, Timestamp, TokenSet, VaultRecord,
+    Action, AuditDraft, AuditEntry, AuditHead, Counted, KekClosure, PausedRecord, ProbeLease, ProbeTurn,
+    Purge, PurgeLease, Record, SHARDS, Sealed, Status, StoredCheckpoint, Timestamp, TokenSet, VaultRecord,
 };
 
 use crate::columns::{Columns, array, kek_id, parsed, payload_kind, purpose, tampered, to_unsigned};
@@ -132,11 +132,19 @@ pub(crate) fn may_lease(row: &impl Columns, lease: &PurgeLease) -> Result<bool, 
     Ok(row.text("status")? == Status::Disconnected.name() && !barred)
 }
 
-/// Whether a row with a connection's KEK and the lease of its probe lets this lease be given.
+/// Whether a row with a connection's KEK, its incarnation and secret version and the lease of its probe lets this lease be given.
 pub(crate) fn may_probe(row: &impl Columns, lease: &ProbeLease) -> Result<bool, Error> {
-    let held = row.optional_bytes("probe_holder")?.zip(optional_time(row, "probe_until")?);
-    let barred = held.is_some_and(|(holder, until)| lease.is_barred_by(holder, until));
-    Ok(row.optional_bytes("kek")?.is_some() && !barred)
+    let until = time(row, "probe_until")?;
+    let barred = row.optional_bytes("probe_holder")?.is_some_and(|holder| lease.is_barred_by(holder, until));
+    let held = row.optional_bytes("kek")?.is_some()
+        && row.bytes("incarnation")? == lease.incarnation.as_bytes()
+        && counter(row, "secret_version")? == lease.secret_version.get();
+    Ok(held && !barred)
+}
+
+/// A record on a page of what is paused.
+pub(crate) fn paused(row: &impl Columns, record: Result<Record, Error>) -> Result<PausedRecord, Error> {
+    Ok(PausedRecord { record: on_page(row, record)?, due: time(row, "probe_until")? })
 }
 
 /// How many rows a query counted.
@@ -145,11 +153,40 @@ pub(crate) fn counted(row: &impl Columns) -> Result<u32, Error> {
     u32::try_from(row.integer("counted")?).map_err(|_| ErrorKind::Internal.into())
 }
 
-/// Behind which place a page of what is paused begins. The empty text is before all names, and no time is before the first.
-pub(crate) fn first_paused(after: Option<&PausedSince>) -> (i64, &str, &str) {
-    after.map_or((i64::MIN, "", ""), |place| {
-        (place.at.as_millis(), place.id.tenant().as_str(), place.id.name().as_str())
-    })
+/// How many rows a query of a count looks at first, which is told what differs among them. Nearly all tokens are held once.
+pub(crate) fn first_look(which: &Counted, limit: u32) -> i64 {
+    match which {
+        Counted::Held => i64::from(limit),
+        _ => i64::from(limit).saturating_mul(2),
+    }
+}
+
+/// What a count's query found that looked at so many rows at most; `Err` has at how many to look next, as one token filled them.
+pub(crate) fn counted_of(
+    row: &impl Columns,
+    which: &Counted,
+    looked_at: i64,
+    limit: u32,
+) -> Result<Result<u32, i64>, Error> {
+    if matches!(which, Counted::Held) {
+        return counted(row).map(Ok);
+    }
+    let counted = row.integer("counted")?.min(i64::from(limit));
+    if counted < i64::from(limit) && row.integer("looked")? >= looked_at {
+        return Ok(Err(looked_at.saturating_mul(16)));
+    }
+    u32::try_from(counted).map(Ok).map_err(|_| ErrorKind::Internal.into())
+}
+
+/// Behind which place a page of what is paused begins.
+pub(crate) fn first_turn<'a>(
+    due: &RangeInclusive<Timestamp>,
+    after: Option<&'a ProbeTurn>,
+) -> (i64, &'a str, &'a str) {
+    // The empty text is before all names.
+    let from = (due.start().as_millis(), "", "");
+    let behind = after.map(|turn| (turn.due.as_millis(), turn.id.tenant().as_str(), turn.id.name().as_str()));
+    behind.map_or(from, |behind| behind.max(from))
 }
 
 /// Behind which place a scan within a tenant begins; `None` when `after` is behind all that the tenant has.

@@ -11,7 +11,7 @@ mod unused;
 mod vault;
 
 use std::fmt;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -21,8 +21,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use sqlx::{Connection as _, Sqlite, Transaction};
 use tokenkeep_core::{ConnectionId, Error, KekId};
 use tokenkeep_store::{
-    AtProvider, AuditChain, AuditEntry, AuditHead, Change, Counted, KekClosure, PausedSince, ProbeLease,
-    PurgeLease, Record, SHARDS, Scan, Scrub, StoredCheckpoint, Timestamp, TokenSet, TokenStore, VaultRecord,
+    AtProvider, AuditChain, AuditEntry, AuditHead, Change, Counted, KekClosure, PausedRecord, ProbeLease,
+    ProbeTurn, PurgeLease, Record, SHARDS, Scan, Scrub, StoredCheckpoint, Timestamp, TokenSet, TokenStore,
+    VaultRecord,
 };
 
 use failure::failure;
@@ -125,16 +126,25 @@ impl TokenStore for SqliteStore {
     async fn paused(
         &self,
         at: &AtProvider,
-        after: Option<&PausedSince>,
+        due: RangeInclusive<Timestamp>,
+        after: Option<&ProbeTurn>,
         limit: u32,
-    ) -> Result<Vec<Record>, Error> {
-        let query = rows::paused(at, after, limit);
-        rows::page(&query.fetch_all(&self.readers).await.map_err(failure)?)
+    ) -> Result<Vec<PausedRecord>, Error> {
+        let query = rows::paused(at, &due, after, limit);
+        let found = query.fetch_all(&self.readers).await.map_err(failure)?;
+        found.iter().map(|row| crate::rows::paused(row, rows::record(row))).collect()
     }
 
     async fn count(&self, at: &AtProvider, which: &Counted, limit: u32) -> Result<u32, Error> {
-        let query = rows::count(at, which, limit);
-        crate::rows::counted(&query.fetch_one(&self.readers).await.map_err(failure)?)
+        let mut look_at = crate::rows::first_look(which, limit);
+        loop {
+            let query = rows::count(at, which, look_at);
+            let row = query.fetch_one(&self.readers).await.map_err(failure)?;
+            match crate::rows::counted_of(&row, which, look_at, limit)? {
+                Ok(counted) => return Ok(counted),
+                Err(more) => look_at = more,
+            }
+        }
     }
 
     async fn record_and_scan(

@@ -34,6 +34,7 @@ mod discards;
 mod fingerprints;
 mod leases;
 mod paused;
+mod probes;
 mod records;
 mod samples;
 mod scans;
@@ -59,8 +60,9 @@ pub use commits::{changes_see_those_before_them, commits_are_whole, one_winner_p
 pub use discards::{discards_are_pinned, discards_replace_anything};
 pub use fingerprints::fingerprints_are_found;
 pub use leases::purge_leases_have_one_holder;
-pub use paused::{
-    counts_are_right, paused_are_in_order, paused_miss_nothing_that_stays, probe_leases_have_one_holder,
+pub use paused::{counts_are_right, paused_are_in_order, paused_miss_nothing_that_stays};
+pub use probes::{
+    fast_clocks_lease_no_probe_for_ever, probe_leases_are_of_one_token, probe_leases_have_one_holder,
 };
 pub use records::{
     absent_means_no_record, large_numbers_are_kept, records_come_back_as_written,
@@ -101,6 +103,7 @@ pub async fn run_all(fresh: impl AsyncFn() -> Box<dyn TokenStore>) {
         what_is_asked_together_is_the_same, purge_leases_have_one_holder,
         discards_replace_anything, discards_are_pinned, fingerprints_are_found, ages_are_in_order, ages_miss_nothing_that_stays,
         paused_are_in_order, counts_are_right, paused_miss_nothing_that_stays, probe_leases_have_one_holder,
+        probe_leases_are_of_one_token, fast_clocks_lease_no_probe_for_ever,
         clocks_order_nothing, fast_clocks_lease_nothing_for_ever, ages_bear_any_clock,
         lost_vaults_are_not_replaced, vaults_are_rewrapped, other_vaults_are_refused, checkpoints_replace_the_one_before, checkpoints_have_one_winner, scrub_answers,
     }

@@ -1,6 +1,6 @@
 //! A pointer to a store is a store.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use tokenkeep_core::{ConnectionId, Error, KekId};
 
 use crate::{
-    AtProvider, AuditChain, AuditEntry, AuditHead, Change, Counted, KekClosure, PausedSince, ProbeLease,
-    PurgeLease, Record, Scan, Scrub, StoredCheckpoint, Timestamp, TokenSet, TokenStore, VaultRecord,
+    AtProvider, AuditChain, AuditEntry, AuditHead, Change, Counted, KekClosure, PausedRecord, ProbeLease,
+    ProbeTurn, PurgeLease, Record, Scan, Scrub, StoredCheckpoint, Timestamp, TokenSet, TokenStore,
+    VaultRecord,
 };
 
 /// Forwards every method; a default that is forgotten here would hide the store's own.
@@ -82,10 +83,11 @@ macro_rules! forward_to_inner {
             async fn paused(
                 &self,
                 at: &AtProvider,
-                after: Option<&PausedSince>,
+                due: RangeInclusive<Timestamp>,
+                after: Option<&ProbeTurn>,
                 limit: u32,
-            ) -> Result<Vec<Record>, Error> {
-                (**self).paused(at, after, limit).await
+            ) -> Result<Vec<PausedRecord>, Error> {
+                (**self).paused(at, due, after, limit).await
             }
 
             async fn count(&self, at: &AtProvider, which: &Counted, limit: u32) -> Result<u32, Error> {

@@ -2,13 +2,19 @@
 
 use std::time::Duration;
 
-use crate::Timestamp;
+use tokenkeep_core::{Incarnation, SecretVersion};
+
+use crate::{Record, Timestamp};
 
 /// A lease of the question whether a provider accepts a token: see [`TokenStore::lease_probe`](crate::TokenStore::lease_probe).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProbeLease {
     /// Who asks for it: 16 random bytes.
     pub holder: [u8; 16],
+    /// Which life of the connection the token is of.
+    pub incarnation: Incarnation,
+    /// Which token of that life it is.
+    pub secret_version: SecretVersion,
     /// The present time.
     pub now: Timestamp,
     /// Until when nobody else may ask the provider. With `now`, it is given back.
@@ -17,8 +23,17 @@ pub struct ProbeLease {
 
 impl ProbeLease {
     /// The longest lease. One that would run out later than this from now is taken for none: a clock was wrong, or somebody
-    /// altered the database.
-    pub const LONGEST: Duration = Duration::from_secs(5 * 60);
+    /// altered the database. Twice what a vault asks for at most, so that one whose clock is some minutes behind the holder's
+    /// is barred, too.
+    pub const LONGEST: Duration = Duration::from_secs(10 * 60);
+
+    /// Whether it is for the token that this record holds.
+    #[must_use]
+    pub fn is_of(&self, record: &Record) -> bool {
+        record.sealed.is_some()
+            && record.incarnation == self.incarnation
+            && record.secret_version == self.secret_version
+    }
 
     /// Whether this one can't be given because of the one that this holder has until then.
     #[must_use]

@@ -22,7 +22,7 @@ pub use checkpoint::StoredCheckpoint;
 pub use lease::{ProbeLease, PurgeLease};
 pub use mac::{AuditChain, RecordMac};
 pub use memory::MemoryStore;
-pub use paused::{AtProvider, Counted, PausedSince};
+pub use paused::{AtProvider, Counted, PausedRecord, ProbeTurn};
 pub use record::{Purge, Record, Sealed, Status};
 pub use store::{Change, Expected, KekClosure, RecordChange, Scan, Scrub, TokenSet, TokenStore};
 pub use time::Timestamp;

@@ -1,16 +1,16 @@
 //! The reference: a store without a database, for tests and for the shape of the contract.
 
-use std::collections::BTreeMap;
-use std::ops::{Bound, Range};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{Bound, Range, RangeInclusive};
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use tokenkeep_core::{ConnectionId, Error, ErrorKind, KekId};
 
 use crate::{
-    AtProvider, AuditChain, AuditEntry, AuditHead, Change, Counted, Expected, KekClosure, PausedSince,
-    ProbeLease, Purge, PurgeLease, Record, RecordChange, SHARDS, Scan, Scrub, Status, StoredCheckpoint,
-    Timestamp, TokenSet, TokenStore, VaultRecord, shard_of,
+    AtProvider, AuditChain, AuditEntry, AuditHead, Change, Counted, Expected, KekClosure, PausedRecord,
+    ProbeLease, ProbeTurn, Purge, PurgeLease, Record, RecordChange, SHARDS, Scan, Scrub, Status,
+    StoredCheckpoint, Timestamp, TokenSet, TokenStore, VaultRecord, shard_of,
 };
 
 /// Keeps everything in memory, and nothing when it is dropped.
@@ -141,17 +141,23 @@ impl TokenStore for MemoryStore {
     async fn paused(
         &self,
         at: &AtProvider,
-        after: Option<&PausedSince>,
+        due: RangeInclusive<Timestamp>,
+        after: Option<&ProbeTurn>,
         limit: u32,
-    ) -> Result<Vec<Record>, Error> {
+    ) -> Result<Vec<PausedRecord>, Error> {
         let state = self.state();
         let paused =
             state.records.values().filter(|record| record.status == Status::Paused && at.has(record));
-        let mut found: Vec<(PausedSince, &Record)> =
-            paused.filter_map(|record| Some((PausedSince::of(record)?, record))).collect();
-        found.retain(|(place, _)| after.is_none_or(|after| place > after));
+        let turn = |record: &Record| {
+            let lease = state.probes.get(&record.id);
+            let due = lease.map_or(Timestamp::from_millis(0), |lease| lease.until);
+            ProbeTurn { due, id: record.id.clone() }
+        };
+        let mut found: Vec<(ProbeTurn, &Record)> = paused.map(|record| (turn(record), record)).collect();
+        found.retain(|(turn, _)| due.contains(&turn.due) && after.is_none_or(|after| turn > after));
         found.sort_by(|a, b| a.0.cmp(&b.0));
-        Ok(found.into_iter().take(limit as usize).map(|(_, record)| record.clone()).collect())
+        let page = found.into_iter().take(limit as usize);
+        Ok(page.map(|(turn, record)| PausedRecord { record: record.clone(), due: turn.due }).collect())
     }
 
     async fn count(&self, at: &AtProvider, which: &Counted, limit: u32) -> Result<u32, Error> {
@@ -160,12 +166,17 @@ impl TokenStore for MemoryStore {
             record.paused_at.is_some_and(|paused| time.contains(&paused))
         };
         let is_meant = |record: &&Record| match which {
-            Counted::Held => record.sealed.is_some(),
-            Counted::PausedDuring(time) => record.sealed.is_some() && during(record, time),
+            Counted::Held => true,
+            Counted::PausedDuring(time) => during(record, time),
             Counted::StillPaused(time) => record.status == Status::Paused && during(record, time),
         };
-        let counted = state.records.values().filter(|record| at.has(record)).filter(is_meant);
-        Ok(u32::try_from(counted.take(limit as usize).count()).unwrap_or(limit))
+        let meant = state.records.values().filter(|record| at.has(record)).filter(is_meant);
+        let sealed = meant.filter_map(|record| record.sealed.as_ref());
+        let counted = match which {
+            Counted::Held => sealed.take(limit as usize).count(),
+            _ => sealed.map(|sealed| sealed.fingerprint).collect::<BTreeSet<_>>().len(),
+        };
+        Ok(u32::try_from(counted).unwrap_or(limit).min(limit))
     }
 
     async fn commit(&self, changes: &[Change], chain: &AuditChain) -> Result<(), Error> {
@@ -193,6 +204,11 @@ impl TokenStore for MemoryStore {
             }
             entries.push(chain.append(&head, change.entry.clone())?);
         }
+        for record in records.values() {
+            if state.probes.get(&record.id).is_some_and(|lease| !lease.is_of(record)) {
+                state.probes.remove(&record.id);
+            }
+        }
         state.records.append(&mut records);
         for entry in entries {
             state.trail[usize::from(entry.shard)].push(entry);
@@ -213,7 +229,7 @@ impl TokenStore for MemoryStore {
 
     async fn lease_probe(&self, id: &ConnectionId, lease: &ProbeLease) -> Result<bool, Error> {
         let mut state = self.state();
-        let held = state.records.get(id).is_some_and(|record| record.sealed.is_some());
+        let held = state.records.get(id).is_some_and(|record| lease.is_of(record));
         let taken = state.probes.get(id).is_some_and(|other| lease.is_barred_by(&other.holder, other.until));
         if held && !taken {
             state.probes.insert(id.clone(), *lease);

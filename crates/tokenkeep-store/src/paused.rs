@@ -23,30 +23,40 @@ impl AtProvider {
     }
 }
 
-/// A record's place in the order of [`TokenStore::paused`](crate::TokenStore::paused).
+/// A record that is paused, and when its turn is to be asked about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PausedRecord {
+    /// The record.
+    pub record: Record,
+    /// When the last [lease](crate::ProbeLease) of the question about its present token ended, or will; 1970 if there was none.
+    pub due: Timestamp,
+}
+
+impl PausedRecord {
+    /// Its place in the order of [`TokenStore::paused`](crate::TokenStore::paused).
+    #[must_use]
+    pub fn turn(&self) -> ProbeTurn {
+        ProbeTurn { due: self.due, id: self.record.id.clone() }
+    }
+}
+
+/// A place in the order of [`TokenStore::paused`](crate::TokenStore::paused).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PausedSince {
-    /// When it was paused.
-    pub at: Timestamp,
+pub struct ProbeTurn {
+    /// When it may be asked about.
+    pub due: Timestamp,
     /// Whose record it is.
     pub id: ConnectionId,
 }
 
-impl PausedSince {
-    /// The place of this record; `None` for one that was never paused.
-    #[must_use]
-    pub fn of(record: &Record) -> Option<Self> {
-        record.paused_at.map(|at| Self { at, id: record.id.clone() })
-    }
-}
-
-/// Which of a provider's connections [`TokenStore::count`](crate::TokenStore::count) counts.
+/// What of a provider's [`TokenStore::count`](crate::TokenStore::count) counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Counted {
-    /// Those that hold a token.
+    /// Records that hold a token.
     Held,
-    /// Those that hold a token and were last paused in this time, whatever came of it.
+    /// Tokens of records that were last paused in this time, whatever came of it. One that several records hold counts once: it is
+    /// known by the first 8 bytes of its fingerprint, at least.
     PausedDuring(Range<Timestamp>),
-    /// Those that were paused in this time and are paused still.
+    /// Tokens of records that were paused in this time and are paused still, in the same way.
     StillPaused(Range<Timestamp>),
 }

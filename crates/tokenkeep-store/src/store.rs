@@ -1,15 +1,15 @@
 //! The seam between a vault and its database.
 
 use std::fmt;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::path::Path;
 
 use async_trait::async_trait;
 use tokenkeep_core::{ConnectionId, Error, KekId, Revision, TenantId};
 
 use crate::{
-    AtProvider, AuditChain, AuditDraft, AuditEntry, AuditHead, Counted, PausedSince, ProbeLease, PurgeLease,
-    Record, StoredCheckpoint, Timestamp, VaultRecord,
+    AtProvider, AuditChain, AuditDraft, AuditEntry, AuditHead, Counted, PausedRecord, ProbeLease, ProbeTurn,
+    PurgeLease, Record, StoredCheckpoint, Timestamp, VaultRecord,
 };
 
 /// What a change expects to find.
@@ -170,21 +170,23 @@ pub trait TokenStore: Send + Sync + fmt::Debug {
         limit: u32,
     ) -> Result<Vec<Record>, Error>;
 
-    /// Up to `limit` records of this provider that are paused: the one first that was paused first (then by tenant and name, by
-    /// bytes), from behind `after`. What changes meanwhile may or may not be seen; what doesn't is seen exactly once. However
-    /// many records there are, a page costs as much as what is on it: the database goes by an index.
+    /// Up to `limit` records of this provider that are paused and whose turn to be asked about is in this time, from behind `after`:
+    /// those first about whose token nobody ever took a [lease](Self::lease_probe), then by when the last one of it ended (then by
+    /// tenant and name, by bytes). What changes meanwhile may or may not be seen; what doesn't is seen exactly once. However many
+    /// records there are, a page costs as much as what is on it: the database goes by an index.
     ///
     /// # Errors
     /// As said at the trait.
     async fn paused(
         &self,
         at: &AtProvider,
-        after: Option<&PausedSince>,
+        due: RangeInclusive<Timestamp>,
+        after: Option<&ProbeTurn>,
         limit: u32,
-    ) -> Result<Vec<Record>, Error>;
+    ) -> Result<Vec<PausedRecord>, Error>;
 
-    /// How many of this provider's records these are. It counts up to `limit` and no further, by an index: what it costs goes by
-    /// its answer.
+    /// How many these are of this provider's. It counts up to `limit` and no further, by an index: what it costs goes by its answer,
+    /// and by how many records hold one token.
     ///
     /// # Errors
     /// As said at the trait.
@@ -250,9 +252,10 @@ pub trait TokenStore: Send + Sync + fmt::Debug {
     /// As said at the trait.
     async fn lease_purge(&self, id: &ConnectionId, lease: &PurgeLease) -> Result<bool, Error>;
 
-    /// Gives the holder the lease of the question whether the provider accepts this record's token, or renews it: `true` when it
-    /// has it now. `false` when another has one that has not run out (nor lasts longer than [`ProbeLease::LONGEST`]), or where no
-    /// token is held. Of several that ask at the same time, one gets it.
+    /// Gives the holder the lease of the question whether the provider accepts this token, or renews it: `true` when it
+    /// has it now. `false` when another has one that has not run out (nor lasts longer than [`ProbeLease::LONGEST`]), or where the
+    /// record holds another token or none. Of several that ask at the same time, one gets it. A commit that puts another token in
+    /// its place ends it, as if there had been none.
     ///
     /// It lies beside the record as the [lease of the hooks](Self::lease_purge) does, and apart from that one. Whoever can
     /// write to the database can make the provider be asked more often by it, or for some minutes not at all.

@@ -65,6 +65,15 @@ fn verdict(flaw: Flaw, alone: Option<&str>) -> Result<(), String> {
         Some("ages_bear_any_clock") => conformance::ages_bear_any_clock(&*fresh().await).await,
         Some("discards_replace_anything") => conformance::discards_replace_anything(&*fresh().await).await,
         Some("discards_are_pinned") => conformance::discards_are_pinned(&*fresh().await).await,
+        Some("probe_leases_have_one_holder") => {
+            conformance::probe_leases_have_one_holder(&*fresh().await).await;
+        }
+        Some("probe_leases_are_of_one_token") => {
+            conformance::probe_leases_are_of_one_token(&*fresh().await).await;
+        }
+        Some("fast_clocks_lease_no_probe_for_ever") => {
+            conformance::fast_clocks_lease_no_probe_for_ever(&*fresh().await).await;
+        }
         Some(unknown) => unreachable!("{unknown}"),
     };
     catch_unwind(AssertUnwindSafe(|| runtime.block_on(run()))).map_err(|panic| {

@@ -1,5 +1,8 @@
 //! Made-up accounts: their Actors and runs.
 
+use std::collections::BTreeMap;
+
+use crate::env_vars::EnvVar;
 use crate::run::Run;
 
 /// An account at the stand-in.
@@ -8,6 +11,8 @@ pub(crate) struct Account {
     pub(crate) username: String,
     pub(crate) actors: Vec<Actor>,
     pub(crate) runs: Vec<StoredRun>,
+    /// By the Actor's id and the version.
+    env_vars: BTreeMap<(String, String), Vec<EnvVar>>,
 }
 
 /// An Actor, in the part that lists show.
@@ -26,6 +31,34 @@ pub(crate) struct StoredRun {
     pub(crate) id: String,
     pub(crate) actor_id: String,
     pub(crate) run: Run,
+    /// Started over the API, and not yet ended.
+    started_here: bool,
+}
+
+impl StoredRun {
+    /// Somebody asks about it, and may wait for its end.
+    pub(crate) fn asked_about(&mut self, waits: bool) {
+        if self.started_here && waits {
+            self.end("SUCCEEDED");
+        }
+    }
+
+    /// Ends it, unless it has ended.
+    pub(crate) fn abort(&mut self, gracefully: bool) {
+        if self.run.finished_at.is_none() {
+            self.end("ABORTED");
+            if gracefully {
+                self.run.status = "ABORTING".to_owned();
+                self.run.finished_at = None;
+            }
+        }
+    }
+
+    fn end(&mut self, status: &str) {
+        self.started_here = false;
+        self.run.status = status.to_owned();
+        self.run.finished_at = Some("2026-08-05T10:00:42.000Z".to_owned());
+    }
 }
 
 /// Which runs a list shows.
@@ -39,8 +72,13 @@ pub(crate) struct RunFilter {
 impl Account {
     /// An account with three Actors, one of them somebody else's, and four runs.
     pub(crate) fn made_up(id: &str, username: &str) -> Self {
-        let mut account =
-            Self { id: id.to_owned(), username: username.to_owned(), actors: Vec::new(), runs: Vec::new() };
+        let mut account = Self {
+            id: id.to_owned(),
+            username: username.to_owned(),
+            actors: Vec::new(),
+            runs: Vec::new(),
+            env_vars: BTreeMap::new(),
+        };
         for (name, title, foreign_owner, created_at, modified_at) in [
             ("price-watch", "Price watch", None, "2025-11-03T09:15:00.000Z", "2026-07-01T08:00:00.000Z"),
             ("news-digest", "News digest", None, "2026-01-20T14:30:00.000Z", "2026-06-12T16:45:00.000Z"),
@@ -80,8 +118,30 @@ impl Account {
             None => self.actors.first()?.id.clone(),
         };
         let id = made_up_id("FakeRun", self.runs.len());
-        self.runs.push(StoredRun { id: id.clone(), actor_id, run });
+        self.runs.push(StoredRun { id: id.clone(), actor_id, run, started_here: false });
         Some(id)
+    }
+
+    /// Starts a run of this Actor and gives its id. None when the account has no such Actor.
+    pub(crate) fn start_run(&mut self, actor_id: &str) -> Option<String> {
+        let run = Run {
+            actor_id: Some(actor_id.to_owned()),
+            status: "READY".to_owned(),
+            finished_at: None,
+            ..Run::default()
+        };
+        let id = self.add_run(run)?;
+        self.run_mut(&id)?.started_here = true;
+        Some(id)
+    }
+
+    pub(crate) fn run_mut(&mut self, id: &str) -> Option<&mut StoredRun> {
+        self.runs.iter_mut().find(|run| run.id == id)
+    }
+
+    /// The environment variables of a version of an Actor.
+    pub(crate) fn env_vars(&mut self, actor_id: &str, version: &str) -> &mut Vec<EnvVar> {
+        self.env_vars.entry((actor_id.to_owned(), version.to_owned())).or_default()
     }
 
     /// An Actor by its id, or by its owner's username, a tilde and its name.

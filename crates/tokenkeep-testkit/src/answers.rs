@@ -37,6 +37,18 @@ pub(crate) fn html(page: &str) -> Response<Body> {
     whole("text/html; charset=utf-8", page.to_owned())
 }
 
+/// 200 with plain text.
+pub(crate) fn text(text: &str) -> Response<Body> {
+    whole("text/plain; charset=utf-8", text.to_owned())
+}
+
+/// 204, without a body.
+pub(crate) fn no_content() -> Response<Body> {
+    let mut answer = Response::new(Full::new(Bytes::new()).boxed());
+    *answer.status_mut() = StatusCode::NO_CONTENT;
+    answer
+}
+
 fn whole(content_type: &'static str, text: String) -> Response<Body> {
     let mut answer = Response::new(Full::new(Bytes::from(text)).boxed());
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));

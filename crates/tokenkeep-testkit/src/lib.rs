@@ -2,7 +2,7 @@
 //! API on the loopback interface with real TLS, and [`LeakScanner`], which finds secrets in bytes, files and
 //! folders.
 //!
-//! The stand-in is not Apify. It answers a handful of read operations in the form that Apify's public API
+//! The stand-in is not Apify. It answers a handful of operations in the form that Apify's public API
 //! description gives, with made-up data, and it misbehaves when told to ([`Fault`]). [`JsonStandIn`] answers for any
 //! other provider.
 //!
@@ -24,7 +24,7 @@
 //! # }
 //! ```
 //!
-//! [`TlsProxy`] stands between a client and a server and gets in the way.
+//! [`TlsProxy`] stands between a client and a server and gets in the way; [`TlsFront`] puts TLS before one that speaks plain HTTP.
 //!
 //! With the feature `postgres` there is `ThrowawayPostgres`, a PostgreSQL server that is gone after the test; with `openbao`
 //! `ThrowawayOpenBao`, the same for OpenBao.
@@ -33,6 +33,7 @@ mod access;
 mod accounts;
 mod answers;
 mod captured_log;
+mod env_vars;
 mod fake;
 mod faults;
 mod json_stand_in;
@@ -44,12 +45,14 @@ mod postgres;
 mod proxy;
 mod query;
 mod recorded;
+mod resources;
 mod routes;
 mod run;
 mod stand_in;
 mod state;
 mod tasks;
 mod tls;
+mod tls_front;
 mod views;
 
 pub use access::{Access, Scope};
@@ -66,3 +69,4 @@ pub use proxy::{InTheWay, TlsProxy};
 pub use recorded::RecordedRequest;
 pub use run::Run;
 pub use stand_in::ApifyStandIn;
+pub use tls_front::{Exchange, TlsFront};

@@ -3,26 +3,52 @@
 use crate::access::Scope;
 use crate::accounts::{Account, RunFilter};
 use crate::answers::{self, Body, Page};
+use crate::env_vars;
 use crate::query::{canonical_time, decode, pairs};
 use crate::recorded::RecordedRequest;
+use crate::resources;
 use crate::state::State;
 use hyper::{Response, StatusCode};
 
 /// The greatest page, and the one given when none is asked for.
 const GREATEST_LIMIT: usize = 1000;
 
-/// An operation that the stand-in knows.
-enum Operation {
+/// An answer, or the refusal.
+type Answered = Result<Response<Body>, Box<Response<Body>>>;
+
+/// What the stand-in knows at a path, and the methods that it takes there.
+enum Resource<'a> {
     UsersMe,
+    Usage,
+    Limits,
     Actors,
+    Actor(&'a str),
+    RunsOf(&'a str),
+    LastRunOf(&'a str),
+    BuildsOf(&'a str),
+    DefaultBuildOf(&'a str),
+    EnvVars(&'a str, &'a str),
+    EnvVar(&'a str, &'a str, &'a str),
     Runs,
-    RunsOf(String),
+    Run(&'a str),
+    Abort(&'a str),
+    RunLog(&'a str),
+    Builds,
+    Build(&'a str),
+    BuildLog(&'a str),
+    Datasets,
+    Dataset(&'a str),
+    Stores,
+    Store(&'a str),
+    Keys(&'a str),
 }
 
 /// The answer to a request, by what it asks and by its token.
-pub(crate) fn answer(state: &State, request: &RecordedRequest) -> Response<Body> {
+pub(crate) fn answer(state: &mut State, request: &RecordedRequest) -> Response<Body> {
     let query = pairs(request.target.split_once('?').map_or("", |(_, query)| query));
-    let Some(operation) = Operation::of(request.path()) else {
+    let segments: Vec<String> = request.path().split('/').map(decode).collect();
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let Some(resource) = Resource::of(&segments) else {
         return answers::error(
             StatusCode::NOT_FOUND,
             "page-not-found",
@@ -31,12 +57,13 @@ pub(crate) fn answer(state: &State, request: &RecordedRequest) -> Response<Body>
     };
     // Apify lets `?method=` override the method on every endpoint.
     let method = value(&query, "method").unwrap_or(&request.method);
-    if method != "GET" {
-        return answers::error(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "method-not-allowed",
-            "This API end-point can only be accessed using the following HTTP methods: GET",
+    let methods = resource.methods();
+    if !methods.contains(&method) {
+        let message = format!(
+            "This API end-point can only be accessed using the following HTTP methods: {}",
+            methods.join(",")
         );
+        return answers::error(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", &message);
     }
     let Some(token) = request.bearer() else {
         return answers::error(
@@ -52,60 +79,207 @@ pub(crate) fn answer(state: &State, request: &RecordedRequest) -> Response<Body>
             "User was not found or authentication token is not valid.",
         );
     };
-    if scope == Scope::UnderScoped && !matches!(operation, Operation::UsersMe) {
+    if scope == Scope::UnderScoped && !matches!(resource, Resource::UsersMe) {
         return answers::error(
             StatusCode::FORBIDDEN,
             "insufficient-permissions",
             "Insufficient permissions for the requested resource.",
         );
     }
-    operation.perform(account, &query).unwrap_or_else(|refusal| *refusal)
+    let asked = Asked { method, query: &query, body: &request.body };
+    resource.perform(account, &asked).unwrap_or_else(|refusal| *refusal)
 }
 
-impl Operation {
-    fn of(path: &str) -> Option<Self> {
-        let segments: Vec<String> = path.split('/').map(decode).collect();
-        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-        match segments[..] {
-            ["", "v2", "users", "me"] => Some(Self::UsersMe),
-            ["", "v2", "acts" | "actors"] => Some(Self::Actors),
-            ["", "v2", "actor-runs"] => Some(Self::Runs),
-            ["", "v2", "acts" | "actors", actor, "runs"] => Some(Self::RunsOf(actor.to_owned())),
-            _ => None,
+/// What of a request counts beside its path.
+struct Asked<'a> {
+    method: &'a str,
+    query: &'a [(String, String)],
+    body: &'a [u8],
+}
+
+impl<'a> Resource<'a> {
+    fn of(segments: &[&'a str]) -> Option<Self> {
+        let Some(["", "v2", rest @ ..]) = Some(segments) else { return None };
+        Some(match *rest {
+            ["users", "me"] => Self::UsersMe,
+            ["users", "me", "usage", "monthly"] => Self::Usage,
+            ["users", "me", "limits"] => Self::Limits,
+            ["acts" | "actors"] => Self::Actors,
+            ["acts" | "actors", actor] => Self::Actor(actor),
+            ["acts" | "actors", actor, "runs"] => Self::RunsOf(actor),
+            ["acts" | "actors", actor, "runs", "last"] => Self::LastRunOf(actor),
+            ["acts" | "actors", actor, "builds"] => Self::BuildsOf(actor),
+            ["acts" | "actors", actor, "builds", "default"] => Self::DefaultBuildOf(actor),
+            ["acts" | "actors", actor, "versions", version, "env-vars"] => Self::EnvVars(actor, version),
+            ["acts" | "actors", actor, "versions", version, "env-vars", name] => {
+                Self::EnvVar(actor, version, name)
+            }
+            ["actor-runs"] => Self::Runs,
+            ["actor-runs", run] => Self::Run(run),
+            ["actor-runs", run, "abort"] => Self::Abort(run),
+            ["actor-runs", run, "log"] => Self::RunLog(run),
+            ["actor-builds"] => Self::Builds,
+            ["actor-builds", build] => Self::Build(build),
+            ["actor-builds", build, "log"] => Self::BuildLog(build),
+            ["datasets"] => Self::Datasets,
+            ["datasets", dataset] => Self::Dataset(dataset),
+            ["key-value-stores"] => Self::Stores,
+            ["key-value-stores", store] => Self::Store(store),
+            ["key-value-stores", store, "keys"] => Self::Keys(store),
+            _ => return None,
+        })
+    }
+
+    fn methods(&self) -> &'static [&'static str] {
+        match self {
+            Self::RunsOf(_) | Self::EnvVars(..) => &["GET", "POST"],
+            Self::EnvVar(..) => &["GET", "PUT", "DELETE"],
+            Self::Abort(_) => &["POST"],
+            _ => &["GET"],
         }
     }
 
-    fn perform(
-        &self,
-        account: &Account,
-        query: &[(String, String)],
-    ) -> Result<Response<Body>, Box<Response<Body>>> {
-        let actor_id = match self {
-            Self::UsersMe => return Ok(answers::ok(&answers::private_user_data(account))),
-            Self::Actors => return actors(account, query),
-            Self::Runs => None,
-            Self::RunsOf(actor) => match account.actor(actor) {
-                Some(actor) => Some(actor.id.clone()),
-                None => {
-                    let message = "Actor was not found";
-                    return Err(Box::new(answers::error(StatusCode::NOT_FOUND, "record-not-found", message)));
-                }
-            },
-        };
-        let page = page(query)?;
-        let statuses = value(query, "status").map(|list| list.split(',').map(str::to_owned).collect());
-        let filter = RunFilter {
-            actor_id,
-            statuses: statuses.unwrap_or_default(),
-            started_after: time(query, "startedAfter")?,
-            started_before: time(query, "startedBefore")?,
-        };
-        let runs = account.runs(&filter).into_iter().map(|stored| answers::run(account, stored)).collect();
-        Ok(answers::ok(&answers::list(runs, &page)))
+    fn perform(&self, account: &mut Account, asked: &Asked<'_>) -> Answered {
+        let query = asked.query;
+        match *self {
+            Self::UsersMe => Ok(answers::ok(&answers::private_user_data(account))),
+            Self::Usage => Ok(answers::ok(&resources::usage())),
+            Self::Limits => Ok(answers::ok(&resources::limits())),
+            Self::Actors => actors(account, query),
+            Self::Actor(actor) => Ok(answers::ok(&resources::actor(account, of_account(account, actor)?))),
+            Self::RunsOf(actor) if asked.method == "POST" => start(account, actor, asked),
+            Self::RunsOf(actor) => {
+                let id = of_account(account, actor)?.id.clone();
+                runs(account, Some(id), query)
+            }
+            Self::Runs => runs(account, None, query),
+            Self::LastRunOf(actor) => {
+                let filter = RunFilter {
+                    actor_id: Some(of_account(account, actor)?.id.clone()),
+                    statuses: statuses(query),
+                    started_after: None,
+                    started_before: None,
+                };
+                let run = account.runs(&filter).last().copied().ok_or_else(missing)?;
+                Ok(answers::ok(&resources::run(account, run)))
+            }
+            Self::Run(id) => {
+                let waits = value(query, "waitForFinish").is_some_and(|secs| secs != "0");
+                account.run_mut(id).ok_or_else(missing)?.asked_about(waits);
+                run(account, id)
+            }
+            Self::Abort(id) => {
+                account.run_mut(id).ok_or_else(missing)?.abort(flag(query, "gracefully"));
+                run(account, id)
+            }
+            Self::RunLog(id) => {
+                account.run_mut(id).ok_or_else(missing)?;
+                Ok(answers::text(&resources::log(id)))
+            }
+            Self::Builds => listed(resources::builds(account, None), query),
+            Self::BuildsOf(actor) => {
+                let id = &of_account(account, actor)?.id;
+                listed(resources::builds(account, Some(id)), query)
+            }
+            Self::DefaultBuildOf(actor) => {
+                let id = &of_account(account, actor)?.id;
+                one(resources::builds(account, Some(id)).last())
+            }
+            Self::Build(id) => one(resources::builds(account, None).iter().find(|build| build["id"] == id)),
+            Self::BuildLog(id) => {
+                resources::builds(account, None)
+                    .iter()
+                    .find(|build| build["id"] == id)
+                    .ok_or_else(missing)?;
+                Ok(answers::text(&resources::log(id)))
+            }
+            Self::Datasets => listed(named(resources::dataset_list(account), query), query),
+            Self::Dataset(id) => one(resources::datasets(account).iter().find(|dataset| dataset["id"] == id)),
+            Self::Stores => listed(named(resources::stores(account), query), query),
+            Self::Store(id) => one(resources::stores(account).iter().find(|store| store["id"] == id)),
+            Self::Keys(id) => {
+                resources::stores(account).iter().find(|store| store["id"] == id).ok_or_else(missing)?;
+                let limit = number(query, "limit")?.unwrap_or(GREATEST_LIMIT).min(GREATEST_LIMIT);
+                let (after, prefix) = (value(query, "exclusiveStartKey"), value(query, "prefix"));
+                Ok(answers::ok(&resources::keys(limit, after, prefix)))
+            }
+            Self::EnvVars(actor, version) => {
+                let id = of_account(account, actor)?.id.clone();
+                env_vars::all(account.env_vars(&id, version), asked.method, asked.body)
+            }
+            Self::EnvVar(actor, version, name) => {
+                let id = of_account(account, actor)?.id.clone();
+                env_vars::one(account.env_vars(&id, version), asked.method, name, asked.body)
+            }
+        }
     }
 }
 
-fn actors(account: &Account, query: &[(String, String)]) -> Result<Response<Body>, Box<Response<Body>>> {
+fn of_account<'a>(
+    account: &'a Account,
+    actor: &str,
+) -> Result<&'a crate::accounts::Actor, Box<Response<Body>>> {
+    account.actor(actor).ok_or_else(missing)
+}
+
+/// 404 in Apify's form.
+pub(crate) fn missing() -> Box<Response<Body>> {
+    Box::new(answers::error(
+        StatusCode::NOT_FOUND,
+        "record-not-found",
+        "The requested resource was not found.",
+    ))
+}
+
+fn one(found: Option<&serde_json::Value>) -> Answered {
+    Ok(answers::ok(&serde_json::json!({ "data": found.ok_or_else(missing)? })))
+}
+
+fn listed(items: Vec<serde_json::Value>, query: &[(String, String)]) -> Answered {
+    Ok(answers::ok(&answers::list(items, &page(query)?)))
+}
+
+/// Those that have a name, or all.
+fn named(items: Vec<serde_json::Value>, query: &[(String, String)]) -> Vec<serde_json::Value> {
+    let all = flag(query, "unnamed");
+    items.into_iter().filter(|item| all || item["name"].is_string()).collect()
+}
+
+fn start(account: &mut Account, actor: &str, asked: &Asked<'_>) -> Answered {
+    let actor = of_account(account, actor)?.id.clone();
+    if serde_json::from_slice::<serde_json::Value>(asked.body).is_err() {
+        return Err(Box::new(answers::error(StatusCode::BAD_REQUEST, "invalid-input", "It is no JSON.")));
+    }
+    let id = account.start_run(&actor).ok_or_else(missing)?;
+    let waits = value(asked.query, "waitForFinish").is_some_and(|secs| secs != "0");
+    account.run_mut(&id).ok_or_else(missing)?.asked_about(waits);
+    let mut answer = run(account, &id)?;
+    *answer.status_mut() = StatusCode::CREATED;
+    Ok(answer)
+}
+
+fn run(account: &Account, id: &str) -> Answered {
+    let run = account.runs.iter().find(|run| run.id == id).ok_or_else(missing)?;
+    Ok(answers::ok(&resources::run(account, run)))
+}
+
+fn runs(account: &Account, actor_id: Option<String>, query: &[(String, String)]) -> Answered {
+    let page = page(query)?;
+    let filter = RunFilter {
+        actor_id,
+        statuses: statuses(query),
+        started_after: time(query, "startedAfter")?,
+        started_before: time(query, "startedBefore")?,
+    };
+    let runs = account.runs(&filter).into_iter().map(|stored| answers::run(account, stored)).collect();
+    Ok(answers::ok(&answers::list(runs, &page)))
+}
+
+fn statuses(query: &[(String, String)]) -> Vec<String> {
+    value(query, "status").map(|list| list.split(',').map(str::to_owned).collect()).unwrap_or_default()
+}
+
+fn actors(account: &Account, query: &[(String, String)]) -> Answered {
     let page = page(query)?;
     let mine = flag(query, "my");
     let mut actors: Vec<_> =
@@ -120,16 +294,19 @@ fn actors(account: &Account, query: &[(String, String)]) -> Result<Response<Body
 }
 
 fn page(query: &[(String, String)]) -> Result<Page, Box<Response<Body>>> {
-    let number = |name: &'static str| match value(query, name) {
-        None => Ok(None),
-        Some(text) => text.parse::<usize>().map(Some).map_err(|_| invalid(name)),
-    };
-    let limit = number("limit")?.filter(|limit| *limit > 0).unwrap_or(GREATEST_LIMIT);
+    let limit = number(query, "limit")?.filter(|limit| *limit > 0).unwrap_or(GREATEST_LIMIT);
     Ok(Page {
-        offset: number("offset")?.unwrap_or(0),
+        offset: number(query, "offset")?.unwrap_or(0),
         limit: limit.min(GREATEST_LIMIT),
         desc: flag(query, "desc"),
     })
+}
+
+fn number(query: &[(String, String)], name: &'static str) -> Result<Option<usize>, Box<Response<Body>>> {
+    match value(query, name) {
+        None => Ok(None),
+        Some(text) => text.parse::<usize>().map(Some).map_err(|_| invalid(name)),
+    }
 }
 
 fn time(query: &[(String, String)], name: &'static str) -> Result<Option<String>, Box<Response<Body>>> {

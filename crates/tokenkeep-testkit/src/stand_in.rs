@@ -35,9 +35,10 @@ const GREATEST_BODY: usize = 8 * 1024 * 1024;
 /// A stand-in for the Apify API, on 127.0.0.1 with TLS 1.2 and 1.3, HTTP/1.1 and HTTP/2. It is not Apify.
 ///
 /// Its certificate, for `localhost` alone, is signed by an authority that is made at start and that nobody else
-/// trusts. It knows `GET` of `/v2/users/me`, `/v2/acts`, `/v2/actor-runs`, `/v2/acts/{id}/runs` and the same under
-/// `/v2/actors`, with the query parameters of Apify's API description, and `?method=`, which overrides the method
-/// there as it does at Apify. Only an `Authorization: Bearer` header counts; `?token=`, which Apify takes too, does
+/// trusts. It knows what tokenkeep-apify's client calls: the account with its usage and limits, Actors, runs (also starting and
+/// ending one, and its log), builds, datasets, key-value stores and their keys, environment variables; with the query
+/// parameters of Apify's API description, and `?method=`, which overrides the method there as it does at Apify. It holds no answer
+/// back: a run that was started here has ended once it was waited for; one that was added stays as it is. Only an `Authorization: Bearer` header counts; `?token=`, which Apify takes too, does
 /// not. It limits no rates unless told to. Requests are recorded and kept until [`clear_requests`](Self::clear_requests).
 ///
 /// Its tasks run on the runtime it was started on. Dropping it aborts them all and closes its port and connections
@@ -231,7 +232,7 @@ async fn answer(server: &Server, close: &Notify, request: Request<Incoming>) -> 
     };
     let Some(fault) = fault else {
         return match &server.json {
-            None => routes::answer(&lock(&server.state), &request),
+            None => routes::answer(&mut lock(&server.state), &request),
             Some(json) => answers::json(json(&request)),
         };
     };
@@ -244,7 +245,7 @@ async fn answer(server: &Server, close: &Notify, request: Request<Incoming>) -> 
     pending().await
 }
 
-async fn record(request: Request<Incoming>) -> RecordedRequest {
+pub(crate) async fn record(request: Request<Incoming>) -> RecordedRequest {
     let (head, body) = request.into_parts();
     let authority =
         head.uri.authority().map(|name| (":authority".to_owned(), name.as_str().as_bytes().to_vec()));

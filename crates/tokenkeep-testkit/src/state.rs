@@ -32,9 +32,9 @@ impl State {
     }
 
     /// Whose token it is and how far it reaches; none when it is unknown or revoked.
-    pub(crate) fn holder(&self, token: &str) -> Option<(&Account, Scope)> {
+    pub(crate) fn holder(&mut self, token: &str) -> Option<(&mut Account, Scope)> {
         let (account_id, scope) = self.tokens.get(token)?;
-        Some((self.accounts.get(account_id)?, *scope))
+        Some((self.accounts.get_mut(account_id)?, *scope))
     }
 
     pub(crate) fn account(&mut self, id: &str) -> Option<&mut Account> {

@@ -70,6 +70,7 @@ impl Description {
 
 const RUNS: &str = "/v2/actor-runs";
 const RUNS_OF: &str = "/v2/actors/{actorId}/runs";
+const ENV_VARS: &str = "/v2/actors/{actorId}/versions/{versionNumber}/env-vars";
 
 #[tokio::test]
 async fn apify_openapi_answers_200() {
@@ -94,6 +95,21 @@ async fn apify_openapi_answers_200() {
         ("/v2/actor-runs?offset=1&limit=2&desc=true&status=SUCCEEDED,RUNNING", RUNS),
         ("/v2/actors/jane-doe~price-watch/runs", RUNS_OF),
         ("/v2/acts/made-up-store~web-scraper/runs?limit=0", RUNS_OF),
+        ("/v2/users/me/usage/monthly", "/v2/users/me/usage/monthly"),
+        ("/v2/users/me/limits", "/v2/users/me/limits"),
+        ("/v2/actors/jane-doe~price-watch", "/v2/actors/{actorId}"),
+        ("/v2/actors/jane-doe~price-watch/runs/last?status=SUCCEEDED", "/v2/actors/{actorId}/runs/last"),
+        ("/v2/actors/jane-doe~price-watch/builds", "/v2/actors/{actorId}/builds"),
+        ("/v2/actors/jane-doe~price-watch/builds/default", "/v2/actors/{actorId}/builds/default"),
+        ("/v2/actors/jane-doe~price-watch/versions/0.1/env-vars", ENV_VARS),
+        ("/v2/actor-runs/FakeRun0000000003?waitForFinish=1", "/v2/actor-runs/{runId}"),
+        ("/v2/actor-builds", "/v2/actor-builds"),
+        ("/v2/actor-builds/FakeBuild00000001", "/v2/actor-builds/{buildId}"),
+        ("/v2/datasets", "/v2/datasets"),
+        ("/v2/datasets/FakeItems00000000", "/v2/datasets/{datasetId}"),
+        ("/v2/key-value-stores?unnamed=1", "/v2/key-value-stores"),
+        ("/v2/key-value-stores/FakeStore00000000", "/v2/key-value-stores/{storeId}"),
+        ("/v2/key-value-stores/FakeStore00000000/keys?limit=2", "/v2/key-value-stores/{storeId}/keys"),
     ] {
         let answer = get(&client, &apify, &token, target).await;
         assert_eq!(answer.status().as_u16(), 200, "{target}");

@@ -76,7 +76,9 @@ async fn an_under_scoped_token_learns_whose_it_is_and_nothing_else() {
 async fn unknown_paths_actors_and_methods_are_refused_in_apifys_form() {
     let (apify, client, token) = connected().await;
     for (target, expected) in [
-        ("/v2/datasets", is(404, "page-not-found")),
+        ("/v2/request-queues", is(404, "page-not-found")),
+        ("/v2/datasets/nothing", is(404, "record-not-found")),
+        ("/v2/actor-runs/nothing/log", is(404, "record-not-found")),
         ("/", is(404, "page-not-found")),
         ("/v2/actors/nobody~nothing/runs", is(404, "record-not-found")),
         ("/v2/users/me?method=DELETE", is(405, "method-not-allowed")),

@@ -11,7 +11,8 @@ use tokenkeep_core::{
 use tokenkeep_store::{Action, Change, Record, Status};
 
 use crate::inner::Inner;
-use crate::observe::{IncidentKind, Operation};
+use crate::observe::Operation;
+use crate::pausing::pause;
 
 /// The longest identifier of a provider that is put on record.
 const MAX_SUBJECT: usize = 128;
@@ -69,22 +70,6 @@ impl ConnectionCredential {
         Ok(())
     }
 
-    /// Pauses the connection if it still holds the token that was refused.
-    async fn pause(&self, incarnation: Incarnation, secret_version: SecretVersion) -> Result<(), Error> {
-        let pause = |before: &Record| {
-            let current = before.incarnation == incarnation && before.secret_version == secret_version;
-            (current && before.status == Status::Active).then(|| Record {
-                status: Status::Paused,
-                paused_at: Some(self.vault.now()),
-                ..before.clone()
-            })
-        };
-        if self.vault.update(&self.id, Action::Paused, pause).await?.is_some_and(|paused| paused.changed) {
-            self.vault.watch.incident(IncidentKind::Paused, std::slice::from_ref(&self.id));
-        }
-        Ok(())
-    }
-
     async fn note_created(
         &self,
         incarnation: Incarnation,
@@ -117,7 +102,8 @@ impl CredentialSource for ConnectionCredential {
         let watch = &self.vault.watch;
         match outcome {
             Outcome::Refused(Meaning::TokenRefused) if self.probe.is_none() => {
-                watch.over(Operation::Report, Some(&self.id), self.pause(incarnation, secret_version)).await
+                let work = pause(&self.vault, &self.id, incarnation, secret_version);
+                watch.over(Operation::Report, Some(&self.id), work).await
             }
             Outcome::Created(subject) => {
                 let work = self.note_created(incarnation, secret_version, subject);

@@ -117,6 +117,7 @@ mod leak;
 mod observe;
 mod options;
 mod paused;
+mod pausing;
 mod probe;
 mod purge;
 mod receipt;

@@ -1,18 +1,19 @@
 //! The job that finds out about paused connections.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokenkeep_core::{ConnectionId, Error, ErrorKind, Fault, Provider};
-use tokenkeep_store::{AtProvider, PausedSince, Record, Timestamp};
+use tokenkeep_core::{ConnectionId, Error, ErrorKind, Fault, Provider, TenantId};
+use tokenkeep_store::{AtProvider, PausedRecord, ProbeLease, ProbeTurn, Record, Timestamp};
 use tokio::time::Instant;
 
 use crate::inner::Inner;
 use crate::observe::Operation;
 use crate::recheck::{Asked, Which, ask};
-use crate::suspicion::{FEW, Judgement, WINDOW};
+use crate::suspicion::Judgement;
 
 /// How many records are read at a time.
 const PAGE: u32 = 64;
@@ -20,20 +21,20 @@ const PAGE: u32 = 64;
 /// How long there is from one question to the next, unless it is said otherwise: ten in a second.
 const PACE: Duration = Duration::from_millis(100);
 
-/// At how many crowds a run looks: what was paused beside one that is refused for long must not wait for its end.
-const CROWDS: u32 = 3;
-
-/// After how many questions in a row without an answer a run ends.
-const UNANSWERED: u32 = 3;
+/// After how many questions in a row that settled nothing a run ends. Each of them is put off for a minute at least, so that the next run
+/// asks about others; one success begins the row anew.
+const IN_A_ROW: u32 = 15;
 
 /// Asks the provider about its paused connections, one after the other, and resumes or revokes them. Made by
 /// [`Vault::recheck_paused`](crate::Vault::recheck_paused).
 ///
-/// It reads them page by page, through an index, those first that were paused first; of those that another instance asks about,
-/// or that were refused less than five minutes ago, it leaves the question out. It asks ten times in a second at most
-/// ([`pace`](Self::pace)). It ends early ([`RecheckProgress::stopped`]) where the provider does not answer; and where the provider refuses five
-/// in a row of those that were paused together with too many others, it leaves the rest of these out. What is left is for the next run, of any
-/// instance.
+/// Those come first about which nobody asked yet, then those for which that is longest ago, in whatever instance it was: so each has its
+/// turn, whatever the provider says of the others. One that was refused and can't be marked is put off for five minutes; one that got no
+/// answer, for one to five, the longer it is paused. Of an account that got no answer, a run asks once.
+///
+/// A run ends early ([`RecheckProgress::stopped`]) after fifteen questions in a row that settled nothing; what the provider accepts begins
+/// the row anew, for it is well then. So a provider that is out of order is asked fifteen times in a run at most, and ten times in a second
+/// at most ([`pace`](Self::pace)); and with a run each minute, of 300 that are paused each is asked about within 25 minutes, by one instance alone.
 ///
 /// ```
 /// # async fn example(vault: tokenkeep::Vault, provider: &dyn tokenkeep::Provider) -> Result<(), tokenkeep::Error> {
@@ -54,15 +55,14 @@ pub struct RecheckPaused<'p> {
     at: AtProvider,
     pace: Duration,
     trusting: bool,
-    /// What is paused later is for another run, or one might never end.
-    until: Timestamp,
-    after: Option<PausedSince>,
-    page: VecDeque<Record>,
+    /// Whose turn it is: what nobody may have a lease of when the run begins. What is put off by it is for another one, or it might never end.
+    due: Option<VecDeque<RangeInclusive<Timestamp>>>,
+    after: Option<ProbeTurn>,
+    page: VecDeque<PausedRecord>,
     asked_at: Option<Instant>,
-    /// In a row, by a provider that is suspect.
-    refused: u32,
-    crowds: u32,
-    unanswered: u32,
+    /// Whose account got no answer.
+    silent: HashSet<(TenantId, String)>,
+    in_a_row: u32,
     done: bool,
     progress: RecheckProgress,
 }
@@ -91,18 +91,20 @@ pub enum RecheckOutcome {
     ProviderSuspect,
     /// The provider gave no clear answer: what it is, by its kind.
     Unanswered(ErrorKind),
-    /// It can't be asked about: its record was altered, or its key is gone. By the kind of the error.
+    /// It can't be asked about: its record was altered, or its key is gone or can't be had now. By the kind of the error.
     Failed(ErrorKind),
 }
 
-/// Why a run left some out.
+/// Why a run ended before it had asked about all: by the last of fifteen in a row that settled nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RecheckStopped {
-    /// The provider refused five in a row that were paused together with too many others.
+    /// The provider refused tokens that can't be marked.
     ProviderSuspect,
     /// The provider did not answer, or asked for fewer calls.
     ProviderUnavailable,
+    /// The tokens could not be opened.
+    KeysUnavailable,
 }
 
 /// How far a [`RecheckPaused`] has got.
@@ -115,11 +117,14 @@ pub struct RecheckProgress {
     pub revoked: u64,
     /// Connections that the provider refused and that stay paused.
     pub still_paused: u64,
-    /// Connections about which nothing was found out.
+    /// Connections of which the provider said nothing clear.
     pub unanswered: u64,
-    /// Connections that another instance asks about, or that were asked about less than five minutes ago, or that changed meanwhile.
+    /// Connections that could not be asked about.
+    pub failed: u64,
+    /// Connections that another instance began to ask about, or that changed meanwhile, or whose account got no answer in this run. Those that
+    /// are put off from an earlier one are not even read.
     pub passed_over: u64,
-    /// Why it left some out, if it did.
+    /// Why it ended early, if it did.
     pub stopped: Option<RecheckStopped>,
 }
 
@@ -127,21 +132,18 @@ impl<'p> RecheckPaused<'p> {
     pub(crate) fn new(vault: Arc<Inner>, provider: &'p dyn Provider) -> Self {
         let spec = provider.spec();
         let at = AtProvider { provider: spec.name.clone(), origin: spec.origin.clone() };
-        // By clocks that are a little faster than this one, too.
-        let until = vault.now().after(WINDOW);
         Self {
             vault,
             provider,
             at,
             pace: PACE,
             trusting: false,
-            until,
+            due: None,
             after: None,
             page: VecDeque::new(),
             asked_at: None,
-            refused: 0,
-            crowds: 0,
-            unanswered: 0,
+            silent: HashSet::new(),
+            in_a_row: 0,
             done: false,
             progress: RecheckProgress::default(),
         }
@@ -169,13 +171,20 @@ impl<'p> RecheckPaused<'p> {
     /// Asks about the next one that nobody else asks about, and gives what came of it; `None` at the end.
     ///
     /// # Errors
-    /// `StoreUnavailable`, `KeysUnavailable`: call it again. `Tampered` when a record's very name can't be read.
+    /// `StoreUnavailable`: call it again. `Tampered` when a record's very name can't be read.
     ///
     /// # Cancellation
     /// Safe: it was settled or was not. Nobody asks about the one that a dropped call was asking about for a minute.
     pub async fn next(&mut self) -> Result<Option<RecheckedConnection>, Error> {
         while !self.done {
-            let Some((id, paused_at)) = self.front().await? else { break };
+            let Some(record) = self.front().await? else { break };
+            let id = record.id.clone();
+            let account = account(record);
+            if account.as_ref().is_some_and(|account| self.silent.contains(account)) {
+                self.page.pop_front();
+                self.progress.passed_over += 1;
+                continue;
+            }
             if let Some(asked_at) = self.asked_at {
                 tokio::time::sleep_until(asked_at + self.pace).await;
             }
@@ -187,8 +196,10 @@ impl<'p> RecheckPaused<'p> {
             match outcome {
                 Some(outcome) => {
                     self.asked_at = Some(Instant::now());
+                    if matches!(outcome, RecheckOutcome::Unanswered(_)) {
+                        self.silent.extend(account);
+                    }
                     self.count(outcome);
-                    self.leave_crowd(&id, paused_at);
                     return Ok(Some(RecheckedConnection { id, outcome }));
                 }
                 None => self.progress.passed_over += 1,
@@ -208,16 +219,21 @@ impl<'p> RecheckPaused<'p> {
     }
 
     /// The next one, of this page or another; `None` where there is none.
-    async fn front(&mut self) -> Result<Option<(ConnectionId, Timestamp)>, Error> {
-        if self.page.is_empty() {
-            self.page = self.vault.store.paused(&self.at, self.after.as_ref(), PAGE).await?.into();
-            self.after = self.page.back().and_then(PausedSince::of);
+    async fn front(&mut self) -> Result<Option<&Record>, Error> {
+        while self.page.is_empty() {
+            let due = self.due.get_or_insert_with(|| may_be_leased(self.vault.now()));
+            let Some(span) = due.front().cloned() else { return Ok(None) };
+            let page = self.vault.store.paused(&self.at, span, self.after.as_ref(), PAGE).await?;
+            self.after = page.last().map(PausedRecord::turn);
+            if page.is_empty() {
+                due.pop_front();
+            }
+            self.page = page.into();
         }
-        let next = self.page.front().and_then(PausedSince::of).filter(|next| next.at <= self.until);
-        Ok(next.map(|next| (next.id, next.at)))
+        Ok(self.page.front().map(|paused| &paused.record))
     }
 
-    /// `None` where nothing was asked. An error that passes is given to the caller, and the same one is asked about again.
+    /// `None` where nothing was asked. What is wrong with the database is given to the caller, and the same one is asked about again.
     fn outcome(&self, asked: Result<Asked, Error>) -> Result<Option<RecheckOutcome>, Error> {
         Ok(Some(match asked {
             Ok(Asked::Elsewhere | Asked::Settled) => return Ok(None),
@@ -229,6 +245,8 @@ impl<'p> RecheckPaused<'p> {
                 // It was replaced, marked or removed meanwhile.
                 ErrorKind::Conflict | ErrorKind::NotConnected | ErrorKind::Suspected => return Ok(None),
                 kind if kind.fault() == Fault::Provider => RecheckOutcome::Unanswered(kind),
+                // Its own key's service may be another one than the others'.
+                ErrorKind::KeysUnavailable => RecheckOutcome::Failed(ErrorKind::KeysUnavailable),
                 kind if kind.is_retryable() => return Err(error),
                 kind => RecheckOutcome::Failed(kind),
             },
@@ -241,33 +259,36 @@ impl<'p> RecheckPaused<'p> {
             RecheckOutcome::Resumed => progress.resumed += 1,
             RecheckOutcome::Revoked => progress.revoked += 1,
             RecheckOutcome::StillRefused | RecheckOutcome::ProviderSuspect => progress.still_paused += 1,
-            RecheckOutcome::Unanswered(_) | RecheckOutcome::Failed(_) => progress.unanswered += 1,
+            RecheckOutcome::Unanswered(_) => progress.unanswered += 1,
+            RecheckOutcome::Failed(_) => progress.failed += 1,
         }
-        self.refused = match outcome {
-            RecheckOutcome::ProviderSuspect => self.refused + 1,
-            RecheckOutcome::Resumed => 0,
-            _ => self.refused,
+        let why = match outcome {
+            RecheckOutcome::Resumed => {
+                self.in_a_row = 0;
+                return;
+            }
+            RecheckOutcome::StillRefused | RecheckOutcome::ProviderSuspect => RecheckStopped::ProviderSuspect,
+            RecheckOutcome::Unanswered(_) => RecheckStopped::ProviderUnavailable,
+            RecheckOutcome::Failed(ErrorKind::KeysUnavailable) => RecheckStopped::KeysUnavailable,
+            // It was decided, or nothing was asked.
+            RecheckOutcome::Revoked | RecheckOutcome::Failed(_) => return,
         };
-        self.unanswered = match outcome {
-            RecheckOutcome::Unanswered(ErrorKind::RateLimited) => UNANSWERED,
-            RecheckOutcome::Unanswered(_) => self.unanswered + 1,
-            _ => 0,
-        };
-        if self.unanswered >= UNANSWERED {
-            (progress.stopped, self.done) = (Some(RecheckStopped::ProviderUnavailable), true);
+        self.in_a_row += 1;
+        if self.in_a_row >= IN_A_ROW {
+            (progress.stopped, self.done) = (Some(why), true);
         }
     }
+}
 
-    /// Where five of a crowd were refused, the rest of it is left to another run, and this one goes on behind it.
-    fn leave_crowd(&mut self, last: &ConnectionId, paused_at: Timestamp) {
-        if self.refused >= FEW {
-            (self.refused, self.crowds) = (0, self.crowds + 1);
-            self.page.clear();
-            self.after = Some(PausedSince { at: paused_at.after(WINDOW), id: last.clone() });
-            self.progress.stopped = Some(RecheckStopped::ProviderSuspect);
-            self.done |= self.crowds >= CROWDS;
-        }
-    }
+/// When a lease may end that bars nobody at this time: it is over, or it is taken for none.
+fn may_be_leased(now: Timestamp) -> VecDeque<RangeInclusive<Timestamp>> {
+    let (first, last) = (Timestamp::from_millis(i64::MIN), Timestamp::from_millis(i64::MAX));
+    [first..=now, now.after(ProbeLease::LONGEST + Duration::from_millis(1))..=last].into()
+}
+
+/// Whose account a record's token is of.
+fn account(record: &Record) -> Option<(TenantId, String)> {
+    record.account.as_ref().map(|account| (record.id.tenant().clone(), account.id().to_owned()))
 }
 
 impl fmt::Debug for RecheckPaused<'_> {
@@ -302,6 +323,7 @@ impl fmt::Display for RecheckStopped {
         f.write_str(match self {
             Self::ProviderSuspect => "the provider refuses too many tokens at once",
             Self::ProviderUnavailable => "the provider did not answer",
+            Self::KeysUnavailable => "the keys could not be had",
         })
     }
 }

@@ -36,6 +36,14 @@ impl Inner {
         Ok(self.of_same_tenant(id, found))
     }
 
+    /// The other records of the same tenant that hold this one's token, for the same provider; up to 64, by name.
+    pub(crate) async fn same_token(&self, record: &Record) -> Result<Vec<Record>, Error> {
+        let Some(sealed) = &record.sealed else { return Ok(Vec::new()) };
+        let mut twins = self.twins(&record.id, &sealed.fingerprint).await?;
+        twins.retain(|twin| twin.provider == record.provider && self.is_latest(twin));
+        Ok(twins)
+    }
+
     /// The names of the other connections that hold the token of each of these records, in their order: of a page at once.
     pub(crate) async fn reused_each(&self, records: &[&Record]) -> Result<Vec<Vec<ConnectionId>>, Error> {
         let mut scans = Vec::with_capacity(records.len());

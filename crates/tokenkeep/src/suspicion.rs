@@ -13,7 +13,10 @@ use crate::observe::IncidentKind;
 /// What happens within this time happens together.
 pub(crate) const WINDOW: Duration = Duration::from_secs(5 * 60);
 
-/// As many of a provider's connections may pause together, however few it has. Beyond, as many as one in a hundred.
+/// As many tokens may pause together, however few connections the provider has. Beyond, as many as one in a hundred of these.
+///
+/// Tokens, and not connections: one that its tenant connected under six names is refused six times, and says no more than once. Nor
+/// tenants or accounts: where all connections are one's own, an outage would look like a single one of them, and would revoke them all.
 pub(crate) const FEW: u32 = 5;
 
 /// How long it is believed how many connections a provider has: to count a million takes a moment.
@@ -65,15 +68,17 @@ impl Inner {
         Ok(if is_over { Judgement::Revoked } else { Judgement::TooSoon })
     }
 
-    /// Whether more of its provider's connections pause now than single tokens account for, or of those that paused within five
-    /// minutes of this one are paused still.
+    /// Whether more of its provider's tokens pause now than come one by one, or of those that paused within five minutes of this
+    /// one are paused still.
     ///
     /// The first sees a provider that refuses now and then: what is resumed counts, too. The second sees one that has long paused
     /// all that there are, so that no more come.
     pub(crate) async fn is_one_of_many(&self, record: &Record) -> Result<bool, Error> {
         let at = place(record);
-        let lately = Counted::PausedDuring(around(self.now()));
-        let beside = Counted::StillPaused(around(record.paused_at.unwrap_or_else(|| self.now())));
+        let now = self.now();
+        let lately = Counted::PausedDuring(around(now));
+        // By a clock that was ahead, it was paused in the future: those that were paused with it are found now.
+        let beside = Counted::StillPaused(around(record.paused_at.unwrap_or(now).min(now)));
         Ok(self.are_many(&at, &lately).await? || self.are_many(&at, &beside).await?)
     }
 

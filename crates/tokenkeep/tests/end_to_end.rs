@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tokenkeep::apify::{Apify, Retries};
+use tokenkeep::apify::{Access, Apify, Boundary, Class, Retries};
 use tokenkeep::{
     ApiToken, Clock, ConnectionState, CustomerAction, ErrorKind, Fault as Blame, LocalKeyring, Origin,
     Outcome, Scrub, SqliteStore, Timestamp, TokenStore, Use, Vault,
 };
-use tokenkeep_testkit::{Access, ApifyStandIn, Fault, LeakScanner, Run, fake_token};
+use tokenkeep_testkit::{Access as Granted, ApifyStandIn, Fault, LeakScanner, Run, fake_token};
 
 struct World {
     folder: TempDir,
@@ -59,7 +59,7 @@ impl World {
     /// A token that the stand-in accepts.
     fn granted(&self) -> String {
         let text = fake_token();
-        self.stand_in.grant(&text, Access::full("FakeUser17", "jane-doe"));
+        self.stand_in.grant(&text, Granted::full("FakeUser17", "jane-doe"));
         text
     }
 }
@@ -137,7 +137,7 @@ async fn a_token_revoked_at_the_provider_is_not_sent_again() {
     let status = connection.recheck(w.apify.provider()).await.unwrap();
     assert_eq!((status.state, w.stand_in.requests().len()), (ConnectionState::Paused, 1), "one probe");
     let done = w.vault.recheck_paused(w.apify.provider()).finish().await.unwrap();
-    assert_eq!((done.passed_over, w.stand_in.requests().len()), (1, 1), "and no other within five minutes");
+    assert_eq!((done.resumed, w.stand_in.requests().len()), (0, 1), "and no other within five minutes");
     w.clock.0.store(5 * 60_000, Ordering::SeqCst);
     let done = w.vault.recheck_paused(w.apify.provider()).finish().await.unwrap();
     assert_eq!((done.revoked, w.stand_in.requests().len()), (1, 2), "which then decides");
@@ -154,7 +154,7 @@ async fn a_token_revoked_at_the_provider_is_not_sent_again() {
 async fn a_scope_that_is_too_small_is_told_and_pauses_nothing() {
     let w = World::new().await;
     let text = fake_token();
-    w.stand_in.grant(&text, Access::under_scoped("FakeUser17", "jane-doe"));
+    w.stand_in.grant(&text, Granted::under_scoped("FakeUser17", "jane-doe"));
     let connection = w.vault.connection("customer-17", "apify").unwrap();
     connection.connect(w.apify.provider(), token(&text)).await.unwrap();
     let error = w.apify.with(connection.credential()).runs().list().await.unwrap_err();
@@ -163,6 +163,29 @@ async fn a_scope_that_is_too_small_is_told_and_pauses_nothing() {
         (ErrorKind::ScopeTooSmall, Some(CustomerAction::WidenScope))
     );
     assert_eq!(connection.status().await.unwrap().state, ConnectionState::Connected);
+}
+
+#[tokio::test]
+async fn p12_a_run_that_the_client_starts_is_on_record_by_itself() {
+    let w = World::new().await;
+    let connection = w.vault.connection("customer-17", "apify").unwrap();
+    connection.connect(w.apify.provider(), token(&w.granted())).await.unwrap();
+    let boundary = Boundary::analytics()
+        .allow(Class::Runs, Access::ReadAndWrite)
+        .allow(Class::Inputs, Access::ReadAndWrite);
+    let origin = Origin::parse(&w.stand_in.origin()).unwrap();
+    let apify = Apify::builder().origin(origin).extra_root_der(&w.stand_in.ca_der()).boundary(boundary);
+    let client = apify.build().unwrap().with(connection.credential());
+    let started = client.actor("jane-doe~price-watch").start("an input").await.unwrap();
+    let other = w.stand_in.add_run("FakeUser17", Run::default());
+
+    let time = |text: &str| Timestamp::from_rfc3339(text).unwrap();
+    let that_day = time("2026-08-05T00:00:00.000Z")..time("2026-08-06T00:00:00.000Z");
+    let mut runs = connection.reconcile(&w.apify, that_day);
+    assert_eq!(runs.next().await.unwrap().unwrap().run.id(), other);
+    assert_eq!(runs.next().await.unwrap(), None);
+    assert_eq!((runs.listed(), runs.ours()), (2, 1));
+    assert_ne!(started.id, other);
 }
 
 #[tokio::test]

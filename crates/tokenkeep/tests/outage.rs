@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use common::{Fixture, account, token};
 use tokenkeep::{
     Account, ConnectionId, ConnectionState, Credential, CustomerAction, Error, ErrorKind, Incident,
-    IncidentKind, Meaning, Observer, Origin, Outcome, PauseReason, Provider, ProviderSpec, RecheckProgress,
-    RecheckStopped, Use, Vault,
+    IncidentKind, Meaning, Observer, Origin, Outcome, PauseReason, Provider, ProviderSpec, RecheckOutcome,
+    RecheckProgress, RecheckStopped, Use, Vault,
 };
 use tokenkeep_testkit::fake_token;
 
@@ -171,7 +171,8 @@ async fn ten_minutes_of_401_to_a_thousand_connections_disconnect_nobody() {
     let told = world.told.0.load(Ordering::SeqCst);
     let first = world.minute(&api).await;
     let resumed: u64 = first.iter().map(|done| done.resumed).sum();
-    assert!(resumed > 850, "{resumed} in the first minute: {first:?}");
+    // All but those that were put off in the last five minutes, 15 by each instance in each.
+    assert!(resumed >= 997 - 5 * 3 * 15, "{resumed} in the first minute: {first:?}");
     for _ in 0..12 {
         world.minute(&api).await;
     }
@@ -279,23 +280,33 @@ async fn what_was_resumed_counts_as_having_been_paused() {
     assert_eq!(world.states(&all).await, states, "once that is over");
 }
 
-/// Many that are refused for long keep nobody waiting who is paused later, alone.
+/// Many that are refused for long keep nobody waiting who is paused later, alone: nobody asked about that one yet.
 #[tokio::test]
 async fn what_is_paused_beside_a_crowd_is_asked_about() {
     let world = World::new().await;
     let api = Api::new("apify");
     let all = world.connect(&api, 101).await;
     let (alone, crowd) = all.split_last().unwrap();
-    api.down.store(true, Ordering::SeqCst);
+    api.revoked.lock().unwrap().extend(crowd.iter().map(|(_, text)| text.clone()));
     for (id, _) in crowd {
         world.call(&api, id, 0).await;
     }
-    world.f.clock.advance(11 * MINUTE);
+    for _ in 0..11 {
+        world.minute(&api).await;
+    }
+    api.down.store(true, Ordering::SeqCst);
     world.call(&api, &alone.0, 0).await;
     api.down.store(false, Ordering::SeqCst);
-    api.revoked.lock().unwrap().extend(crowd.iter().map(|(_, text)| text.clone()));
-    let done = world.instances[0].recheck_paused(&api).pace(Duration::ZERO).finish().await.unwrap();
-    assert_eq!((done.resumed, done.still_paused), (1, 5), "{done:?}");
-    assert_eq!(done.stopped, Some(RecheckStopped::ProviderSuspect));
-    assert_eq!(api.refusals(), (5, 1));
+    world.f.clock.advance(6 * MINUTE);
+    api.refusals();
+    let mut run = world.instances[0].recheck_paused(&api).pace(Duration::ZERO);
+    let first = run.next().await.unwrap().unwrap();
+    assert_eq!((&first.id, first.outcome), (&alone.0, RecheckOutcome::Resumed));
+    while run.next().await.unwrap().is_some() {}
+    let done = run.progress();
+    assert_eq!(
+        (done.resumed, done.still_paused, done.stopped),
+        (1, 15, Some(RecheckStopped::ProviderSuspect))
+    );
+    assert_eq!(api.refusals(), (15, 1));
 }

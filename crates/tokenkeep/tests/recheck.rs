@@ -230,7 +230,7 @@ async fn of_several_instances_one_asks() {
                 (ConnectionState::Paused, Some(PauseReason::AskedAlready))
             );
             let done = other.recheck_paused(&slow).finish().await.unwrap();
-            assert_eq!((done.resumed, done.passed_over), (0, 1));
+            assert_eq!((done.resumed, done.passed_over), (0, 0));
         }
         slow.go.notify_one();
     });
@@ -274,24 +274,94 @@ async fn a_provider_that_hangs_is_given_up() {
     );
 }
 
+/// Fifteen in a row that settle nothing end a run, and each is put off: by a minute at first, by five at most.
 #[tokio::test]
 async fn a_run_ends_where_the_provider_does_not_answer() {
-    let f = Fixture::new().await;
-    for n in 0..8 {
-        paused(&f.vault, &f.provider, &format!("t{n}")).await;
-    }
-    for (kind, questions) in
-        [(ErrorKind::ProviderUnavailable, 3), (ErrorKind::ProviderMisbehaved, 3), (ErrorKind::RateLimited, 1)]
-    {
+    for (kind, stopped) in [
+        (ErrorKind::ProviderUnavailable, RecheckStopped::ProviderUnavailable),
+        (ErrorKind::ProviderMisbehaved, RecheckStopped::ProviderUnavailable),
+        (ErrorKind::RateLimited, RecheckStopped::ProviderUnavailable),
+        (ErrorKind::KeysUnavailable, RecheckStopped::KeysUnavailable),
+    ] {
+        let f = Fixture::new().await;
+        for n in 0..20 {
+            paused(&f.vault, &f.provider, &format!("t{n:02}")).await;
+        }
         asked(&f.provider);
         f.provider.answer(Err(kind));
-        let done = f.vault.recheck_paused(&f.provider).pace(Duration::ZERO).finish().await.unwrap();
-        assert_eq!(done.stopped, Some(RecheckStopped::ProviderUnavailable), "{kind:?}");
-        assert_eq!((done.unanswered, asked(&f.provider)), (questions, questions as usize));
+        let run = async || f.vault.recheck_paused(&f.provider).pace(Duration::ZERO).finish().await.unwrap();
+        let done = run().await;
+        assert_eq!((done.stopped, done.unanswered + done.failed), (Some(stopped), 15), "{kind:?}");
+        assert_eq!(asked(&f.provider), 15, "{kind:?}");
+        assert_eq!((run().await.stopped, asked(&f.provider)), (None, 5), "the others, {kind:?}");
+        f.clock.advance(MINUTE - 1);
+        assert_eq!((run().await, asked(&f.provider)), (Default::default(), 0), "too soon, {kind:?}");
+        f.clock.advance(1);
+        assert_eq!((run().await.stopped, asked(&f.provider)), (Some(stopped), 15), "{kind:?}");
+        // Paused for an hour.
+        f.clock.advance(60 * MINUTE);
+        run().await;
+        run().await;
+        assert_eq!(asked(&f.provider), 20);
+        f.clock.advance(5 * MINUTE - 1);
+        assert_eq!((run().await, asked(&f.provider)), (Default::default(), 0), "too soon, {kind:?}");
+        f.provider.answer(Ok(account("user-1")));
+        f.clock.advance(1);
+        let done = run().await;
+        assert_eq!((done.resumed, done.stopped), (20, None), "and nothing of that kept them");
     }
-    f.provider.answer(Ok(account("user-1")));
-    let done = f.vault.recheck_paused(&f.provider).pace(Duration::ZERO).finish().await.unwrap();
-    assert_eq!((done.resumed, done.stopped), (8, None), "and nothing of that kept them");
+}
+
+/// By hand it is asked again at once.
+#[tokio::test]
+async fn what_got_no_answer_by_hand_is_not_put_off() {
+    let f = Fixture::new().await;
+    let connection = paused(&f.vault, &f.provider, "t").await;
+    f.provider.answer(Err(ErrorKind::ProviderUnavailable));
+    for _ in 0..3 {
+        let kind = connection.recheck(&f.provider).await.unwrap_err().kind();
+        assert_eq!(kind, ErrorKind::ProviderUnavailable);
+    }
+}
+
+/// Limits are per account: another token of one that asked for fewer calls is not sent in the same run.
+#[tokio::test]
+async fn of_an_account_without_an_answer_a_run_asks_once() {
+    let f = Fixture::new().await;
+    for name in ["a", "b", "c"] {
+        let connection = f.vault.connection("t", name).unwrap();
+        connection.connect(&f.provider, token(&fake_token())).await.unwrap();
+        answered(&connection, &f.provider, Meaning::TokenRefused).await;
+    }
+    asked(&f.provider);
+    f.provider.answer(Err(ErrorKind::RateLimited));
+    for _ in 0..3 {
+        let done = f.vault.recheck_paused(&f.provider).finish().await.unwrap();
+        assert_eq!((done.unanswered, asked(&f.provider)), (1, 1));
+    }
+    let done = f.vault.recheck_paused(&f.provider).finish().await.unwrap();
+    assert_eq!((done.unanswered, asked(&f.provider)), (0, 0), "each had its turn");
+}
+
+/// What one has leased of a token says nothing of the next one.
+#[tokio::test]
+async fn the_hold_of_a_token_is_not_that_of_the_next() {
+    let f = Fixture::new().await;
+    for by_hand in [true, false] {
+        let connection = paused(&f.vault, &f.provider, &format!("{by_hand}")).await;
+        f.provider.answer(Err(ErrorKind::TokenRefused));
+        assert_eq!(connection.recheck(&f.provider).await.unwrap().pause, Some(PauseReason::Undecided));
+        f.provider.answer(Ok(account("user-1")));
+        connection.replace(&f.provider, token(&fake_token())).await.unwrap();
+        answered(&connection, &f.provider, Meaning::TokenRefused).await;
+        if by_hand {
+            let status = connection.recheck(&f.provider).await.unwrap();
+            assert_eq!((status.state, status.pause), (ConnectionState::Connected, None));
+        } else {
+            let done = f.vault.recheck_paused(&f.provider).finish().await.unwrap();
+            assert_eq!(done.resumed, 1);
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -322,7 +392,7 @@ async fn a_run_that_was_dropped_goes_on() {
     let next = run.next().await.unwrap().unwrap();
     assert_eq!((next.id.tenant().as_str(), next.outcome), ("t1", RecheckOutcome::Resumed), "the same run");
     let done = f.second_instance().await.recheck_paused(&f.provider).finish().await.unwrap();
-    assert_eq!((done.resumed, done.passed_over), (1, 1), "and another");
+    assert_eq!((done.resumed, done.passed_over), (1, 0), "and another");
     f.clock.advance(MINUTE);
     let done = f.vault.recheck_paused(&f.provider).finish().await.unwrap();
     assert_eq!((done.resumed, done.passed_over), (1, 0), "the one that was dropped");

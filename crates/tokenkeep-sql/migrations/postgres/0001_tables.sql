@@ -28,7 +28,8 @@ CREATE TABLE tokenkeep.vault_key (
 ALTER TABLE tokenkeep.vault_key ALTER COLUMN envelope SET STORAGE EXTERNAL;
 
 -- Pages are left one third empty, so that the next version of a row finds room beside it and no index is touched (a HOT
--- update): what is indexed beside the key changes with the token alone, `status` with a pause, and `purge` with a disconnect.
+-- update): what is indexed beside the key changes with the token alone, `status` with a pause, `probe_until` with a
+-- question about one, and `purge` with a disconnect.
 CREATE TABLE tokenkeep.connection (
     tenant text COLLATE "C" NOT NULL,
     name text COLLATE "C" NOT NULL,
@@ -55,9 +56,10 @@ CREATE TABLE tokenkeep.connection (
     -- Who runs a tombstone's hooks, and until when. Not under the MAC: they are no part of the record.
     lease_holder bytea,
     lease_until bigint,
-    -- The same of who asks the provider about the token.
+    -- The same of who asks the provider about the token that is held now. What is paused is asked about in the order of
+    -- `probe_until`: 0 where nobody asked yet.
     probe_holder bytea,
-    probe_until bigint,
+    probe_until bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (tenant, name)
 ) WITH (fillfactor = 67);
 -- What is sealed does not get smaller: no time is spent on trying.
@@ -72,11 +74,14 @@ CREATE INDEX connection_fingerprint ON tokenkeep.connection (fingerprint, tenant
 -- By the age of the tokens: what is due to be replaced.
 CREATE INDEX connection_age ON tokenkeep.connection (token_set_at, tenant, name) WHERE kek IS NOT NULL;
 
--- By provider: how many there are, and how many were paused of late, whatever came of it.
+-- By provider: how many there are, and how many tokens were paused of late, whatever came of it.
 CREATE INDEX connection_provider ON tokenkeep.connection (provider, origin, paused_at) WHERE kek IS NOT NULL;
 
 -- What is paused, by when that was.
-CREATE INDEX connection_paused ON tokenkeep.connection (provider, origin, paused_at, tenant, name) WHERE status = 'paused';
+CREATE INDEX connection_paused ON tokenkeep.connection (provider, origin, paused_at) WHERE status = 'paused';
+
+-- What is paused, by whose turn it is to be asked about.
+CREATE INDEX connection_turn ON tokenkeep.connection (provider, origin, probe_until, tenant, name) WHERE status = 'paused';
 
 CREATE TABLE tokenkeep.closed_kek (
     kek bytea NOT NULL PRIMARY KEY,

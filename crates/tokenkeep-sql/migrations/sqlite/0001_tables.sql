@@ -52,9 +52,10 @@ CREATE TABLE tokenkeep_connection (
     -- Who runs a tombstone's hooks, and until when. Not under the MAC: they are no part of the record.
     lease_holder BLOB,
     lease_until INTEGER,
-    -- The same of who asks the provider about the token.
+    -- The same of who asks the provider about the token that is held now. What is paused is asked about in the order of
+    -- `probe_until`: 0 where nobody asked yet.
     probe_holder BLOB,
-    probe_until INTEGER,
+    probe_until INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (tenant, name)
 ) STRICT, WITHOUT ROWID;
 
@@ -68,13 +69,17 @@ CREATE INDEX tokenkeep_connection_age ON tokenkeep_connection (token_set_at, ten
 
 CREATE INDEX tokenkeep_connection_purge ON tokenkeep_connection (tenant, name) WHERE purge = 'pending';
 
--- By provider: how many there are, and how many were paused of late, whatever came of it. `kek` is there so that they are counted
--- without a look at each row.
-CREATE INDEX tokenkeep_connection_provider ON tokenkeep_connection (provider, origin, paused_at, kek)
+-- By provider: how many there are, and how many tokens were paused of late, whatever came of it. The last two columns are there so
+-- that they are counted without a look at each row.
+CREATE INDEX tokenkeep_connection_provider ON tokenkeep_connection (provider, origin, paused_at, kek, fingerprint_start)
     WHERE kek IS NOT NULL;
 
 -- What is paused, by when that was.
-CREATE INDEX tokenkeep_connection_paused ON tokenkeep_connection (provider, origin, paused_at, tenant, name)
+CREATE INDEX tokenkeep_connection_paused ON tokenkeep_connection (provider, origin, paused_at, fingerprint_start)
+    WHERE status = 'paused';
+
+-- What is paused, by whose turn it is to be asked about.
+CREATE INDEX tokenkeep_connection_turn ON tokenkeep_connection (provider, origin, probe_until, tenant, name)
     WHERE status = 'paused';
 
 CREATE TABLE tokenkeep_closed_kek (

@@ -55,7 +55,8 @@ pub(crate) async fn lease_probe(pool: &PgPool, id: &ConnectionId, asked: &ProbeL
 
 async fn take_probe(db: &mut PgConnection, id: &ConnectionId, asked: &ProbeLease) -> Result<bool, Error> {
     let found = sqlx::query(
-        "SELECT kek, probe_holder, probe_until FROM tokenkeep.connection WHERE tenant = $1 AND name = $2 FOR UPDATE",
+        "SELECT kek, incarnation, secret_version, probe_holder, probe_until FROM tokenkeep.connection \
+         WHERE tenant = $1 AND name = $2 FOR UPDATE",
     )
     .bind(id.tenant().as_str())
     .bind(id.name().as_str())

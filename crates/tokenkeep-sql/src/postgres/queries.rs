@@ -1,14 +1,14 @@
 //! Queries, and what is PostgreSQL's own in their rows.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::query::Query;
 use sqlx::{Postgres, Row};
 use tokenkeep_core::{ConnectionId, Error};
 use tokenkeep_store::{
-    AtProvider, AuditEntry, AuditHead, Counted, PausedSince, Record, SHARDS, Scan, StoredCheckpoint,
-    Timestamp, TokenSet,
+    AtProvider, AuditEntry, AuditHead, Counted, ProbeTurn, Record, SHARDS, Scan, StoredCheckpoint, Timestamp,
+    TokenSet,
 };
 
 use super::failure::{READ_ONLY, failure, unavailable};
@@ -155,40 +155,59 @@ pub(crate) fn tokens_set<'q>(
     query.bind(during.end.as_millis()).bind(i64::from(limit))
 }
 
-const PAUSED: &str = select_records!(
-    "WHERE status = 'paused' AND provider = $1 AND origin = $2 AND (paused_at, tenant, name) > ($3, $4, $5) \
-     ORDER BY paused_at, tenant, name LIMIT $6"
+const PAUSED: &str = concat!(
+    "SELECT probe_until, ",
+    columns!(),
+    ", ",
+    standby!(),
+    " FROM tokenkeep.connection WHERE status = 'paused' AND provider = $1 AND origin = $2 \
+     AND (probe_until, tenant, name) > ($3, $4, $5) AND probe_until <= $6 ORDER BY probe_until, tenant, name LIMIT $7"
 );
 
-pub(crate) fn paused<'q>(at: &'q AtProvider, after: Option<&'q PausedSince>, limit: u32) -> ScanQuery<'q> {
-    let (paused_at, tenant, name) = rows::first_paused(after);
+pub(crate) fn paused<'q>(
+    at: &'q AtProvider,
+    due: &RangeInclusive<Timestamp>,
+    after: Option<&'q ProbeTurn>,
+    limit: u32,
+) -> ScanQuery<'q> {
+    let (first, tenant, name) = rows::first_turn(due, after);
     let query = sqlx::query(PAUSED).bind(at.provider.as_str()).bind(at.origin.as_str());
-    query.bind(paused_at).bind(tenant).bind(name).bind(i64::from(limit))
+    query.bind(first).bind(tenant).bind(name).bind(due.end().as_millis()).bind(i64::from(limit))
 }
 
 /// In the order of an index, so that the planner goes by it, though nearly all records may be of one provider.
-macro_rules! count {
+const COUNT_HELD: &str = concat!(
+    "SELECT count(*) AS counted, ",
+    standby!(),
+    " FROM (SELECT 1 FROM tokenkeep.connection WHERE provider = $1 AND origin = $2 AND kek IS NOT NULL \
+     ORDER BY provider, origin, paused_at LIMIT $3) AS held"
+);
+
+/// How many tokens there are on so many rows, and how many rows it looked at.
+macro_rules! count_tokens {
     ($which:literal) => {
         concat!(
-            "SELECT count(*) AS counted, ",
-            standby!(),
-            " FROM (SELECT 1 FROM tokenkeep.connection WHERE provider = $1 AND origin = $2 AND ",
+            "WITH looked AS MATERIALIZED (SELECT fingerprint FROM tokenkeep.connection \
+             WHERE provider = $1 AND origin = $2 AND ",
             $which,
-            " ORDER BY provider, origin, paused_at LIMIT $3) AS counted"
+            " ORDER BY provider, origin, paused_at LIMIT $3) SELECT \
+             (SELECT count(*) FROM (SELECT DISTINCT fingerprint FROM looked) AS tokens) AS counted, \
+             (SELECT count(*) FROM looked) AS looked, ",
+            standby!(),
         )
     };
 }
-const COUNT_HELD: &str = count!("kek IS NOT NULL");
-const COUNT_PAUSED: &str = count!("kek IS NOT NULL AND paused_at >= $4 AND paused_at < $5");
-const COUNT_STILL_PAUSED: &str = count!("status = 'paused' AND paused_at >= $4 AND paused_at < $5");
+const COUNT_PAUSED: &str = count_tokens!("kek IS NOT NULL AND paused_at >= $4 AND paused_at < $5");
+const COUNT_STILL_PAUSED: &str = count_tokens!("status = 'paused' AND paused_at >= $4 AND paused_at < $5");
 
-pub(crate) fn count<'q>(at: &'q AtProvider, which: &Counted, limit: u32) -> ScanQuery<'q> {
+/// Looks at so many rows at most.
+pub(crate) fn count<'q>(at: &'q AtProvider, which: &Counted, look_at: i64) -> ScanQuery<'q> {
     let (sql, during) = match which {
         Counted::Held => (COUNT_HELD, None),
         Counted::PausedDuring(during) => (COUNT_PAUSED, Some(during)),
         Counted::StillPaused(during) => (COUNT_STILL_PAUSED, Some(during)),
     };
-    let query = sqlx::query(sql).bind(at.provider.as_str()).bind(at.origin.as_str()).bind(i64::from(limit));
+    let query = sqlx::query(sql).bind(at.provider.as_str()).bind(at.origin.as_str()).bind(look_at);
     match during {
         None => query,
         Some(during) => query.bind(during.start.as_millis()).bind(during.end.as_millis()),

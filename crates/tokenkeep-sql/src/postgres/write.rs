@@ -20,7 +20,11 @@ macro_rules! over_what_is_there {
          fingerprint = excluded.fingerprint, envelope = excluded.envelope, account_id = excluded.account_id, \
          account_name = excluded.account_name, connected_at = excluded.connected_at, \
          token_set_at = excluded.token_set_at, updated_at = excluded.updated_at, expires_at = excluded.expires_at, \
-         purge = excluded.purge, mac = excluded.mac, paused_at = excluded.paused_at"
+         purge = excluded.purge, mac = excluded.mac, paused_at = excluded.paused_at, \
+         probe_holder = CASE WHEN connection.incarnation = excluded.incarnation \
+         AND connection.secret_version = excluded.secret_version THEN connection.probe_holder END, \
+         probe_until = CASE WHEN connection.incarnation = excluded.incarnation \
+         AND connection.secret_version = excluded.secret_version THEN connection.probe_until ELSE 0 END"
     };
 }
 

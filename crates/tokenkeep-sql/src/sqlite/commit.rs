@@ -144,7 +144,10 @@ const INSERT: &str = put_entry_behind!(
 const UPDATE: &str = put_entry_behind!(
     "UPDATE tokenkeep_connection SET provider = $3, origin = $4, kind = $5, incarnation = $6, secret_version = $7, \
      revision = $8, status = $9, kek = $10, slot = $11, connected_at = $12, token_set_at = $13, updated_at = $14, \
-     expires_at = $15, purge = $16, mac = $17, fingerprint_start = $18, paused_at = $19 WHERE tenant = $1 AND name = $2"
+     expires_at = $15, purge = $16, mac = $17, fingerprint_start = $18, paused_at = $19, \
+     probe_holder = CASE WHEN incarnation = $6 AND secret_version = $7 THEN probe_holder END, \
+     probe_until = CASE WHEN incarnation = $6 AND secret_version = $7 THEN probe_until ELSE 0 END \
+     WHERE tenant = $1 AND name = $2"
 );
 
 const ENTRY: &str = put_entry!("$1" "$2" "$3" "$4" "$5" "$6" "$7" "$8" "$9" "$10" "$11" "$12", "$13");
@@ -269,7 +272,8 @@ pub(crate) async fn lease_probe(
     lease: &ProbeLease,
 ) -> Result<bool, Error> {
     let found = sqlx::query(
-        "SELECT kek, probe_holder, probe_until FROM tokenkeep_connection WHERE tenant = $1 AND name = $2",
+        "SELECT kek, incarnation, secret_version, probe_holder, probe_until FROM tokenkeep_connection \
+         WHERE tenant = $1 AND name = $2",
     )
     .bind(id.tenant().as_str())
     .bind(id.name().as_str())

@@ -1,13 +1,13 @@
 //! Queries, and what is SQLite's own in their rows.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use sqlx::Sqlite;
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use tokenkeep_core::{ConnectionId, Error};
 use tokenkeep_store::{
-    AtProvider, AuditEntry, Counted, PausedSince, Record, Scan, StoredCheckpoint, Timestamp, TokenSet,
+    AtProvider, AuditEntry, Counted, ProbeTurn, Record, Scan, StoredCheckpoint, Timestamp, TokenSet,
 };
 
 use super::commit::FINGERPRINT_START;
@@ -176,37 +176,51 @@ pub(crate) fn tokens_set<'q>(
     sqlx::query(TOKENS_SET).bind(at).bind(tenant).bind(name).bind(during.end.as_millis()).bind(limit)
 }
 
-const PAUSED: &str = select_records!(
-    "WHERE c.status = 'paused' AND c.provider = $1 AND c.origin = $2 AND (c.paused_at, c.tenant, c.name) > ($3, $4, $5) \
-     ORDER BY c.paused_at, c.tenant, c.name LIMIT 0 + $6"
+const PAUSED: &str = concat!(
+    "SELECT c.probe_until, ",
+    columns!(),
+    from_records!(
+        "WHERE c.status = 'paused' AND c.provider = $1 AND c.origin = $2 AND (c.probe_until, c.tenant, c.name) > ($3, $4, $5) \
+         AND c.probe_until <= $6 ORDER BY c.probe_until, c.tenant, c.name LIMIT 0 + $7"
+    )
 );
 
-pub(crate) fn paused<'q>(at: &'q AtProvider, after: Option<&'q PausedSince>, limit: u32) -> ScanQuery<'q> {
-    let (paused_at, tenant, name) = rows::first_paused(after);
+pub(crate) fn paused<'q>(
+    at: &'q AtProvider,
+    due: &RangeInclusive<Timestamp>,
+    after: Option<&'q ProbeTurn>,
+    limit: u32,
+) -> ScanQuery<'q> {
+    let (first, tenant, name) = rows::first_turn(due, after);
     let query = sqlx::query(PAUSED).bind(at.provider.as_str()).bind(at.origin.as_str());
-    query.bind(paused_at).bind(tenant).bind(name).bind(limit)
+    query.bind(first).bind(tenant).bind(name).bind(due.end().as_millis()).bind(limit)
 }
 
-macro_rules! count {
+const COUNT_HELD: &str = "SELECT count(*) AS counted FROM (SELECT 1 FROM tokenkeep_connection \
+    WHERE provider = $1 AND origin = $2 AND kek IS NOT NULL LIMIT 0 + $3)";
+
+/// How many tokens there are on so many rows, and how many rows it looked at.
+macro_rules! count_tokens {
     ($which:literal) => {
         concat!(
-            "SELECT count(*) AS counted FROM (SELECT 1 FROM tokenkeep_connection WHERE provider = $1 AND origin = $2 AND ",
+            "SELECT count(DISTINCT fingerprint_start) AS counted, count(*) AS looked FROM (SELECT fingerprint_start \
+             FROM tokenkeep_connection WHERE provider = $1 AND origin = $2 AND ",
             $which,
             " LIMIT 0 + $3)"
         )
     };
 }
-const COUNT_HELD: &str = count!("kek IS NOT NULL");
-const COUNT_PAUSED: &str = count!("kek IS NOT NULL AND paused_at >= $4 AND paused_at < $5");
-const COUNT_STILL_PAUSED: &str = count!("status = 'paused' AND paused_at >= $4 AND paused_at < $5");
+const COUNT_PAUSED: &str = count_tokens!("kek IS NOT NULL AND paused_at >= $4 AND paused_at < $5");
+const COUNT_STILL_PAUSED: &str = count_tokens!("status = 'paused' AND paused_at >= $4 AND paused_at < $5");
 
-pub(crate) fn count<'q>(at: &'q AtProvider, which: &Counted, limit: u32) -> ScanQuery<'q> {
+/// Looks at so many rows at most.
+pub(crate) fn count<'q>(at: &'q AtProvider, which: &Counted, look_at: i64) -> ScanQuery<'q> {
     let (sql, during) = match which {
         Counted::Held => (COUNT_HELD, None),
         Counted::PausedDuring(during) => (COUNT_PAUSED, Some(during)),
         Counted::StillPaused(during) => (COUNT_STILL_PAUSED, Some(during)),
     };
-    let query = sqlx::query(sql).bind(at.provider.as_str()).bind(at.origin.as_str()).bind(limit);
+    let query = sqlx::query(sql).bind(at.provider.as_str()).bind(at.origin.as_str()).bind(look_at);
     match during {
         None => query,
         Some(during) => query.bind(during.start.as_millis()).bind(during.end.as_millis()),
@@ -279,7 +293,7 @@ mod tests {
             (TOKENS_SET, "tokenkeep_connection_age ((token_set_at,tenant,name)>(?,?,?)"),
             (
                 PAUSED,
-                "tokenkeep_connection_paused (provider=? AND origin=? AND (paused_at,tenant,name)>(?,?,?))",
+                "tokenkeep_connection_turn (provider=? AND origin=? AND (probe_until,tenant,name)>(?,?,?)",
             ),
             (COUNT_HELD, "COVERING INDEX tokenkeep_connection_provider (provider=? AND origin=?)"),
             (

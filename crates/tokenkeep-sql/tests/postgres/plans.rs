@@ -13,7 +13,7 @@ use tokenkeep_store::conformance::{
     sample_chain, sample_change, sample_id, sample_record, sample_tombstone, sample_use,
 };
 use tokenkeep_store::{
-    AtProvider, Change, Counted, PausedSince, ProbeLease, PurgeLease, Scan, Status, Timestamp, TokenSet,
+    AtProvider, Change, Counted, ProbeLease, ProbeTurn, PurgeLease, Scan, Status, Timestamp, TokenSet,
     TokenStore, VaultRecord, shard_of,
 };
 use tokenkeep_testkit::ThrowawayPostgres;
@@ -69,6 +69,7 @@ async fn every_statement_goes_by_an_index() {
             "connection_age",
             "connection_provider",
             "connection_paused",
+            "connection_turn",
             "audit_pkey",
         ] {
             assert!(explained.iter().any(|plan| plan.contains(index)), "{plans}: {index} is used nowhere");
@@ -164,8 +165,11 @@ async fn every_method(store: &PostgresStore, round: u64) {
         AtProvider { provider: "nobody".parse().unwrap(), origin: "https://api.example".parse().unwrap() };
     let during = Timestamp::from_millis(5_000)..Timestamp::from_millis(6_000);
     for at in [&common(), &rare] {
-        for after in [None, Some(PausedSince { at: Timestamp::from_millis(6_000), id: id.clone() })] {
-            store.paused(at, after.as_ref(), 10).await.unwrap();
+        for after in [None, Some(ProbeTurn { due: Timestamp::from_millis(0), id: id.clone() })] {
+            for last in [0, i64::MAX] {
+                let due = Timestamp::from_millis(i64::MIN)..=Timestamp::from_millis(last);
+                store.paused(at, due, after.as_ref(), 10).await.unwrap();
+            }
         }
         for which in
             [Counted::Held, Counted::PausedDuring(during.clone()), Counted::StillPaused(during.clone())]
@@ -203,7 +207,9 @@ async fn every_method(store: &PostgresStore, round: u64) {
     store.commit(&[sample_change(&sample_tombstone(&new), Some(1))], &chain).await.unwrap();
     let now = Timestamp::now();
     assert!(store.lease_purge(&new.id, &PurgeLease { holder: [1; 16], now, until: now }).await.unwrap());
-    assert!(store.lease_probe(&id, &ProbeLease { holder: [1; 16], now, until: now }).await.unwrap());
+    let (incarnation, secret_version) = (again.incarnation, again.secret_version);
+    let lease = ProbeLease { holder: [1; 16], incarnation, secret_version, now, until: now };
+    assert!(store.lease_probe(&id, &lease).await.unwrap());
     let closed = KekId::random().unwrap();
     store.close_kek(&closed, NOW).await.unwrap();
     let mut refused = sample_record(&id, before + 3);

@@ -105,7 +105,7 @@ async fn a_column_of_another_type_is_tampered_or_unusable() {
     for edit in [
         "ALTER TABLE tokenkeep.connection ALTER COLUMN mac TYPE text USING 'Planted!'",
         "ALTER TABLE tokenkeep.connection ALTER COLUMN revision TYPE text USING 'Planted!'",
-        "DROP INDEX tokenkeep.connection_paused; ALTER TABLE tokenkeep.connection ALTER COLUMN status TYPE bytea USING '\\xff'",
+        "DROP INDEX tokenkeep.connection_paused; DROP INDEX tokenkeep.connection_turn; ALTER TABLE tokenkeep.connection ALTER COLUMN status TYPE bytea USING '\\xff'",
         "ALTER TABLE tokenkeep.connection ALTER COLUMN envelope TYPE text USING 'Planted!'",
     ] {
         let database = Database::fresh();

@@ -1,14 +1,12 @@
-//! Rules about connections that are paused, and about who asks the provider.
+//! Rules about connections that are paused.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use tokenkeep_core::ConnectionId;
 
-use super::{
-    at_once, commit, reads_back, rule, sample_change, sample_id, sample_record, sample_tombstone, trail,
-};
-use crate::{AtProvider, Counted, PausedSince, ProbeLease, Record, Status, Timestamp, TokenStore};
+use super::{commit, probes, reads_back, rule, sample_change, sample_id, sample_record, sample_tombstone};
+use crate::{AtProvider, Counted, PausedRecord, ProbeTurn, Record, Status, Timestamp, TokenStore};
 
 const NOW: i64 = 1_700_000_000_000;
 
@@ -35,37 +33,49 @@ async fn page(
     rule: &str,
     store: &dyn TokenStore,
     of: &AtProvider,
-    after: Option<&PausedSince>,
+    due: RangeInclusive<i64>,
+    after: Option<&ProbeTurn>,
     limit: u32,
-) -> Vec<Record> {
-    let found = store.paused(of, after, limit).await;
+) -> Vec<PausedRecord> {
+    let due = Timestamp::from_millis(*due.start())..=Timestamp::from_millis(*due.end());
+    let found = store.paused(of, due, after, limit).await;
     found.unwrap_or_else(|error| panic!("{rule}: what is paused can't be listed: {error:?}"))
 }
 
-/// Of several providers and origins, whose names begin alike: paused at several times, paused once and standing in each other
-/// way now, never paused, and gone.
-async fn fill(rule: &str, store: &dyn TokenStore) -> (Vec<AtProvider>, Vec<Record>) {
+/// Of several providers and origins, whose names begin alike: paused and asked about at several times, paused once and standing in each
+/// other way now, never paused, and gone. Tokens that several hold are among them.
+async fn fill(rule: &str, store: &dyn TokenStore) -> (Vec<AtProvider>, Vec<PausedRecord>) {
     let places = [
         at("apify", "https://api.example"),
         at("apify", "https://api.example:8443"),
         at("apify-eu", "https://api.example"),
     ];
-    let mut written = Vec::new();
+    let mut written: Vec<PausedRecord> = Vec::new();
     for (p, of) in places.iter().enumerate() {
         // Against the order of the names, several at one time, before 1970 and far from now too.
-        for (n, paused_at) in [3000, 2000, 2000, i64::MAX / 2, 1000, -5, i64::MIN].into_iter().enumerate() {
-            for tenant in ["b", "a", "B"] {
-                let name = format!("{p}-{n}");
-                written.push(record(of, tenant, &name, Some(paused_at), Status::Paused));
+        for (n, time) in [3000, 2000, 2000, i64::MAX, 1000, -5, i64::MIN, 0].into_iter().enumerate() {
+            for (t, tenant) in ["b", "a", "B"].into_iter().enumerate() {
+                let mut record = record(of, tenant, &format!("{p}-{n}"), Some(time), Status::Paused);
+                if n == 1 || t == 2 {
+                    // Many hold this one.
+                    record.sealed.iter_mut().for_each(|sealed| sealed.fingerprint = [9; 32]);
+                }
+                written.push(PausedRecord { record, due: Timestamp::from_millis(time) });
             }
         }
         for (n, status) in [Status::Active, Status::Revoked, Status::Suspected].into_iter().enumerate() {
-            written.push(record(of, "c", &format!("{p}-once-{n}"), Some(2000), status));
+            let record = record(of, "c", &format!("{p}-once-{n}"), Some(2000), status);
+            written.push(PausedRecord { record, due: Timestamp::from_millis(2000) });
         }
-        written.push(record(of, "c", &format!("{p}-never"), None, Status::Active));
+        let never = record(of, "c", &format!("{p}-never"), None, Status::Active);
+        written.push(PausedRecord { record: never, due: Timestamp::from_millis(0) });
     }
-    for record in &written {
+    for PausedRecord { record, due } in &written {
         commit(rule, store, &[sample_change(record, None)]).await;
+        if due.as_millis() != 0 {
+            let asked = probes::asks_of(rule, store, record, 1, due.as_millis(), due.as_millis()).await;
+            rule!(rule, asked, "a lease of the question was not given");
+        }
     }
     for (p, of) in places.iter().enumerate() {
         let before = record(of, "c", &format!("{p}-gone"), Some(2000), Status::Paused);
@@ -73,25 +83,31 @@ async fn fill(rule: &str, store: &dyn TokenStore) -> (Vec<AtProvider>, Vec<Recor
         let mut gone = sample_tombstone(&before);
         (gone.provider, gone.origin) = (of.provider.clone(), of.origin.clone());
         commit(rule, store, &[sample_change(&gone, Some(1))]).await;
-        // Resumed and paused again: it stands where it was paused last.
-        let id = sample_id("d", &format!("{p}-again"));
-        for (revision, paused_at, status) in
-            [(1, 500, Status::Paused), (2, 500, Status::Active), (3, 2500, Status::Paused)]
-        {
-            let mut again = record(of, "d", &format!("{p}-again"), Some(paused_at), status);
-            again.revision = tokenkeep_core::Revision::from_u64(revision);
-            commit(rule, store, &[sample_change(&again, (revision > 1).then(|| revision - 1))]).await;
-            if revision == 3 {
-                written.push(again);
+        // Resumed and paused again: its turn is where it was. With another token, it is where nobody asked yet.
+        for (name, replaced) in [("again", false), ("replaced", true)] {
+            let first = record(of, "d", &format!("{p}-{name}"), Some(500), Status::Paused);
+            commit(rule, store, &[sample_change(&first, None)]).await;
+            rule!(rule, probes::asks_of(rule, store, &first, 1, 700, 700).await, "a lease was not given");
+            let mut resumed = Record { status: Status::Active, ..first.clone() };
+            resumed.revision = first.revision.next();
+            if replaced {
+                resumed.secret_version = resumed.secret_version.next();
             }
+            commit(rule, store, &[sample_change(&resumed, Some(1))]).await;
+            let paused_at = Some(Timestamp::from_millis(2500));
+            let mut again = Record { status: Status::Paused, paused_at, ..resumed };
+            again.revision = again.revision.next();
+            commit(rule, store, &[sample_change(&again, Some(2))]).await;
+            reads_back(rule, store, &again).await;
+            let due = Timestamp::from_millis(if replaced { 0 } else { 700 });
+            written.push(PausedRecord { record: again, due });
         }
-        reads_back(rule, store, written.iter().find(|record| record.id == id).unwrap_or(&before)).await;
     }
     (places.to_vec(), written)
 }
 
-/// What is paused comes by when it was paused, then by tenant and name, by bytes: of one provider and origin, from behind any
-/// place, and nothing that was resumed, revoked or removed.
+/// What is paused comes by when its turn is to be asked about, then by tenant and name, by bytes: of one provider and origin, in this time and
+/// from behind any place, and nothing that was resumed, revoked or removed.
 ///
 /// # Panics
 /// When the store breaks the rule.
@@ -99,32 +115,54 @@ pub async fn paused_are_in_order(store: &dyn TokenStore) {
     const RULE: &str = "paused_are_in_order";
     let (mut places, mut written) = fill(RULE, store).await;
     places.push(at("apify", "https://api.example:1"));
-    written.sort_by_key(PausedSince::of);
+    written.sort_by_key(PausedRecord::turn);
     for of in &places {
-        let paused: Vec<&Record> =
-            written.iter().filter(|record| of.has(record) && record.status == Status::Paused).collect();
-        let mut afters: Vec<Option<PausedSince>> = vec![None];
-        afters.extend(written.iter().map(PausedSince::of).filter(Option::is_some));
-        afters.push(Some(PausedSince { at: Timestamp::from_millis(2000), id: sample_id("a", "1-15") }));
-        for after in &afters {
-            let behind = |record: &&&Record| after.is_none() || PausedSince::of(record) > *after;
-            let expected: Vec<Record> = paused.iter().filter(behind).copied().cloned().collect();
-            for limit in [0, 2, 100] {
-                let found = page(RULE, store, of, after.as_ref(), limit).await;
-                let expected = &expected[..expected.len().min(limit as usize)];
-                rule!(RULE, found == expected, "{of:?} behind {after:?}, {limit}: {} records", found.len());
+        let is_meant =
+            |paused: &&PausedRecord| of.has(&paused.record) && paused.record.status == Status::Paused;
+        let paused: Vec<&PausedRecord> = written.iter().filter(is_meant).collect();
+        let mut afters: Vec<Option<ProbeTurn>> = vec![None];
+        afters.extend(written.iter().map(PausedRecord::turn).map(Some));
+        afters.push(Some(ProbeTurn { due: Timestamp::from_millis(2000), id: sample_id("a", "1-15") }));
+        for (n, after) in afters.iter().enumerate() {
+            let whole = i64::MIN..=i64::MAX;
+            let parts = [0..=2000, 2001..=i64::MAX, i64::MIN..=-1, 2000..=1999];
+            let parts = if n % 8 == 0 { &parts[..] } else { &[] };
+            for due in std::iter::once(&whole).chain(parts) {
+                let is_next = |paused: &&&PausedRecord| {
+                    due.contains(&paused.due.as_millis())
+                        && after.as_ref().is_none_or(|after| paused.turn() > *after)
+                };
+                let expected: Vec<PausedRecord> = paused.iter().filter(is_next).copied().cloned().collect();
+                for limit in [0, 2, 100] {
+                    let found = page(RULE, store, of, due.clone(), after.as_ref(), limit).await;
+                    let expected = &expected[..expected.len().min(limit as usize)];
+                    rule!(
+                        RULE,
+                        found == expected,
+                        "{of:?} in {due:?} behind {after:?}, {limit}: {} records",
+                        found.len()
+                    );
+                }
             }
         }
     }
 }
 
-/// Counts are right up to their limit, of one provider and origin, from a time on and before another.
+/// Counts are right up to their limit, of one provider and origin, from a time on and before another. A token that several records hold is
+/// one that was paused, and each of them holds one.
 ///
 /// # Panics
 /// When the store breaks the rule.
 pub async fn counts_are_right(store: &dyn TokenStore) {
     const RULE: &str = "counts_are_right";
-    let (mut places, written) = fill(RULE, store).await;
+    let (mut places, mut written) = fill(RULE, store).await;
+    // One token fills whatever a store looks at first, before the others.
+    for n in 0..60 {
+        let mut twin = record(&places[1], "twins", &format!("{n}"), Some(-10), Status::Paused);
+        twin.sealed.iter_mut().for_each(|sealed| sealed.fingerprint = [8; 32]);
+        commit(RULE, store, &[sample_change(&twin, None)]).await;
+        written.push(PausedRecord { record: twin, due: Timestamp::from_millis(0) });
+    }
     places.push(at("nobody", "https://api.example"));
     for of in &places {
         let during = |record: &Record, time: &Range<Timestamp>| {
@@ -140,12 +178,18 @@ pub async fn counts_are_right(store: &dyn TokenStore) {
             ]);
         }
         for which in &asked {
-            let meant = written.iter().filter(|record| of.has(record)).filter(|record| match which {
+            let records = written.iter().map(|paused| &paused.record).filter(|record| of.has(record));
+            let meant = records.filter(|record| match which {
                 Counted::Held => true,
                 Counted::PausedDuring(time) => during(record, time),
                 Counted::StillPaused(time) => record.status == Status::Paused && during(record, time),
             });
-            let expected = meant.count();
+            let tokens = meant.filter_map(|record| record.sealed.as_ref().map(|sealed| sealed.fingerprint));
+            let tokens: Vec<[u8; 32]> = tokens.collect();
+            let expected = match which {
+                Counted::Held => tokens.len(),
+                _ => tokens.iter().collect::<BTreeSet<_>>().len(),
+            };
             for limit in [0, 1, 4, 1000] {
                 let counted = store.count(of, which, limit).await;
                 let counted = counted.unwrap_or_else(|error| panic!("{RULE}: it can't count: {error:?}"));
@@ -169,8 +213,10 @@ pub async fn paused_miss_nothing_that_stays(store: &dyn TokenStore) {
     let mut stay = BTreeSet::new();
     let mut go = Vec::new();
     for n in 0..30 {
-        let paused = record(&of, &format!("tenant-{:02}", 29 - n), "name", Some(NOW + n / 5), Status::Paused);
+        let paused = record(&of, &format!("tenant-{:02}", 29 - n), "name", Some(NOW), Status::Paused);
         commit(RULE, store, &[sample_change(&paused, None)]).await;
+        let asked = probes::asks_of(RULE, store, &paused, 1, NOW + n / 5, NOW + n / 5).await;
+        rule!(RULE, asked, "a lease of the question was not given");
         if n % 3 == 1 {
             go.push(paused);
         } else {
@@ -178,12 +224,12 @@ pub async fn paused_miss_nothing_that_stays(store: &dyn TokenStore) {
         }
     }
     let mut seen: Vec<ConnectionId> = Vec::new();
-    let mut after: Option<PausedSince> = None;
+    let mut after: Option<ProbeTurn> = None;
     for step in 0..100 {
-        let more = page(RULE, store, &of, after.as_ref(), 4).await;
+        let more = page(RULE, store, &of, i64::MIN..=i64::MAX, after.as_ref(), 4).await;
         let Some(last) = more.last() else { break };
-        after = PausedSince::of(last);
-        seen.extend(more.into_iter().map(|record| record.id));
+        after = Some(last.turn());
+        seen.extend(more.into_iter().map(|paused| paused.record.id));
         if let Some(mut next) = go.pop() {
             next.revision = next.revision.next();
             next.status = if step % 2 == 0 { Status::Active } else { Status::Revoked };
@@ -199,68 +245,4 @@ pub async fn paused_miss_nothing_that_stays(store: &dyn TokenStore) {
     }
     let once: BTreeSet<_> = seen.iter().collect();
     rule!(RULE, once.len() == seen.len(), "a record was seen twice");
-}
-
-async fn asks(
-    rule: &str,
-    store: &dyn TokenStore,
-    id: &ConnectionId,
-    holder: u8,
-    now: i64,
-    until: i64,
-) -> bool {
-    let (now, until) = (Timestamp::from_millis(now), Timestamp::from_millis(until));
-    let leased = store.lease_probe(id, &ProbeLease { holder: [holder; 16], now, until }).await;
-    leased.unwrap_or_else(|error| panic!("{rule}: a lease failed: {error:?}"))
-}
-
-/// One holder has the lease of the question to the provider until it gives it back or the lease has run out, whatever becomes of
-/// the record meanwhile; it changes no record, keeps no hooks from running, and lasts no longer than the longest one by any clock.
-///
-/// # Panics
-/// When the store breaks the rule.
-pub async fn probe_leases_have_one_holder(store: &dyn TokenStore) {
-    const RULE: &str = "probe_leases_have_one_holder";
-    let longest = i64::try_from(ProbeLease::LONGEST.as_millis()).unwrap_or(i64::MAX);
-    let id = sample_id("tenant", "name");
-    rule!(RULE, !asks(RULE, store, &id, 1, NOW, NOW + 10).await, "one was given where there is no record");
-    let live = sample_record(&id, 1);
-    let other = sample_record(&sample_id("tenant", "other"), 1);
-    commit(RULE, store, &[sample_change(&live, None), sample_change(&other, None)]).await;
-    let heads = trail::heads(RULE, store).await;
-
-    let won = at_once((1..=8).map(|holder| asks(RULE, store, &id, holder, NOW, NOW + 10))).await;
-    rule!(RULE, won.iter().filter(|won| **won).count() == 1, "of 8 that asked these got it: {won:?}");
-    let holder = (1..=8).zip(won).find(|(_, won)| *won).map_or(0, |(holder, _)| holder);
-    rule!(RULE, !asks(RULE, store, &id, 9, NOW + 9, NOW + 99).await, "it was given before it had run out");
-    rule!(
-        RULE,
-        asks(RULE, store, &other.id, 9, NOW, NOW + 10).await,
-        "one's kept another's from being given"
-    );
-    rule!(RULE, asks(RULE, store, &id, holder, NOW + 9, NOW + 20).await, "its holder could not renew it");
-    rule!(RULE, !asks(RULE, store, &id, 9, NOW + 15, NOW + 99).await, "it was given although it was renewed");
-    rule!(RULE, trail::heads(RULE, store).await == heads, "a lease left an entry in the audit trail");
-    reads_back(RULE, store, &live).await;
-    let next = sample_record(&id, 2);
-    commit(RULE, store, &[sample_change(&next, Some(1))]).await;
-    rule!(RULE, !asks(RULE, store, &id, 9, NOW + 15, NOW + 99).await, "a change of the record ended it");
-    rule!(RULE, asks(RULE, store, &id, 9, NOW + 20, NOW + 30).await, "it was not given once it had run out");
-    rule!(RULE, asks(RULE, store, &id, 9, NOW + 25, NOW + 25).await, "it could not be given back");
-
-    rule!(RULE, asks(RULE, store, &id, 1, NOW + 25, NOW + 25 + longest).await, "the longest was not given");
-    rule!(RULE, !asks(RULE, store, &id, 2, NOW + 25, NOW + 99).await, "the longest did not last");
-    // From here it would last longer than any may.
-    rule!(
-        RULE,
-        asks(RULE, store, &id, 2, NOW + 24, NOW + 99).await,
-        "one without an end is taken for a lease"
-    );
-
-    let tombstone = sample_tombstone(&next);
-    commit(RULE, store, &[sample_change(&tombstone, Some(2))]).await;
-    rule!(RULE, !asks(RULE, store, &id, 2, NOW + 30, NOW + 99).await, "one was given of a tombstone");
-    let hooks = super::leases::asks(RULE, store, &id, 3, NOW + 30, NOW + 40).await;
-    rule!(RULE, hooks, "it kept the hooks of a disconnect from running");
-    reads_back(RULE, store, &tombstone).await;
 }

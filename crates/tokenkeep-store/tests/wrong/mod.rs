@@ -6,7 +6,7 @@ mod store;
 use std::sync::Mutex;
 
 use tokenkeep_core::{ConnectionId, KekId};
-use tokenkeep_store::{MemoryStore, PurgeLease, StoredCheckpoint, VaultRecord};
+use tokenkeep_store::{MemoryStore, ProbeLease, PurgeLease, StoredCheckpoint, VaultRecord};
 
 /// Ways to break the contract, and the rule that must name each.
 #[derive(Debug, Clone, Copy)]
@@ -67,9 +67,15 @@ pub(crate) enum Flaw {
     ForgetsTheResumed,
     ProbesByAll,
     LeasesProbesOnTheHooks,
+    ListsBySincePaused,
+    ListsWhatIsNotDue,
+    CountsRecordsForTokens,
+    LeasesProbesOfAnyToken,
+    KeepsProbesOfFormerTokens,
+    LeasesProbesForEver,
 }
 
-pub(crate) const FLAWS: [(Flaw, &str); 47] = [
+pub(crate) const FLAWS: [(Flaw, &str); 51] = [
     (Flaw::IgnoresWhatIsExpected, "absent_means_no_record"),
     (Flaw::LooksAndThenWrites, "one_winner_per_revision"),
     (Flaw::ReplacesTombstones, "absent_means_no_record"),
@@ -116,10 +122,14 @@ pub(crate) const FLAWS: [(Flaw, &str); 47] = [
     (Flaw::CountsTheResumed, "counts_are_right"),
     (Flaw::ForgetsTheResumed, "counts_are_right"),
     (Flaw::ProbesByAll, "probe_leases_have_one_holder"),
-    (Flaw::LeasesProbesOnTheHooks, "probe_leases_have_one_holder"),
+    (Flaw::LeasesProbesOnTheHooks, "a lease"),
+    (Flaw::ListsBySincePaused, "paused_are_in_order"),
+    (Flaw::ListsWhatIsNotDue, "paused_are_in_order"),
+    (Flaw::CountsRecordsForTokens, "counts_are_right"),
+    (Flaw::LeasesProbesOfAnyToken, "probe_leases_are_of_one_token"),
 ];
 
-pub(crate) const ALONE: [(Flaw, &str); 10] = [
+pub(crate) const ALONE: [(Flaw, &str); 14] = [
     (Flaw::RefusesJumps, "discards_replace_anything"),
     (Flaw::PinsToTheBeginning, "discards_are_pinned"),
     (Flaw::ReplacesTombstones, "removed_records_stay_removed"),
@@ -130,6 +140,10 @@ pub(crate) const ALONE: [(Flaw, &str); 10] = [
     (Flaw::LeasesForEver, "fast_clocks_lease_nothing_for_ever"),
     (Flaw::LeasesToAll, "fast_clocks_lease_nothing_for_ever"),
     (Flaw::AgesByTheLastChange, "ages_bear_any_clock"),
+    (Flaw::ProbesByAll, "probe_leases_have_one_holder"),
+    (Flaw::LeasesProbesOnTheHooks, "probe_leases_have_one_holder"),
+    (Flaw::KeepsProbesOfFormerTokens, "probe_leases_are_of_one_token"),
+    (Flaw::LeasesProbesForEver, "fast_clocks_lease_no_probe_for_ever"),
 ];
 
 #[derive(Debug)]
@@ -141,6 +155,7 @@ pub(crate) struct Flawed {
     pub(super) vault: Mutex<Option<VaultRecord>>,
     pub(super) checkpoint: Mutex<Option<StoredCheckpoint>>,
     pub(super) lease: Mutex<Option<(ConnectionId, PurgeLease)>>,
+    pub(super) probe: Mutex<Option<ProbeLease>>,
 }
 
 impl Flawed {
@@ -152,6 +167,7 @@ impl Flawed {
             vault: Mutex::default(),
             checkpoint: Mutex::default(),
             lease: Mutex::default(),
+            probe: Mutex::default(),
         }
     }
 }

@@ -1,12 +1,13 @@
 //! How they do all else.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use async_trait::async_trait;
 use tokenkeep_core::{ConnectionId, Error, ErrorKind, KekId};
 use tokenkeep_store::{
-    AtProvider, AuditChain, AuditEntry, AuditHead, Change, Counted, KekClosure, PausedSince, ProbeLease,
-    PurgeLease, Record, Scan, Scrub, StoredCheckpoint, Timestamp, TokenSet, TokenStore, VaultRecord,
+    AtProvider, AuditChain, AuditEntry, AuditHead, Change, Counted, KekClosure, PausedRecord, ProbeLease,
+    ProbeTurn, PurgeLease, Record, Scan, Scrub, Status, StoredCheckpoint, Timestamp, TokenSet, TokenStore,
+    VaultRecord,
 };
 
 use super::{Flaw, Flawed};
@@ -139,26 +140,41 @@ impl TokenStore for Flawed {
     async fn paused(
         &self,
         at: &AtProvider,
-        after: Option<&PausedSince>,
+        due: RangeInclusive<Timestamp>,
+        after: Option<&ProbeTurn>,
         limit: u32,
-    ) -> Result<Vec<Record>, Error> {
+    ) -> Result<Vec<PausedRecord>, Error> {
         match self.flaw {
-            // The cursor that a plain `paused_at > ?` would be.
+            // The cursor that a plain `due > ?` would be.
             Flaw::PausedByTimeAlone => {
-                let mut found = self.inner.paused(at, None, u32::MAX).await?;
-                found.retain(|record| after.is_none_or(|after| record.paused_at > Some(after.at)));
+                let mut found = self.inner.paused(at, due, None, u32::MAX).await?;
+                found.retain(|paused| after.is_none_or(|after| paused.due > after.due));
                 found.truncate(limit as usize);
                 Ok(found)
             }
             Flaw::PausesTheResumed => {
-                let mut found = self.inner.scan(&Scan::All, None, u32::MAX).await?;
-                found.retain(|record| at.has(record) && record.sealed.is_some());
-                found.retain(|record| {
-                    after.is_none_or(|after| PausedSince::of(record).as_ref() > Some(after))
-                });
-                found.sort_by_key(PausedSince::of);
+                let mut found = self.inner.paused(at, due.clone(), None, u32::MAX).await?;
+                for record in self.inner.scan(&Scan::All, None, u32::MAX).await? {
+                    if at.has(&record) && record.sealed.is_some() && record.status != Status::Paused {
+                        found.push(PausedRecord { record, due: *due.end() });
+                    }
+                }
+                found.retain(|paused| after.is_none_or(|after| paused.turn() > *after));
+                found.sort_by_key(PausedRecord::turn);
                 found.truncate(limit as usize);
                 Ok(found)
+            }
+            // As it was once.
+            Flaw::ListsBySincePaused => {
+                let mut found = self.inner.paused(at, due, None, u32::MAX).await?;
+                found.sort_by_key(|paused| (paused.record.paused_at, paused.record.id.clone()));
+                let from =
+                    after.and_then(|after| found.iter().position(|paused| paused.record.id == after.id));
+                Ok(found.into_iter().skip(from.map_or(0, |at| at + 1)).take(limit as usize).collect())
+            }
+            Flaw::ListsWhatIsNotDue => {
+                let (from, to) = (Timestamp::from_millis(i64::MIN), Timestamp::from_millis(i64::MAX));
+                self.inner.paused(at, from..=to, after, limit).await
             }
             Flaw::MixesOrigins => {
                 let mut found = Vec::new();
@@ -166,15 +182,15 @@ impl TokenStore for Flawed {
                     let other =
                         AtProvider { provider: record.provider.clone(), origin: record.origin.clone() };
                     if other.provider == at.provider {
-                        found.extend(self.inner.paused(&other, after, u32::MAX).await?);
+                        found.extend(self.inner.paused(&other, due.clone(), after, u32::MAX).await?);
                     }
                 }
-                found.sort_by_key(PausedSince::of);
+                found.sort_by_key(PausedRecord::turn);
                 found.dedup();
                 found.truncate(limit as usize);
                 Ok(found)
             }
-            _ => self.inner.paused(at, after, limit).await,
+            _ => self.inner.paused(at, due, after, limit).await,
         }
     }
 
@@ -187,6 +203,12 @@ impl TokenStore for Flawed {
             (Flaw::ForgetsTheResumed, Counted::PausedDuring(time)) => {
                 self.inner.count(at, &Counted::StillPaused(time.clone()), limit).await
             }
+            (Flaw::CountsRecordsForTokens, Counted::StillPaused(time)) => {
+                let all = self.inner.scan(&Scan::All, None, u32::MAX).await?;
+                let meant = all.iter().filter(|record| at.has(record) && record.status == Status::Paused);
+                let during = meant.filter(|record| record.paused_at.is_some_and(|at| time.contains(&at)));
+                Ok(u32::try_from(during.take(limit as usize).count()).unwrap_or(limit))
+            }
             _ => self.inner.count(at, which, limit).await,
         }
     }
@@ -197,6 +219,28 @@ impl TokenStore for Flawed {
             Flaw::LeasesProbesOnTheHooks => {
                 let (holder, now, until) = (lease.holder, lease.now, lease.until);
                 self.inner.lease_purge(id, &PurgeLease { holder, now, until }).await
+            }
+            Flaw::LeasesProbesOfAnyToken => {
+                let held = self.inner.record(id).await?.filter(Record::is_live);
+                let Some(held) = held else { return Ok(false) };
+                let lease = ProbeLease {
+                    incarnation: held.incarnation,
+                    secret_version: held.secret_version,
+                    ..*lease
+                };
+                self.inner.lease_probe(id, &lease).await
+            }
+            Flaw::KeepsProbesOfFormerTokens | Flaw::LeasesProbesForEver => {
+                let held = *self.probe.lock().unwrap();
+                let bars = |held: &ProbeLease| match self.flaw {
+                    Flaw::KeepsProbesOfFormerTokens => lease.is_barred_by(&held.holder, held.until),
+                    _ => held.holder != lease.holder && held.until > lease.now,
+                };
+                if held.as_ref().is_some_and(bars) {
+                    return Ok(false);
+                }
+                *self.probe.lock().unwrap() = Some(*lease);
+                self.inner.lease_probe(id, lease).await
             }
             _ => self.inner.lease_probe(id, lease).await,
         }

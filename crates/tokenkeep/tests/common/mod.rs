@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -15,8 +15,8 @@ use tokenkeep::{
 };
 use tokenkeep_core::KekId;
 use tokenkeep_store::{
-    AtProvider, Counted, KekClosure, PausedSince, ProbeLease, PurgeLease, Record, Scan, StoredCheckpoint,
-    TokenSet, VaultRecord,
+    AtProvider, Counted, KekClosure, PausedRecord, ProbeLease, ProbeTurn, PurgeLease, Record, Scan,
+    StoredCheckpoint, TokenSet, VaultRecord,
 };
 
 /// A provider that answers as it is told. It asks for the token, as a transport would, and keeps the last one.
@@ -250,10 +250,11 @@ impl TokenStore for Unsteady {
     async fn paused(
         &self,
         at: &AtProvider,
-        after: Option<&PausedSince>,
+        due: RangeInclusive<Timestamp>,
+        after: Option<&ProbeTurn>,
         limit: u32,
-    ) -> Result<Vec<Record>, Error> {
-        self.steady.paused(at, after, limit).await
+    ) -> Result<Vec<PausedRecord>, Error> {
+        self.steady.paused(at, due, after, limit).await
     }
 
     async fn count(&self, at: &AtProvider, which: &Counted, limit: u32) -> Result<u32, Error> {

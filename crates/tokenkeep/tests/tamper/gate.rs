@@ -1,6 +1,6 @@
 //! A store in which a discard is overtaken at its last moment.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,8 +11,8 @@ use tokenkeep::{
 };
 use tokenkeep_core::KekId;
 use tokenkeep_store::{
-    AtProvider, Counted, KekClosure, PausedSince, ProbeLease, PurgeLease, Record, Scan, StoredCheckpoint,
-    TokenSet, VaultRecord,
+    AtProvider, Counted, KekClosure, PausedRecord, ProbeLease, ProbeTurn, PurgeLease, Record, Scan,
+    StoredCheckpoint, TokenSet, VaultRecord,
 };
 use tokio::sync::Barrier;
 
@@ -90,10 +90,11 @@ impl TokenStore for Gate {
     async fn paused(
         &self,
         at: &AtProvider,
-        after: Option<&PausedSince>,
+        due: RangeInclusive<Timestamp>,
+        after: Option<&ProbeTurn>,
         limit: u32,
-    ) -> Result<Vec<Record>, Error> {
-        self.inner.paused(at, after, limit).await
+    ) -> Result<Vec<PausedRecord>, Error> {
+        self.inner.paused(at, due, after, limit).await
     }
 
     async fn count(&self, at: &AtProvider, which: &Counted, limit: u32) -> Result<u32, Error> {

@@ -1,0 +1,12 @@
+//! Every call of the typed client: against the stand-in, under boundaries, and against Prism, which serves Apify's own description.
+
+mod boundaries;
+mod calls;
+mod env_vars;
+mod errors;
+mod logs;
+mod pages;
+mod prism;
+mod promised;
+mod runs;
+mod scene;

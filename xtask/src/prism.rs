@@ -1,0 +1,142 @@
+//! Prism: the server that Apify's own API description is served with, and the tests that ask it.
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::api_description::ApiDescription;
+use crate::workspace::Workspace;
+use crate::{cargo, tools};
+
+/// From the root of the workspace. The lock file beside it pins every package by its hash.
+const MANIFEST: &str = "interop/prism/package.json";
+/// Tells the tests where Prism listens.
+const VARIABLE: &str = "PRISM_PORT";
+/// How the names of those tests begin. They are ignored unless somebody asks for them.
+const TESTS: &str = "prism::";
+/// How long Prism may take to start.
+const STARTING: Duration = Duration::from_secs(120);
+
+/// Runs the tests against Prism, or says that they are left out.
+///
+/// # Errors
+/// Node.js or npm is not there, Prism can't be had or does not start, or a test fails.
+pub(crate) fn check(workspace: &Workspace, description: &ApiDescription) -> Result<(), String> {
+    let file = match description {
+        ApiDescription::File(file) => file,
+        ApiDescription::LeftOut(why) => {
+            println!("    {why}; and Prism, which serves it");
+            return Ok(());
+        }
+        ApiDescription::NotNeeded => return Err("nobody looked for the API description".into()),
+    };
+    let program = program(workspace)?;
+    let port = free_port()?;
+    let log = workspace.target.join("xtask").join("prism.log");
+    let folder = log.parent().unwrap_or(&workspace.target);
+    fs::create_dir_all(folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+    let output = File::create(&log).map_err(|error| format!("cannot write {}: {error}", log.display()))?;
+
+    let mut command = Command::new("node");
+    command.arg(program).args(["mock", "--errors", "--host", "127.0.0.1", "--port", &port.to_string()]);
+    command.args(["--verboseLevel", "warn"]).arg(file);
+    command.stdin(Stdio::null()).stderr(Stdio::null()).stdout(output);
+    let server = command.spawn().map_err(|error| format!("cannot start node: {error}"))?;
+    let mut server = Server(server);
+    server.wait_for(port).map_err(|error| format!("{error}; see {}", log.display()))?;
+
+    let mut tests = workspace.cargo();
+    description.apply(&mut tests);
+    tests.env(VARIABLE, port.to_string());
+    // As in the part `test`, so that nothing is compiled anew.
+    tests.args(["test", "--workspace", "--all-features", "--test", "typed", "--", "--ignored", TESTS]);
+    cargo::run(&mut tests)
+}
+
+/// Prism's program, under the target folder, installed if need be: 90 MB.
+fn program(workspace: &Workspace) -> Result<PathBuf, String> {
+    let manifest = workspace.root.join(MANIFEST);
+    let lock = manifest.with_file_name("package-lock.json");
+    let wanted = fs::read(&lock).map_err(|error| format!("cannot read {}: {error}", lock.display()))?;
+    let folder = workspace.target.join("tools").join("prism");
+    let program = folder.join("node_modules/@stoplight/prism-cli/dist/index.js");
+    // Written last: a folder without it, or of another list, is made anew.
+    let installed = folder.join("installed.json");
+    if program.is_file() && fs::read(&installed).is_ok_and(|list| list == wanted) {
+        return Ok(program);
+    }
+    tools::npm_install(workspace, &manifest, &folder).map_err(|error| {
+        format!("{error}; Prism comes from npm and runs on Node.js 18 or later, or say `--without prism`")
+    })?;
+    if !program.is_file() {
+        return Err(format!("the installed package has no {}", program.display()));
+    }
+    fs::write(&installed, wanted)
+        .map_err(|error| format!("cannot write {}: {error}", installed.display()))?;
+    Ok(program)
+}
+
+/// One that nobody listens on now.
+fn free_port() -> Result<u16, String> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
+    listener.map(|address| address.port()).map_err(|error| format!("no port can be had: {error}"))
+}
+
+/// Ends with its owner.
+struct Server(Child);
+
+impl Server {
+    fn wait_for(&mut self, port: u16) -> Result<(), String> {
+        let begin = Instant::now();
+        while begin.elapsed() < STARTING {
+            if let Ok(Some(status)) = self.0.try_wait() {
+                return Err(format!("Prism ended at its start: {status}"));
+            }
+            if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(100));
+        }
+        Err(format!("Prism did not start within {} s", STARTING.as_secs()))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_ends_at_its_start_is_an_error_and_one_that_listens_is_not() {
+        let start =
+            |program: &str, argument: &str| Server(Command::new(program).arg(argument).spawn().unwrap());
+        let port = free_port().unwrap();
+        assert!(start("true", "").wait_for(port).unwrap_err().contains("ended"));
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let mut sleeping = start("sleep", "60");
+        assert_eq!(sleeping.wait_for(listener.local_addr().unwrap().port()), Ok(()));
+    }
+
+    #[test]
+    fn every_package_is_pinned_by_its_hash_and_names_no_registry() {
+        let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/../interop/prism/package-lock.json");
+        let lock: serde_json::Value = serde_json::from_slice(&fs::read(lock).unwrap()).unwrap();
+        let packages = lock["packages"].as_object().unwrap();
+        assert!(packages.len() > 100);
+        for (name, package) in packages.iter().filter(|(name, _)| !name.is_empty()) {
+            let hash = package["integrity"].as_str().unwrap_or_default();
+            assert!(hash.starts_with("sha512-"), "{name} has no hash");
+            assert!(package.get("resolved").is_none(), "{name} names a registry");
+        }
+    }
+}
