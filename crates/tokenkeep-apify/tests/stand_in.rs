@@ -93,7 +93,7 @@ async fn a_check_blames_the_token_for_nothing_else() {
         scene.stand_in.clear_requests();
         scene.stand_in.answer_next(fault.clone());
         if fault == Fault::Silence {
-            scene.apify = builder(&scene.stand_in).timeout(Duration::from_millis(300)).build().unwrap();
+            scene.apify = builder(&scene.stand_in).timeout(Duration::from_millis(1500)).build().unwrap();
         }
         let error = scene.check(&scene.token).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{fault:?}: {error:?}");

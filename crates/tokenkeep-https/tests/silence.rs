@@ -46,7 +46,7 @@ async fn neither_token_nor_query_value_is_shown() {
         QUERY_VALUE.len(),
     );
     let once_more = Retries::standard().at_most(1).first_wait(Duration::from_millis(1));
-    let builder = scene.builder().timeout(Duration::from_millis(500)).max_body(100_000).retries(once_more);
+    let builder = scene.builder().timeout(Duration::from_secs(2)).max_body(100_000).retries(once_more);
     let transport = builder.build().unwrap();
     let mut shown = format!("{transport:?} {once_more:?} {:?} {:?}", scene.builder(), scene.credential());
 

@@ -95,14 +95,14 @@ async fn a_connection_that_is_reset_is_one_that_broke_off() {
 async fn a_peer_that_vanishes_is_waited_for_as_long_as_was_said() {
     for protocol in PROTOCOLS {
         let far = Far::new(protocol).await;
-        let short = Duration::from_millis(400);
-        let transport = far.builder().timeout(short).build().unwrap();
+        let short = Duration::from_millis(1500);
+        let transport = far.builder().timeout(short).retries(Retries::none()).build().unwrap();
         for (after, status) in [(0, None), (IN_THE_HEAD, None), (IN_THE_BODY, Some(200))] {
             far.proxy.set(InTheWay::Vanishing { after }).await;
             let error = far.get(&transport).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::ProviderUnavailable, "{protocol} {after}: {error:?}");
             let failure = CallFailure::of(&error).unwrap();
-            assert_eq!((failure.status(), failure.attempts()), (status, 3), "{protocol} {after}: {error:?}");
+            assert_eq!(failure.status(), status, "{protocol} {after}: {error:?}");
             // HTTP/2 may notice before its time is over.
             assert!(failure.is_timeout() || protocol == "h2", "{protocol} {after}: {failure}");
             far.spy.told();
@@ -130,7 +130,7 @@ async fn what_drips_is_not_waited_for_for_ever() {
     for protocol in PROTOCOLS {
         let far = Far::new(protocol).await;
         let transport =
-            far.builder().timeout(Duration::from_millis(500)).retries(Retries::none()).build().unwrap();
+            far.builder().timeout(Duration::from_millis(1500)).retries(Retries::none()).build().unwrap();
         for (after, status) in [(IN_THE_HEAD, None), (IN_THE_BODY, Some(200))] {
             far.proxy.set(InTheWay::Drip { after, every }).await;
             let error = far.get(&transport).await.unwrap_err();

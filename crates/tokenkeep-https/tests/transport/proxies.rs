@@ -218,7 +218,7 @@ async fn a_proxy_that_is_not_there_or_not_itself_is_told_from_the_provider() {
         (format!("https://localhost:{}", plain.port), "the proxy"),
     ] {
         // One that takes no TLS waits for a request that never comes.
-        let builder = through(&scene, &url).connect_timeout(std::time::Duration::from_millis(700));
+        let builder = through(&scene, &url).connect_timeout(std::time::Duration::from_secs(2));
         let error = scene.me(&builder.build().unwrap()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ProviderUnavailable, "{url}");
         let failure = CallFailure::of(&error).unwrap();

@@ -48,7 +48,7 @@ async fn what_may_pass_is_tried_again_with_a_token_and_a_report_of_its_own() {
         assert_eq!(scene.spy.told(), [told, told, "Accepted"]);
     }
     // Silence, by the attempt's own time.
-    let transport = scene.builder().retries(QUICK).timeout(Duration::from_millis(300)).build().unwrap();
+    let transport = scene.builder().retries(QUICK).timeout(Duration::from_millis(1500)).build().unwrap();
     scene.stand_in.answer_next(Fault::Silence);
     scene.me(&transport).await.unwrap();
     assert_eq!(scene.spy.told(), ["Unanswered", "Accepted"]);
@@ -99,7 +99,7 @@ fn post(transport: &Transport, scene: &Scene) -> Call {
 #[tokio::test]
 async fn what_may_have_been_carried_out_is_repeated_only_if_that_does_no_harm() {
     let scene = Scene::new().await;
-    let transport = scene.builder().retries(QUICK).timeout(Duration::from_millis(500)).build().unwrap();
+    let transport = scene.builder().retries(QUICK).timeout(Duration::from_millis(1500)).build().unwrap();
     for fault in [Fault::status(500, "made-up"), Fault::CloseWithoutAnswer, Fault::Silence] {
         scene.stand_in.answer_next(fault.clone());
         post(&transport, &scene).send().await.unwrap_err();

@@ -288,7 +288,7 @@ async fn a_handshake_that_breaks_off_or_stalls_is_no_answer() {
         ("stalled within a record", hello[..20].to_vec(), Close::Never),
     ] {
         let wire = Wire::start(Server::Raw(bytes, close)).await;
-        let builder = wire.builder().connect_timeout(Duration::from_millis(300));
+        let builder = wire.builder().connect_timeout(Duration::from_millis(1500));
         let (error, raw, decrypted) = refused(&wire, builder).await;
         assert_eq!(error.kind(), ErrorKind::ProviderUnavailable, "{name}: {}", everything_in(&error));
         let failure = CallFailure::of(&error).unwrap();
