@@ -160,12 +160,11 @@ fn names_method_or_token(target: &str) -> bool {
     let Some((_, query)) = target.split_once('?') else { return false };
     let decoded = decode(query);
     let twice = decode(&decoded);
-    [query, &decoded, &twice].iter().any(|query| {
-        query.split(['&', ';', '#', '?']).any(|pair| {
-            let name = pair.split(['=', '[']).next().unwrap_or_default();
-            let name = name.trim_matches(|c: char| c.is_whitespace() || c.is_control() || c == '+');
-            name.eq_ignore_ascii_case("method") || name.eq_ignore_ascii_case("token")
-        }) && (query.contains(['&', ';', '#']) || query.contains('='))
+    let pairs = [query, &decoded, &twice].into_iter().flat_map(|query| query.split(['&', ';', '#']));
+    let mut names = pairs.map(|pair| pair.split(['=', '[']).next().unwrap_or_default());
+    names.any(|name| {
+        let name = name.trim_matches(|c: char| c.is_whitespace() || c.is_control() || c == '+');
+        name.eq_ignore_ascii_case("method") || name.eq_ignore_ascii_case("token")
     })
 }
 
