@@ -31,9 +31,9 @@
 //! **Used.** [`Connection::credential`] holds no token; a client asks it before each attempt, so that whatever happens to the
 //! connection counts at once, in every process.
 //!
-//! **Refused.** A token that the provider refuses is paused. A job asks the provider about paused ones, one at a time in all
+//! **Refused.** A token that the provider refuses is paused, under each name that its tenant has for it. A job asks the provider about paused ones, one at a time in all
 //! instances, and resumes or revokes them ([`Vault::recheck_paused`]); [`Connection::recheck`] does so by hand. None is revoked
-//! in its first five minutes, nor while more than five connections of the provider, or more than a hundredth of them, are paused
+//! in its first five minutes, nor while more than five tokens, and more than a hundredth of the provider's connections, are paused
 //! together: then it is the provider that is suspect ([`PauseReason`]), and they are resumed once it accepts them again.
 //!
 //! ```

@@ -76,9 +76,9 @@ pub enum PauseReason {
     /// Whether the provider refuses its token for good is not known yet.
     Undecided,
     /// Given by [`Connection::recheck`](crate::Connection::recheck) alone: the provider was not asked, as somebody else asks it, or asked it
-    /// less than five minutes ago and was refused.
+    /// less than five minutes ago and was refused, or as the job got no answer of it.
     AskedAlready,
-    /// Too many of the provider's connections are paused with it: it is the provider that is out of order, not the token.
+    /// Too many of the provider's tokens are paused with it: it is the provider that is out of order, not the token.
     ProviderSuspect,
 }
 

@@ -328,3 +328,37 @@ async fn keys_beside_the_database_are_refused_unless_named() {
     assert!(store.vault().await.unwrap().is_none(), "what was refused made no vault");
     Vault::options().dangerous_keys_beside_database().open(store, keys).await.unwrap();
 }
+
+/// Somebody in between, whose certificate nobody vouches for, says 401 to all: that counts for nothing, and no token reaches him.
+#[tokio::test]
+async fn a_refusal_behind_an_unverified_certificate_pauses_nothing() {
+    let w = World::new().await;
+    let text = w.granted();
+    let connection = w.vault.connection("customer-17", "apify").unwrap();
+    connection.connect(w.apify.provider(), token(&text)).await.unwrap();
+    w.stand_in.revoke(&text);
+    w.stand_in.clear_requests();
+    // The same address, by a client that does not know who signed its certificate.
+    let origin = Origin::parse(&w.stand_in.origin()).unwrap();
+    let strict = Apify::builder().origin(origin).timeout(std::time::Duration::from_secs(2)).build().unwrap();
+    let client = strict.with(connection.credential());
+    let error = client.runs().list().await.unwrap_err();
+    assert_eq!((error.kind(), error.fault()), (ErrorKind::ProviderMisbehaved, Blame::Provider));
+    assert_eq!(connection.status().await.unwrap().state, ConnectionState::Connected);
+    let error = connection.recheck(strict.provider()).await.unwrap_err();
+    assert_eq!((error.kind(), error.fault()), (ErrorKind::ProviderMisbehaved, Blame::Provider));
+    assert_eq!(
+        connection.status().await.unwrap().state,
+        ConnectionState::Connected,
+        "nor as the answer to a question"
+    );
+    assert!(w.stand_in.requests().is_empty(), "nothing was sent");
+    // The very answer counts where it is known who gives it.
+    let client = w.apify.with(connection.credential());
+    assert_eq!(client.runs().list().await.unwrap_err().kind(), ErrorKind::TokenRefused);
+    assert_eq!(connection.status().await.unwrap().state, ConnectionState::Paused);
+    // And once it is paused, it revokes nothing.
+    w.clock.0.store(10 * 60_000, Ordering::SeqCst);
+    let done = w.vault.recheck_paused(strict.provider()).finish().await.unwrap();
+    assert_eq!((done.revoked, done.unanswered), (0, 1));
+}

@@ -163,7 +163,8 @@ async fn one_account_without_an_answer_keeps_no_other_waiting() {
 
 #[tokio::test]
 async fn however_many_are_dead_and_wherever_they_stand_the_good_ones_are_back_in_half_an_hour() {
-    let heads: [(&str, usize, fn(usize) -> bool); 6] = [
+    type IsDead = fn(usize) -> bool;
+    let heads: [(&str, usize, IsDead); 6] = [
         ("six at the head", 6, |n| n < 6),
         ("ninety at the head", 90, |n| n < 90),
         ("nine in ten at the head", 270, |n| n < 270),

@@ -309,9 +309,12 @@ mod tests {
             let rows = explain.fetch_all(&store.readers).await.unwrap();
             let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
             assert!(plan.iter().any(|step| step.contains(index)), "{plan:?}");
-            // What a subquery gives is the page itself.
+            // What a subquery gives is the page itself. A count remembers the tokens that it saw, of as many rows as it looks at.
             let walks = |step: &String| step.starts_with("SCAN") && !step.starts_with("SCAN (subquery");
-            assert!(!plan.iter().any(|step| walks(step) || step.contains("TEMP B-TREE")), "{plan:?}");
+            let sorts = |step: &String| {
+                step.contains("TEMP B-TREE") && !step.ends_with("TEMP B-TREE FOR count(DISTINCT)")
+            };
+            assert!(!plan.iter().any(|step| walks(step) || sorts(step)), "{plan:?}");
         }
     }
 }
