@@ -3,7 +3,7 @@
 
 use tokenkeep_testkit::{
     Access, ApifyStandIn, CapturedLog, Fault, InTheWay, JsonStandIn, LeakScanner, RecordedRequest, Run,
-    ThrowawayPostgres, TlsProxy,
+    ThrowawayPostgres, TlsFront, TlsProxy,
 };
 
 use crate::Secrets;
@@ -31,7 +31,22 @@ pub(crate) async fn show(shown: &mut Shown, secrets: &Secrets) {
     let request = recorded(secrets).await;
     assert!(request.bearer() == Some(&secrets.token));
     show!(shown, tokenkeep_testkit::RecordedRequest: request);
+    front(shown, secrets).await;
     show_small!(shown, tokenkeep_testkit::LeakEncoding, tokenkeep_testkit::Scope);
+}
+
+/// TLS before a server, which a request with the token went through.
+async fn front(shown: &mut Shown, secrets: &Secrets) {
+    // Nobody answers behind it.
+    let front = TlsFront::start(9).await.unwrap();
+    let origin = tokenkeep_core::Origin::parse(&front.origin()).unwrap();
+    let apify = tokenkeep_apify::Apify::builder().origin(origin.clone()).extra_root_der(&front.ca_der());
+    let apify = apify.retries(tokenkeep_apify::Retries::none()).build().unwrap();
+    apify.with(tokenkeep_core::Credential::fixed(origin, secrets.token())).me().await.unwrap_err();
+    let exchange = front.take_exchanges().remove(0);
+    assert!(exchange.request.bearer() == Some(&secrets.token));
+    show!(shown, tokenkeep_testkit::Exchange: exchange);
+    show!(shown, tokenkeep_testkit::TlsFront: front);
 }
 
 /// A request that carried the token.
