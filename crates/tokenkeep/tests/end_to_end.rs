@@ -340,7 +340,7 @@ async fn a_refusal_behind_an_unverified_certificate_pauses_nothing() {
     w.stand_in.clear_requests();
     // The same address, by a client that does not know who signed its certificate.
     let origin = Origin::parse(&w.stand_in.origin()).unwrap();
-    let strict = Apify::builder().origin(origin).timeout(std::time::Duration::from_secs(2)).build().unwrap();
+    let strict = Apify::builder().origin(origin).timeout(Duration::from_secs(2)).build().unwrap();
     let client = strict.with(connection.credential());
     let error = client.runs().list().await.unwrap_err();
     assert_eq!((error.kind(), error.fault()), (ErrorKind::ProviderMisbehaved, Blame::Provider));
