@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokenkeep_core::{Account, Credential, Error, ErrorKind, Origin, Provider, ProviderName, ProviderSpec};
-use tokenkeep_https::{Retries, Transport};
+use tokenkeep_https::{Proxy, Retries, Transport};
 
 use crate::meaning::meaning;
 use crate::{ApifyClient, Boundary};
@@ -16,6 +16,8 @@ const ORIGIN: &str = "https://api.apify.com";
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest that Apify holds an answer back, whatever it is asked.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// How long a customer who connects waits for Apify at most, repeats included.
+const CHECK_DEADLINE: Duration = Duration::from_secs(20);
 
 /// Apify: the provider, and where clients come from. Make one per process; clones are cheap and share its connections.
 #[derive(Debug, Clone)]
@@ -40,7 +42,10 @@ impl Apify {
             origin: None,
             extra_roots: Vec::new(),
             timeout: TIMEOUT,
+            deadline: None,
             retries: Retries::standard(),
+            proxy: None,
+            tls13_only: false,
             boundary: Boundary::analytics(),
         }
     }
@@ -64,12 +69,12 @@ impl Provider for Apify {
         self.transport.spec()
     }
 
-    /// Asks `GET /v2/users/me`.
+    /// Asks `GET /v2/users/me`, for 20 s at most with all repeats.
     ///
     /// Whether a token with a narrow scope may ask that is an assumption. Where Apify says 403, the kind is
     /// `ScopeTooSmall`: the token works, but it can't be told whose it is.
     async fn check(&self, credential: &Credential) -> Result<Account, Error> {
-        match self.with(credential.clone()).me().await {
+        match self.with(credential.clone()).me_within(CHECK_DEADLINE).await {
             Ok(me) => Account::new(me.id, me.username),
             // Who asks is always there; this is not the API that it should be.
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotFoundOrTokenRefused) => {
@@ -88,7 +93,10 @@ pub struct ApifyBuilder {
     origin: Option<Origin>,
     extra_roots: Vec<Vec<u8>>,
     timeout: Duration,
+    deadline: Option<Duration>,
     retries: Retries,
+    proxy: Option<Proxy>,
+    tls13_only: bool,
     boundary: Boundary,
 }
 
@@ -114,8 +122,31 @@ impl ApifyBuilder {
         self
     }
 
-    /// When a call that failed is made again. [`Retries::standard`] unless given: also when a token is checked, where somebody may wait
-    /// for it.
+    /// How long a call may take with its repeats; see
+    /// [`TransportBuilder::deadline`](tokenkeep_https::TransportBuilder::deadline). A token is checked for 20 s at most, whatever is given
+    /// here.
+    #[must_use]
+    pub fn deadline(mut self, limit: Duration) -> Self {
+        self.deadline = Some(limit);
+        self
+    }
+
+    /// Goes through this proxy; see [`TransportBuilder::proxy`](tokenkeep_https::TransportBuilder::proxy). None is taken from the
+    /// environment.
+    #[must_use]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = Some(proxy);
+        self
+    }
+
+    /// Speaks TLS 1.3 alone. Else TLS 1.2 will do.
+    #[must_use]
+    pub fn tls13_only(mut self) -> Self {
+        self.tls13_only = true;
+        self
+    }
+
+    /// When a call that failed is made again. [`Retries::standard`] unless given.
     #[must_use]
     pub fn retries(mut self, retries: Retries) -> Self {
         self.retries = retries;
@@ -143,6 +174,15 @@ impl ApifyBuilder {
         let mut transport = Transport::builder(spec).boundary(self.boundary).retries(self.retries);
         for root in &self.extra_roots {
             transport = transport.extra_root_der(root);
+        }
+        if let Some(limit) = self.deadline {
+            transport = transport.deadline(limit);
+        }
+        if let Some(proxy) = self.proxy {
+            transport = transport.proxy(proxy);
+        }
+        if self.tls13_only {
+            transport = transport.tls13_only();
         }
         // A third of an attempt's time, 10 s at most, is for everything but waiting.
         let rest = (self.timeout / 3).min(Duration::from_secs(10));

@@ -44,6 +44,11 @@ impl ApifyClient {
         self.send(self.place(Endpoint::ME, []).call()?).await
     }
 
+    /// The same, for somebody who waits for it: at most so long in all.
+    pub(crate) async fn me_within(&self, limit: Duration) -> Result<Me, Error> {
+        self.send(self.place(Endpoint::ME, []).call()?.deadline(limit)).await
+    }
+
     /// The account's Actors.
     #[must_use]
     pub fn actors(&self) -> Actors {

@@ -131,7 +131,7 @@ pub use run::{Run, RunMeta, RunOptions, RunStats, RunStatus};
 pub use runs::{LastRun, RunClient, Runs};
 pub use start::Start;
 pub use token_shape::TokenShape;
-pub use tokenkeep_https::{AnswerStream, CallFailure, Retries};
+pub use tokenkeep_https::{AnswerStream, CallFailure, Proxy, Retries};
 pub use usage::{
     AccountLimits, CurrentUsage, DailyUsage, Limits, MonthlyUsage, ServiceUsage, Usage, UsageCycle,
 };

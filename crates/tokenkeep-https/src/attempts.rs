@@ -26,6 +26,7 @@ pub(crate) struct Attempts<'a> {
     pub(crate) credential: Option<&'a Credential>,
     pub(crate) reading: Reading<'a>,
     pub(crate) idempotent: bool,
+    pub(crate) deadline: Duration,
 }
 
 /// What comes after an attempt.
@@ -51,7 +52,7 @@ impl Attempts<'_> {
             // Of each attempt its own, so that nothing of it is held while the call waits.
             let ready = self.ready().await?;
             let now = Instant::now();
-            let deadline = *deadline.get_or_insert_with(|| after(now, self.shared.deadline));
+            let deadline = *deadline.get_or_insert_with(|| after(now, self.deadline));
             if let Some(last) = last.take_if(|_| deadline <= now) {
                 return Ok(last.map_err(|failure| failure.after_attempts(number - 1))?);
             }

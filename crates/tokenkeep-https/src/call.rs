@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -27,6 +28,7 @@ pub struct Call {
     body: Option<Bytes>,
     keep_errors: bool,
     made: Option<Identify>,
+    deadline: Option<Duration>,
     max_body: Option<usize>,
     idempotent: bool,
     refused: Option<&'static str>,
@@ -43,6 +45,7 @@ impl Call {
             body: None,
             keep_errors: false,
             made: None,
+            deadline: None,
             max_body: None,
             idempotent: false,
             refused: None,
@@ -135,6 +138,13 @@ impl Call {
         self
     }
 
+    /// How long it may take with all its attempts and the waits between them, where that is less than
+    /// [the transport's deadline](crate::TransportBuilder::deadline): for somebody who waits before a screen.
+    pub fn deadline(mut self, limit: Duration) -> Self {
+        self.deadline = Some(limit);
+        self
+    }
+
     /// The longest body that is taken of a success, in bytes, in place of
     /// [the transport's](crate::TransportBuilder::max_body). Of a [stream](Self::stream), the only limit that there is.
     pub fn max_body(mut self, bytes: usize) -> Self {
@@ -223,6 +233,7 @@ impl Call {
                 sent: None,
             },
             idempotent: self.idempotent || self.method.is_idempotent(),
+            deadline: self.deadline.map_or(self.shared.deadline, |limit| limit.min(self.shared.deadline)),
         };
         let span = tracing::debug_span!(
             "call",

@@ -199,6 +199,11 @@ async fn retry_after_is_waited_for_and_no_longer_than_there_is_time() {
     }
 }
 
+/// What must end by itself long before this.
+async fn within<T>(call: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), call).await.expect("it ends by itself")
+}
+
 #[tokio::test]
 async fn all_attempts_stand_under_one_deadline() {
     let scene = Scene::new().await;
@@ -217,6 +222,16 @@ async fn all_attempts_stand_under_one_deadline() {
     scene.stand_in.answer_always(Some(Fault::Silence));
     let transport = builder().timeout(Duration::from_secs(60)).build().unwrap();
     let error = scene.me(&transport).await.unwrap_err();
+    assert!(CallFailure::of(&error).unwrap().is_timeout());
+
+    // A call's own, where it is shorter.
+    let long = Duration::from_secs(3600);
+    let transport = scene.builder().timeout(long).deadline(long).build().unwrap();
+    let call = transport.get("/v2/users/me").credential(&scene.credential());
+    let error = within(call.deadline(Duration::from_millis(300)).send()).await.unwrap_err();
+    assert!(CallFailure::of(&error).unwrap().is_timeout());
+    let call = builder().timeout(long).build().unwrap().get("/v2/users/me").credential(&scene.credential());
+    let error = within(call.deadline(long).send()).await.unwrap_err();
     assert!(CallFailure::of(&error).unwrap().is_timeout());
 }
 
