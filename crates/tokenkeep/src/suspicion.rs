@@ -77,8 +77,8 @@ impl Inner {
         let at = place(record);
         let now = self.now();
         let lately = Counted::PausedDuring(around(now));
-        // By a clock that was ahead, it was paused in the future: those that were paused with it are found now.
-        let beside = Counted::StillPaused(around(record.paused_at.unwrap_or(now).min(now)));
+        // By a clock that was ahead, that may be in the future: those that were paused by the same clock are found there.
+        let beside = Counted::StillPaused(around(record.paused_at.unwrap_or(now)));
         Ok(self.are_many(&at, &lately).await? || self.are_many(&at, &beside).await?)
     }
 

@@ -197,6 +197,15 @@ async fn however_many_are_dead_and_wherever_they_stand_the_good_ones_are_back_in
     }
 }
 
+/// The provider is well, then, and the run goes on.
+#[tokio::test]
+async fn a_success_begins_the_row_anew() {
+    let world = World::paused(80, 1).await;
+    world.answers(ErrorKind::TokenRefused, |n| n % 8 != 7);
+    let done = world.minute().await;
+    assert_eq!((done.resumed, done.still_paused), (10, 70), "{done:?}");
+}
+
 /// Nothing of what a provider can say of some tokens is worse than another.
 #[tokio::test]
 async fn a_head_of_every_kind_keeps_nobody_waiting() {

@@ -4,7 +4,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Fixture, Scripted, account, give, token};
+use common::{Fixture, Scripted, Unsteady, account, give, token};
 use tokenkeep::{
     Action, Connection, ConnectionState, ErrorKind, Meaning, Outcome, PauseReason, Provider, RecheckProgress,
     Use, Vault,
@@ -115,6 +115,21 @@ async fn one_question_decides_for_all_names() {
         assert_eq!(states(&all).await, [state]);
         assert!(f.vault.verify().await.unwrap().is_whole());
     }
+}
+
+/// Also where two that ask begin at the same time, and each could have the lease of its own name.
+#[tokio::test]
+async fn of_two_who_ask_under_two_names_one_does() {
+    let f = Fixture::new().await;
+    let all = twins(&f, "t", 3).await;
+    refuse(&all[0], &f.provider).await;
+    asked(&f.provider);
+    let slow = Unsteady::new(&f.store);
+    let vault = Vault::options().clock(f.clock.clone()).open(slow, f.keys.clone()).await.unwrap();
+    let [a, b, c] = [0, 1, 2].map(|n: usize| vault.connection_of(all[n].id()));
+    let (a, b, c) = tokio::join!(a.recheck(&f.provider), b.recheck(&f.provider), c.recheck(&f.provider));
+    assert_eq!(asked(&f.provider), 1, "{a:?} {b:?} {c:?}");
+    assert_eq!(states(&all).await, [ConnectionState::Connected]);
 }
 
 #[tokio::test]

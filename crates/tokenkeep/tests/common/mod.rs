@@ -262,7 +262,12 @@ impl TokenStore for Unsteady {
     }
 
     async fn lease_probe(&self, id: &ConnectionId, lease: &ProbeLease) -> Result<bool, Error> {
-        self.steady.lease_probe(id, lease).await
+        let leased = self.steady.lease_probe(id, lease).await?;
+        if leased {
+            // Whoever was refused goes on meanwhile.
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        Ok(leased)
     }
 
     async fn lease_purge(&self, id: &ConnectionId, lease: &PurgeLease) -> Result<bool, Error> {
