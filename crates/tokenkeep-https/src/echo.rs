@@ -1,12 +1,18 @@
 //! A token that comes back: looked for by its value, and starred out.
 
-use base64ct::{Base64Unpadded, Base64UrlUnpadded, Encoding};
+use std::ops::Range;
+
+use base64ct::{Base64Unpadded, Encoding};
 use bytes::Bytes;
 use memchr::memmem;
 use zeroize::Zeroizing;
 
+use crate::target::is_unreserved;
+
 /// What is shorter, in bytes, is not looked for: too much that is no secret looks the same.
 const SHORTEST: usize = 8;
+/// As it is, escaped in two ways, percent-encoded in two, and base64 of two alphabets at three alignments.
+const MOST_FORMS: usize = 11;
 
 /// A token that was sent. It is wiped where the last user of the request's header lets go of it.
 #[derive(Clone)]
@@ -35,82 +41,107 @@ impl Sent {
     }
 }
 
-/// The forms in which a token is looked for. They wipe themselves.
+/// The forms in which a token is looked for, in one block that wipes itself.
 pub(crate) struct Echo {
-    forms: Vec<Zeroizing<Vec<u8>>>,
+    block: Zeroizing<Vec<u8>>,
+    forms: Vec<Range<usize>>,
 }
 
 impl Echo {
     fn of(token: &[u8]) -> Self {
-        let mut echo = Self { forms: Vec::new() };
         if token.len() < SHORTEST {
-            return echo;
+            return Self { block: Zeroizing::default(), forms: Vec::new() };
         }
+        // Sized first: a block that grows leaves its old self behind. A form takes three bytes for one at most, and what base64 is made
+        // of stands there for a moment, too.
+        let block = Zeroizing::new(Vec::with_capacity(MOST_FORMS * (3 * token.len() + 8)));
+        let mut echo = Self { block, forms: Vec::with_capacity(MOST_FORMS) };
         echo.add(token.iter().map(|&byte| Written::Plain(byte)));
-        echo.add(token.iter().map(|&byte| match byte {
-            b'"' | b'\\' => Written::Escaped(byte),
-            _ => Written::Plain(byte),
-        }));
-        echo.add(token.iter().map(|&byte| match byte {
-            b'"' | b'\\' | b'/' => Written::Escaped(byte),
-            _ => Written::Plain(byte),
-        }));
-        for digits in [b"0123456789ABCDEF", b"0123456789abcdef"] {
-            echo.add(token.iter().map(|&byte| match byte {
-                b'-' | b'.' | b'_' | b'~' => Written::Plain(byte),
-                _ if byte.is_ascii_alphanumeric() => Written::Plain(byte),
-                _ => Written::Percent([digits[usize::from(byte >> 4)], digits[usize::from(byte & 15)]]),
-            }));
+        // Most tokens are the same in JSON and percent-encoded.
+        if token.iter().any(|&byte| !is_unreserved(byte)) {
+            echo.add_escaped(token);
         }
         for before in 0..3 {
-            echo.add_base64(Base64Unpadded::encode, token, before);
-            echo.add_base64(Base64UrlUnpadded::encode, token, before);
+            echo.add_base64(token, before);
         }
         echo
     }
 
-    fn add(&mut self, token: impl Iterator<Item = Written> + Clone) {
-        // Sized first: a block that grows leaves its old self behind.
-        let length = token.clone().map(Written::length).sum();
-        let mut form = Zeroizing::new(Vec::with_capacity(length));
+    fn add_escaped(&mut self, token: &[u8]) {
+        self.add(token.iter().map(|&byte| match byte {
+            b'"' | b'\\' => Written::Escaped(byte),
+            _ => Written::Plain(byte),
+        }));
+        self.add(token.iter().map(|&byte| match byte {
+            b'"' | b'\\' | b'/' => Written::Escaped(byte),
+            _ => Written::Plain(byte),
+        }));
+        for digits in [b"0123456789ABCDEF", b"0123456789abcdef"] {
+            self.add(token.iter().map(|&byte| match byte {
+                _ if is_unreserved(byte) => Written::Plain(byte),
+                _ => Written::Percent([digits[usize::from(byte >> 4)], digits[usize::from(byte & 15)]]),
+            }));
+        }
+    }
+
+    fn add(&mut self, token: impl Iterator<Item = Written>) {
+        let start = self.block.len();
         for byte in token {
             match byte {
-                Written::Plain(byte) => form.push(byte),
-                Written::Escaped(byte) => form.extend_from_slice(&[b'\\', byte]),
-                Written::Percent([high, low]) => form.extend_from_slice(&[b'%', high, low]),
+                Written::Plain(byte) => self.block.push(byte),
+                Written::Escaped(byte) => self.block.extend_from_slice(&[b'\\', byte]),
+                Written::Percent([high, low]) => self.block.extend_from_slice(&[b'%', high, low]),
             }
         }
-        self.push(form);
+        self.keep(start..self.block.len());
     }
 
-    /// What base64 makes of the token behind this many other bytes, modulo three: the characters that hold bits of the token alone.
-    fn add_base64(
-        &mut self,
-        encode: for<'a> fn(&[u8], &'a mut [u8]) -> Result<&'a str, base64ct::InvalidLengthError>,
-        token: &[u8],
-        before: usize,
-    ) {
-        let mut padded = Zeroizing::new(vec![0; before + token.len()]);
-        padded[before..].copy_from_slice(token);
-        let mut encoded = Zeroizing::new(vec![0; padded.len().div_ceil(3) * 4]);
-        let whole = (before * 8).div_ceil(6)..padded.len() * 8 / 6;
-        if let Ok(text) = encode(&padded, &mut encoded) {
-            let form = Zeroizing::new(text.as_bytes()[whole].to_vec());
-            self.push(form);
+    /// What base64 makes of the token behind this many other bytes, modulo three: the characters that hold bits of the token alone. In
+    /// both alphabets, where that makes a difference.
+    fn add_base64(&mut self, token: &[u8], before: usize) {
+        let whole = (before * 8).div_ceil(6)..(before + token.len()) * 8 / 6;
+        let start = self.block.len();
+        self.block.resize(start + before, 0);
+        self.block.extend_from_slice(token);
+        let end = self.block.len();
+        self.block.resize(end + (end - start).div_ceil(3) * 4, 0);
+        let (padded, encoded) = self.block[start..].split_at_mut(end - start);
+        if Base64Unpadded::encode(padded, encoded).is_err() {
+            return;
+        }
+        let form = end + whole.start..end + whole.end;
+        let differs = self.block[form.clone()].iter().any(|byte| matches!(byte, b'+' | b'/'));
+        self.keep(form.clone());
+        if differs {
+            let start = self.block.len();
+            self.block.extend_from_within(form);
+            for byte in &mut self.block[start..] {
+                *byte = match *byte {
+                    b'+' => b'-',
+                    b'/' => b'_',
+                    other => other,
+                };
+            }
+            self.keep(start..self.block.len());
         }
     }
 
-    fn push(&mut self, form: Zeroizing<Vec<u8>>) {
-        if form.len() >= SHORTEST && !self.forms.contains(&form) {
+    fn keep(&mut self, form: Range<usize>) {
+        let is_there = self.forms().any(|known| *known == self.block[form.clone()]);
+        if form.len() >= SHORTEST && !is_there {
             self.forms.push(form);
         }
+    }
+
+    fn forms(&self) -> impl Iterator<Item = &[u8]> {
+        self.forms.iter().map(|form| &self.block[form.clone()])
     }
 
     /// Whether anything of it was found, and starred out.
     pub(crate) fn redact(&self, text: &mut [u8]) -> bool {
         let mut found = Vec::new();
-        for form in &self.forms {
-            let finder = memmem::Finder::new(&**form);
+        for form in self.forms() {
+            let finder = memmem::Finder::new(form);
             let mut from = 0;
             while let Some(at) = finder.find(&text[from..]) {
                 found.push(from + at..from + at + form.len());
@@ -127,16 +158,16 @@ impl Echo {
 
     /// Whether there is something to star out, or at its end the beginning of it.
     pub(crate) fn touches(&self, text: &[u8]) -> bool {
-        self.beginning(text) > 0 || self.forms.iter().any(|form| memmem::find(text, form).is_some())
+        self.beginning(text) > 0 || self.forms().any(|form| memmem::find(text, form).is_some())
     }
 
     /// How many bytes at its end may be the beginning of what is looked for.
     pub(crate) fn beginning(&self, text: &[u8]) -> usize {
-        let longest = |form: &Zeroizing<Vec<u8>>| {
+        let longest = |form: &[u8]| {
             let most = text.len().min(form.len() - 1);
             (1..=most).rev().find(|&length| text.ends_with(&form[..length]))
         };
-        self.forms.iter().filter_map(longest).max().unwrap_or(0)
+        self.forms().filter_map(longest).max().unwrap_or(0)
     }
 }
 
@@ -148,18 +179,10 @@ enum Written {
     Percent([u8; 2]),
 }
 
-impl Written {
-    fn length(self) -> usize {
-        match self {
-            Self::Plain(_) => 1,
-            Self::Escaped(_) => 2,
-            Self::Percent(_) => 3,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use base64ct::Base64UrlUnpadded;
+
     use super::*;
 
     const TOKEN: &str = "example+token/with=\"every\"\\kind";

@@ -101,7 +101,8 @@ fn check_segment(segment: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-fn is_unreserved(byte: u8) -> bool {
+/// What no percent-encoding, and no string of JSON, writes in another way.
+pub(crate) fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
 }
 
