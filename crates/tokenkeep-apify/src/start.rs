@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use serde::Serialize;
-use tokenkeep_core::Error;
+use tokenkeep_core::{Error, ErrorKind};
 use zeroize::Zeroizing;
 
 use crate::client::Place;
@@ -29,7 +29,7 @@ pub struct Start {
     place: Place,
     input: Result<Zeroizing<Vec<u8>>, Error>,
     memory: Option<u32>,
-    timeout: Option<Duration>,
+    timeout: Option<Limit>,
     build: Option<String>,
     wait_for_finish: Option<Duration>,
 }
@@ -53,9 +53,16 @@ impl Start {
         self
     }
 
-    /// How long it may run, in whole seconds; zero for ever. What the Actor says unless given.
+    /// How long it may run; a part of a second counts as a whole one. What the Actor says unless given. Zero, which Apify takes for no
+    /// limit, is refused with `Misuse`: that is [`without_time_limit`](Self::without_time_limit).
     pub fn timeout(mut self, limit: Duration) -> Self {
-        self.timeout = Some(limit);
+        self.timeout = Some(Limit::Of(limit));
+        self
+    }
+
+    /// It may run for ever, and costs as long as it does.
+    pub fn without_time_limit(mut self) -> Self {
+        self.timeout = Some(Limit::None);
         self
     }
 
@@ -65,7 +72,7 @@ impl Start {
         self
     }
 
-    /// Waits for its end before answering, at most for this long, in whole seconds. At most 60 s, and never so long that the call
+    /// Waits for its end before answering, at most for this long; a part of a second counts as a whole one. At most 60 s, and never so long that the call
     /// would run into its own [time limit](crate::ApifyBuilder::timeout): for more there is [`RunClient::wait`](crate::RunClient::wait).
     pub fn wait_for_finish(mut self, limit: Duration) -> Self {
         self.wait_for_finish = Some(limit);
@@ -79,16 +86,40 @@ impl Start {
             call = call.query("memory", memory);
         }
         if let Some(timeout) = self.timeout {
-            call = call.query("timeout", timeout.as_secs());
+            call = call.query("timeout", timeout.secs()?);
         }
         if let Some(build) = &self.build {
             call = call.query("build", build);
         }
         if let Some(limit) = self.wait_for_finish {
-            call = call.query("waitForFinish", limit.min(client.longest_wait()).as_secs());
+            call = call.query("waitForFinish", whole_secs(limit).min(client.longest_wait().as_secs()));
         }
         client.send(call.makes(json::id)).await
     }
+}
+
+/// How long a run may take.
+#[derive(Debug, Clone, Copy)]
+enum Limit {
+    Of(Duration),
+    None,
+}
+
+impl Limit {
+    /// As Apify writes it, who takes zero for no limit.
+    fn secs(self) -> Result<u64, Error> {
+        match self {
+            Self::None => Ok(0),
+            Self::Of(limit) if limit.is_zero() => Err(Error::new(ErrorKind::Misuse)
+                .because("a run's time limit is zero; `without_time_limit` is for a run that has none")),
+            Self::Of(limit) => Ok(whole_secs(limit)),
+        }
+    }
+}
+
+/// Rounded up: what is rounded down to zero has another meaning.
+fn whole_secs(time: Duration) -> u64 {
+    time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0))
 }
 
 impl IntoFuture for Start {
