@@ -118,7 +118,8 @@ impl RunClient {
     }
 
     /// Waits until it has ended, at most for this long in all, and gives it as it stands then: look at
-    /// [`RunStatus::has_ended`]. Apify is asked to hold its answers back meanwhile, and asked once a second at most.
+    /// [`RunStatus::has_ended`]. Apify is asked to hold its answers back meanwhile, and asked once a second at most. For no time
+    /// at all, it is asked once, as [`get`](Self::get) does.
     ///
     /// Reads the class [`Runs`](crate::Class::Runs).
     ///
