@@ -8,6 +8,7 @@ use tokenkeep_core::{Error, ErrorKind};
 
 use crate::client::Place;
 use crate::endpoint::Endpoint;
+use crate::json::null_as_default;
 use crate::pages::Step;
 use crate::{ApifyClient, Items, List, Pages};
 
@@ -206,7 +207,7 @@ pub struct KeyPage {
     /// The keys on this page.
     pub items: Vec<Key>,
     /// Whether there are more behind it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub is_truncated: bool,
     /// Where the next page begins, if there is one.
     pub next_exclusive_start_key: Option<String>,

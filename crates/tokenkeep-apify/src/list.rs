@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use tokenkeep_core::{Error, ErrorKind};
 
 use crate::client::Place;
+use crate::json::null_as_default;
 use crate::pages::Step;
 use crate::{Items, Pages};
 
@@ -170,13 +171,13 @@ pub struct Page<T> {
     /// How many there are on all pages.
     pub total: u64,
     /// How many stand before this page.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub offset: u64,
     /// The most that this page could have held.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub limit: u64,
     /// Whether the newest come first.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub desc: bool,
 }
 
