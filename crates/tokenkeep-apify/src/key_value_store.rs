@@ -1,6 +1,8 @@
 //! Key-value stores, and the keys in them: not what is under a key.
 
+use std::collections::HashSet;
 use std::future::{Future, IntoFuture};
+use std::hash::{BuildHasher, RandomState};
 use std::pin::Pin;
 
 use serde::Deserialize;
@@ -155,23 +157,31 @@ impl Keys {
 
     /// All pages, from this one on, as a `Stream`.
     pub fn pages(self) -> Pages<KeyPage> {
-        Pages::new(self.step(|page| page))
+        Pages::new(self.step(Passed::default(), |page| page))
     }
 
     /// All keys, from this page on, as a `Stream`.
     pub fn items(self) -> Items<Key> {
-        Items::new(self.step(|page| page.items))
+        Items::new(self.step(Passed::default(), |page| page.items))
     }
 
-    fn step<P: 'static>(self, give: fn(KeyPage) -> P) -> Step<P> {
+    fn step<P: 'static>(self, mut passed: Passed, give: fn(KeyPage) -> P) -> Step<P> {
         Step::new(async move {
             let page = self.clone().fetch().await?;
-            let next = page.next().map(str::to_owned);
-            // The page behind a key begins behind that key, or it goes round in a circle.
-            if next.is_some() && next == self.after {
-                return Err(Error::new(ErrorKind::ProviderMisbehaved).because("it gave the same page again"));
+            let misbehaves = |why| Err(Error::new(ErrorKind::ProviderMisbehaved).because(why));
+            if !page.is_truncated {
+                return Ok((give(page), None));
             }
-            Ok((give(page), next.map(|key| self.after(key).step(give))))
+            let Some(next) = page.next_exclusive_start_key.clone() else {
+                return misbehaves("it says that there is more, and not where");
+            };
+            if let Some(after) = &self.after {
+                passed.is_new(after);
+            }
+            if !passed.is_new(&next) {
+                return misbehaves("it gave a page again");
+            }
+            Ok((give(page), Some(self.after(next).step(passed, give))))
         })
     }
 
@@ -187,6 +197,20 @@ impl Keys {
             call = call.query("prefix", prefix);
         }
         self.place.client().send(call).await
+    }
+}
+
+/// The keys that pages began behind, by their hashes: in what order Apify has keys is not promised, but none leads back.
+#[derive(Default)]
+struct Passed {
+    hashes: HashSet<u64>,
+    by: RandomState,
+}
+
+impl Passed {
+    /// Whether no page began behind this one; from now on one does.
+    fn is_new(&mut self, key: &str) -> bool {
+        self.hashes.insert(self.by.hash_one(key))
     }
 }
 
@@ -213,11 +237,6 @@ pub struct KeyPage {
     pub next_exclusive_start_key: Option<String>,
 }
 
-impl KeyPage {
-    fn next(&self) -> Option<&str> {
-        self.next_exclusive_start_key.as_deref().filter(|_| self.is_truncated)
-    }
-}
 
 /// A key in a store.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
