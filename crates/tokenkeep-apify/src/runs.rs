@@ -25,6 +25,11 @@ impl Runs {
     ///
     /// Reads the class [`Runs`](crate::Class::Runs).
     pub fn list(self) -> List<Run> {
+        self.list_as()
+    }
+
+    /// With what is wanted of each.
+    pub(crate) fn list_as<T>(self) -> List<T> {
         List::new(self.place)
     }
 }
@@ -50,7 +55,7 @@ impl List<Run> {
 }
 
 /// The nearest time that a date of Apify's can say, from 1970 to 9999.
-fn within_a_date(time: SystemTime) -> SystemTime {
+pub(crate) fn within_a_date(time: SystemTime) -> SystemTime {
     let last = Duration::from_millis(253_402_300_799_999);
     SystemTime::UNIX_EPOCH + time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().min(last)
 }
