@@ -19,6 +19,8 @@ use class::Grants;
 use operation::{Answer, Operation};
 use request::Request;
 
+pub(crate) use ids::is_env_var_name;
+
 pub use class::{Access, Class};
 pub use scope::{TokenPermission, TokenScope};
 
