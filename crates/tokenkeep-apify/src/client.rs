@@ -55,7 +55,7 @@ impl ApifyClient {
         Actors::new(self.clone())
     }
 
-    /// One Actor, by its identifier or as `user~name`. Asks nothing yet.
+    /// One Actor, by its identifier or as `user~name` (`apify~web-scraper`). Asks nothing yet; its calls say `Misuse` of `user/name`.
     #[must_use]
     pub fn actor(&self, id: impl Into<String>) -> ActorClient {
         ActorClient::new(self.clone(), id.into())
