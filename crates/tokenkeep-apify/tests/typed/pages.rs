@@ -36,6 +36,22 @@ async fn a_list_is_read_to_its_end_and_no_further() {
 }
 
 #[tokio::test]
+async fn a_list_is_read_without_futures_util_too() {
+    let scene = Scene::new().await;
+    let mut items = scene.client(Boundary::analytics()).actors().list().limit(2).items();
+    let mut pages = scene.client(Boundary::analytics()).actors().list().limit(2).pages();
+    let (mut count, mut sizes) = (0, Vec::new());
+    while let Some(actor) = tokenkeep_apify::Items::next(&mut items).await {
+        actor.unwrap();
+        count += 1;
+    }
+    while let Some(page) = tokenkeep_apify::Pages::next(&mut pages).await {
+        sizes.push(page.unwrap().items.len());
+    }
+    assert_eq!((count, sizes), (3, vec![2, 1]));
+}
+
+#[tokio::test]
 async fn a_stream_asks_for_a_page_once_it_is_polled_for_it() {
     let scene = Scene::new().await;
     let mut items = scene.client(Boundary::analytics()).actors().list().limit(1).items();
@@ -146,7 +162,10 @@ async fn a_list_that_stops_before_its_end_is_not_taken_for_whole() {
         (r#"{"total":2,"offset":0,"items":[]}"#, None),
         (r#"{"total":2,"offset":1,"items":[{"id":"r1"}]}"#, None),
         (r#"{"total":2,"offset":0,"items":[{"id":"r1"}]}"#, Some(true)),
-        (r#"{"total":1,"offset":null,"items":[{"id":"r1","meta":7,"startedAt":{},"status":null}]}"#, Some(false)),
+        (
+            r#"{"total":1,"offset":null,"items":[{"id":"r1","meta":7,"startedAt":{},"status":null}]}"#,
+            Some(false),
+        ),
         (r#"{"total":0,"items":[]}"#, Some(false)),
     ] {
         let liar = JsonStandIn::start(move |_| (200, format!(r#"{{"data":{answer}}}"#))).await.unwrap();
