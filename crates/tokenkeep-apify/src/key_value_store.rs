@@ -237,7 +237,6 @@ pub struct KeyPage {
     pub next_exclusive_start_key: Option<String>,
 }
 
-
 /// A key in a store.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]

@@ -86,9 +86,7 @@ mod tests {
             (r#""""#, None),
             (r#""yesterday""#, None),
         ] {
-            let text = format!(
-                r#"{{"id": "r1", "startedAt": {time}, "meta": {{"origin": "API"}}}}"#
-            );
+            let text = format!(r#"{{"id": "r1", "startedAt": {time}, "meta": {{"origin": "API"}}}}"#);
             let run = listed(&serde_json::from_str(&text).unwrap()).unwrap();
             assert_eq!((run.id(), run.started_at(), run.origin()), ("r1", expected, Some("API")), "{time}");
         }

@@ -31,6 +31,9 @@ pub struct Start {
     memory: Option<u32>,
     timeout: Option<Limit>,
     build: Option<String>,
+    max_total_charge_usd: Option<f64>,
+    max_items: Option<u64>,
+    restart_on_error: Option<bool>,
     wait_for_finish: Option<Duration>,
 }
 
@@ -44,7 +47,17 @@ impl Start {
     }
 
     fn with(place: Place, input: Result<Zeroizing<Vec<u8>>, Error>) -> Self {
-        Self { place, input, memory: None, timeout: None, build: None, wait_for_finish: None }
+        Self {
+            place,
+            input,
+            memory: None,
+            timeout: None,
+            build: None,
+            max_total_charge_usd: None,
+            max_items: None,
+            restart_on_error: None,
+            wait_for_finish: None,
+        }
     }
 
     /// How much memory it gets, in megabytes: a power of two, 128 at least. What the Actor says unless given.
@@ -72,6 +85,25 @@ impl Start {
         self
     }
 
+    /// The most that it may be charged for in all, in US dollars. `Misuse` for what is no amount: less than nothing, infinite, not a
+    /// number.
+    pub fn max_total_charge_usd(mut self, dollars: f64) -> Self {
+        self.max_total_charge_usd = Some(dollars);
+        self
+    }
+
+    /// The most items that are charged for, of an Actor that is paid by result. It may give more.
+    pub fn max_items(mut self, items: u64) -> Self {
+        self.max_items = Some(items);
+        self
+    }
+
+    /// Whether it is started again when it fails. What the Actor says unless given.
+    pub fn restart_on_error(mut self, restart: bool) -> Self {
+        self.restart_on_error = Some(restart);
+        self
+    }
+
     /// Waits for its end before answering, at most for this long; a part of a second counts as a whole one. At most 60 s, and never so long that the call
     /// would run into its own [time limit](crate::ApifyBuilder::timeout): for more there is [`RunClient::wait`](crate::RunClient::wait).
     pub fn wait_for_finish(mut self, limit: Duration) -> Self {
@@ -90,6 +122,20 @@ impl Start {
         }
         if let Some(build) = &self.build {
             call = call.query("build", build);
+        }
+        if let Some(dollars) = self.max_total_charge_usd {
+            if !dollars.is_finite() || dollars.is_sign_negative() {
+                return Err(
+                    Error::new(ErrorKind::Misuse).because("the most that a run may cost is no amount")
+                );
+            }
+            call = call.query("maxTotalChargeUsd", dollars);
+        }
+        if let Some(items) = self.max_items {
+            call = call.query("maxItems", items);
+        }
+        if let Some(restart) = self.restart_on_error {
+            call = call.query("restartOnError", restart);
         }
         if let Some(limit) = self.wait_for_finish {
             call = call.query("waitForFinish", whole_secs(limit).min(client.longest_wait().as_secs()));
@@ -139,6 +185,9 @@ impl fmt::Debug for Start {
             .field("memory", &self.memory)
             .field("timeout", &self.timeout)
             .field("build", &self.build)
+            .field("max_total_charge_usd", &self.max_total_charge_usd)
+            .field("max_items", &self.max_items)
+            .field("restart_on_error", &self.restart_on_error)
             .field("wait_for_finish", &self.wait_for_finish)
             .finish_non_exhaustive()
     }

@@ -43,8 +43,12 @@ async fn a_run_is_started_as_it_is_told_waited_for_and_ended() {
     let none = actor.last_run().status(RunStatus::Aborting).await.unwrap_err();
     assert_eq!(none.kind(), ErrorKind::NotFound);
 
-    let second =
-        actor.start_json(Zeroizing::new(b" {} ".to_vec())).memory(256).timeout(Duration::from_millis(900)).await.unwrap();
+    let second = actor
+        .start_json(Zeroizing::new(b" {} ".to_vec()))
+        .memory(256)
+        .timeout(Duration::from_millis(900))
+        .await
+        .unwrap();
     let sent = scene.stand_in.requests().pop().unwrap();
     assert_eq!(
         (sent.body.as_slice(), sent.target.as_str()),
@@ -66,6 +70,10 @@ async fn an_input_that_is_no_json_is_not_sent_and_not_repeated() {
     // Apify takes zero for no limit at all, which nobody means who says how long.
     let endless = actor.start("x").timeout(Duration::ZERO).await.unwrap_err();
     assert_eq!(endless.kind(), ErrorKind::Misuse);
+    for dollars in [-1.0, f64::NAN, f64::INFINITY] {
+        let error = actor.start("x").max_total_charge_usd(dollars).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Misuse, "{dollars}");
+    }
     let start = actor.start("s3cret").build("b1");
     assert!(!format!("{start:?}").contains("s3cret"));
     assert!(scene.stand_in.requests().is_empty());
