@@ -97,8 +97,7 @@ async fn a_piece_has_its_time_and_no_error_follows_an_error() {
 async fn a_call_may_have_an_idle_limit_of_its_own() {
     let (server, go_on, _) = in_two_pieces().await;
     let transport = server.builder().idle_timeout(Duration::from_millis(100)).build().unwrap();
-    let mut stream =
-        transport.get("/log").idle_timeout(Duration::from_secs(300)).stream().await.unwrap();
+    let mut stream = transport.get("/log").idle_timeout(Duration::from_secs(300)).stream().await.unwrap();
     assert_eq!(stream.chunk().await.unwrap().unwrap(), "first");
     let (second, ()) = tokio::join!(stream.chunk(), async {
         tokio::time::sleep(Duration::from_millis(500)).await;
