@@ -142,8 +142,8 @@ impl RunClient {
     /// Writes the class [`Runs`](crate::Class::Runs). What may have done so is not sent again by any layer here.
     ///
     /// # Errors
-    /// As [the crate's table](crate#errors) says. Where the error is [retryable](Error::is_retryable), it may have been ended all the
-    /// same; ending it again does no harm.
+    /// As [the crate's table](crate#errors) says. It may have been ended all the same where
+    /// [`CallFailure::may_have_been_done`](crate::CallFailure::may_have_been_done) says so; ending it again does no harm.
     pub async fn abort(&self) -> Result<Run, Error> {
         self.client.send(self.client.place(Endpoint::RUN_ABORT, [&self.id]).call()?).await
     }

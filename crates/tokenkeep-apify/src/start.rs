@@ -19,8 +19,9 @@ use crate::{Run, json};
 ///
 /// # Errors
 /// As [the crate's table](crate#errors) says, and `Misuse` for an input that is no JSON. Starting is not idempotent: what may have started
-/// a run is not sent again by any layer here, and after `ProviderUnavailable` or `ProviderMisbehaved` there may be one.
-/// [`Runs::list`](crate::Runs::list) tells.
+/// a run is not sent again by any layer here, and after an error there may be one.
+/// [`CallFailure::may_have_been_done`](crate::CallFailure::may_have_been_done) tells: where it says no, or where there is no such cause,
+/// none was started; else [`Runs::list`](crate::Runs::list) has it, if there is one.
 ///
 /// # Cancellation
 /// What is dropped once it was polled may have started a run, and may not have it on record.
