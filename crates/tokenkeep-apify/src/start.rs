@@ -139,7 +139,7 @@ impl Start {
             call = call.query("restartOnError", restart);
         }
         if let Some(limit) = self.wait_for_finish {
-            call = call.query("waitForFinish", whole_secs(limit).min(client.longest_wait().as_secs()));
+            call = call.query("waitForFinish", whole_secs(limit).min(client.times().longest_wait.as_secs()));
         }
         client.send(call.makes(json::id)).await
     }

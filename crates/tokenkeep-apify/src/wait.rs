@@ -26,7 +26,7 @@ pub(crate) async fn until_ended(run: &Place, limit: Duration) -> Result<Run, Err
     loop {
         let asked_at = Instant::now();
         // Rounded down, so that the answer is there before the time is over.
-        let hold_back = run.client().longest_wait().min(end - asked_at).as_secs();
+        let hold_back = run.client().times().longest_wait.min(end - asked_at).as_secs();
         let call = run.call()?.query("waitForFinish", hold_back);
         match timeout_at(end, run.client().send::<Run>(call)).await {
             Ok(Err(error)) if ErrorType::of(&error).is_some_and(|it| it.as_str() == NOT_ENDED_YET) => {}
