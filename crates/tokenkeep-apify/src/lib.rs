@@ -21,7 +21,7 @@
 //!
 //! # What it can reach
 //!
-//! Metadata, unless it is told otherwise: [`Boundary::analytics`] is the default, [`ApifyBuilder::boundary`] sets another. A call outside of
+//! Metadata and the logs of builds, unless it is told otherwise: [`Boundary::analytics`] is the default, [`ApifyBuilder::boundary`] sets another. A call outside of
 //! the [`Boundary`] fails with `Misuse` before anything is sent, and [`Refused`] in its chain of causes says why.
 //!
 //! | call of a client | what the boundary must allow |
