@@ -38,22 +38,35 @@ pub(crate) fn check(workspace: &Workspace, description: &ApiDescription) -> Resu
     let log = workspace.target.join("xtask").join("prism.log");
     let folder = log.parent().unwrap_or(&workspace.target);
     fs::create_dir_all(folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
-    let output = File::create(&log).map_err(|error| format!("cannot write {}: {error}", log.display()))?;
+    let cannot_write = |error| format!("cannot write {}: {error}", log.display());
+    let output = File::create(&log).map_err(cannot_write)?;
+    let errors = output.try_clone().map_err(cannot_write)?;
 
     let mut command = Command::new("node");
     command.arg(program).args(["mock", "--errors", "--host", "127.0.0.1", "--port", &port.to_string()]);
     command.args(["--verboseLevel", "warn"]).arg(file);
-    command.stdin(Stdio::null()).stderr(Stdio::null()).stdout(output);
+    command.stdin(Stdio::null()).stdout(output).stderr(errors);
     let server = command.spawn().map_err(|error| format!("cannot start node: {error}"))?;
     let mut server = Server(server);
     server.wait_for(port).map_err(|error| format!("{error}; see {}", log.display()))?;
 
-    let mut tests = workspace.cargo();
-    description.apply(&mut tests);
-    tests.env(VARIABLE, port.to_string());
-    // As in the part `test`, so that nothing is compiled anew.
-    tests.args(["test", "--workspace", "--all-features", "--test", "typed", "--", "--ignored", TESTS]);
-    cargo::run(&mut tests)
+    let tests = || {
+        let mut tests = workspace.cargo();
+        description.apply(&mut tests);
+        tests.env(VARIABLE, port.to_string());
+        // As in the part `test`, so that nothing is compiled anew.
+        tests.args(["test", "--workspace", "--all-features", "--test", "typed", "--", "--ignored", TESTS]);
+        tests
+    };
+    some_are_listed(&cargo::capture(tests().arg("--list"))?)?;
+    cargo::run(&mut tests())
+}
+
+/// A filter that no test's name fits is a success for the test harness, and would be one here for ever.
+fn some_are_listed(list: &[u8]) -> Result<(), String> {
+    let list = String::from_utf8_lossy(list);
+    let is_one = |line: &str| line.starts_with(TESTS) && line.ends_with(": test");
+    if list.lines().any(is_one) { Ok(()) } else { Err(format!("no test's name begins with {TESTS}")) }
 }
 
 /// Prism's program, under the target folder, installed if need be: 90 MB.
@@ -125,6 +138,14 @@ mod tests {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let mut sleeping = start("sleep", "60");
         assert_eq!(sleeping.wait_for(listener.local_addr().unwrap().port()), Ok(()));
+    }
+
+    #[test]
+    fn a_run_of_no_test_is_an_error() {
+        assert_eq!(some_are_listed(b"prism::takes_every_call: test\n\n1 test, 0 benchmarks\n"), Ok(()));
+        for none in ["", "0 tests, 0 benchmarks\n", "other::prism::x: test\n1 test, 0 benchmarks\n"] {
+            assert!(some_are_listed(none.as_bytes()).is_err(), "{none:?}");
+        }
     }
 
     #[test]

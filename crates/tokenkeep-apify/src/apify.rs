@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use tokenkeep_core::{Account, Credential, Error, ErrorKind, Origin, Provider, ProviderName, ProviderSpec};
 use tokenkeep_https::{Proxy, Retries, Transport};
 
+use crate::client::ClientTimes;
 use crate::meaning::meaning;
 use crate::{ApifyClient, Boundary};
 
@@ -14,6 +15,8 @@ const ORIGIN: &str = "https://api.apify.com";
 
 /// How long an attempt may take unless told otherwise.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a log that is followed may have nothing new unless told otherwise: programs that work may well print nothing.
+const FOLLOWED_SILENCE: Duration = Duration::from_secs(600);
 /// The longest that Apify holds an answer back, whatever it is asked.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// How long a customer who connects waits for Apify at most, repeats included.
@@ -23,7 +26,7 @@ const CHECK_DEADLINE: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone)]
 pub struct Apify {
     transport: Transport,
-    longest_wait: Duration,
+    times: ClientTimes,
 }
 
 impl Apify {
@@ -42,6 +45,8 @@ impl Apify {
             origin: None,
             extra_roots: Vec::new(),
             timeout: TIMEOUT,
+            idle_timeout: None,
+            max_body: None,
             deadline: None,
             retries: Retries::standard(),
             proxy: None,
@@ -59,7 +64,7 @@ impl Apify {
     /// A client that uses this credential, within the boundary that was chosen when this was built.
     #[must_use]
     pub fn with(&self, credential: Credential) -> ApifyClient {
-        ApifyClient::new(self.transport.clone(), credential, self.longest_wait)
+        ApifyClient::new(self.transport.clone(), credential, self.times)
     }
 }
 
@@ -93,6 +98,8 @@ pub struct ApifyBuilder {
     origin: Option<Origin>,
     extra_roots: Vec<Vec<u8>>,
     timeout: Duration,
+    idle_timeout: Option<Duration>,
+    max_body: Option<usize>,
     deadline: Option<Duration>,
     retries: Retries,
     proxy: Option<Proxy>,
@@ -119,6 +126,22 @@ impl ApifyBuilder {
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = limit;
+        self
+    }
+
+    /// How long a log waits for its next piece. Unless given, as long as an attempt may take, and 10 minutes where it is
+    /// [followed](crate::Log::follow): a program that works may print nothing for long.
+    #[must_use]
+    pub fn idle_timeout(mut self, limit: Duration) -> Self {
+        self.idle_timeout = Some(limit);
+        self
+    }
+
+    /// The longest answer that is taken, in bytes, 8 MiB unless given; see
+    /// [`TransportBuilder::max_body`](tokenkeep_https::TransportBuilder::max_body). Not of logs, which come in pieces.
+    #[must_use]
+    pub fn max_body(mut self, bytes: usize) -> Self {
+        self.max_body = Some(bytes);
         self
     }
 
@@ -178,6 +201,12 @@ impl ApifyBuilder {
         if let Some(limit) = self.deadline {
             transport = transport.deadline(limit);
         }
+        if let Some(limit) = self.idle_timeout {
+            transport = transport.idle_timeout(limit);
+        }
+        if let Some(bytes) = self.max_body {
+            transport = transport.max_body(bytes);
+        }
         if let Some(proxy) = self.proxy {
             transport = transport.proxy(proxy);
         }
@@ -187,6 +216,8 @@ impl ApifyBuilder {
         // A third of an attempt's time, 10 s at most, is for everything but waiting.
         let rest = (self.timeout / 3).min(Duration::from_secs(10));
         let longest_wait = Duration::from_secs((self.timeout - rest).min(LONGEST_WAIT).as_secs());
-        Ok(Apify { transport: transport.timeout(self.timeout).build()?, longest_wait })
+        let followed_silence = self.idle_timeout.unwrap_or(FOLLOWED_SILENCE.max(self.timeout));
+        let times = ClientTimes { longest_wait, followed_silence };
+        Ok(Apify { transport: transport.timeout(self.timeout).build()?, times })
     }
 }

@@ -19,6 +19,8 @@ use class::Grants;
 use operation::{Answer, Operation};
 use request::Request;
 
+pub(crate) use ids::is_env_var_name;
+
 pub use class::{Access, Class};
 pub use scope::{TokenPermission, TokenScope};
 
@@ -76,7 +78,8 @@ impl Boundary {
     /// - listings of key-value stores, and of the keys in them,
     /// - builds: versions and logs,
     ///
-    /// which are five kinds of metadata, and the usage of the account. It writes nothing. Source code, environment variables,
+    /// which are five kinds of metadata and the logs of builds, and the usage of the account. A log holds whatever the build printed. It
+    /// writes nothing. Source code, environment variables,
     /// inputs, items, records, logs of runs, links and the keys that sign them, the proxy, price lists and the plan, e-mail addresses
     /// and the profiles of other users never reach the application.
     ///

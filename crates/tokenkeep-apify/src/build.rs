@@ -5,6 +5,7 @@ use tokenkeep_core::Error;
 
 use crate::client::Place;
 use crate::endpoint::Endpoint;
+use crate::json::null_as_default;
 use crate::{ApifyClient, List, Log, RunStatus};
 
 /// Builds: of the whole account, or of one Actor.
@@ -77,7 +78,7 @@ pub struct Build {
     /// What it cost, in US dollars.
     pub usage_total_usd: Option<f64>,
     /// What started it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub meta: BuildMeta,
     /// What it took. Not in lists.
     pub stats: Option<BuildStats>,

@@ -22,7 +22,16 @@ use crate::{
 pub struct ApifyClient {
     transport: Transport,
     credential: Credential,
-    longest_wait: Duration,
+    times: ClientTimes,
+}
+
+/// What of an [`Apify`](crate::Apify)'s times its calls need to know.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ClientTimes {
+    /// How long Apify may be asked to hold an answer back, in whole seconds.
+    pub(crate) longest_wait: Duration,
+    /// How long a log that is followed may have nothing new.
+    pub(crate) followed_silence: Duration,
 }
 
 impl ApifyClient {
@@ -30,8 +39,8 @@ impl ApifyClient {
     /// test. A boundary may allow more or less.
     pub const OPERATIONS: &'static [(&'static str, &'static str)] = endpoint::ALL;
 
-    pub(crate) fn new(transport: Transport, credential: Credential, longest_wait: Duration) -> Self {
-        Self { transport, credential, longest_wait }
+    pub(crate) fn new(transport: Transport, credential: Credential, times: ClientTimes) -> Self {
+        Self { transport, credential, times }
     }
 
     /// Whose token it is (`GET /v2/users/me`). Every boundary allows it.
@@ -55,7 +64,7 @@ impl ApifyClient {
         Actors::new(self.clone())
     }
 
-    /// One Actor, by its identifier or as `user~name`. Asks nothing yet.
+    /// One Actor, by its identifier or as `user~name` (`apify~web-scraper`). Asks nothing yet; its calls say `Misuse` of `user/name`.
     #[must_use]
     pub fn actor(&self, id: impl Into<String>) -> ActorClient {
         ActorClient::new(self.clone(), id.into())
@@ -141,9 +150,8 @@ impl ApifyClient {
         &self.credential
     }
 
-    /// How long Apify may be asked to hold an answer back, in whole seconds.
-    pub(crate) fn longest_wait(&self) -> Duration {
-        self.longest_wait
+    pub(crate) fn times(&self) -> ClientTimes {
+        self.times
     }
 }
 

@@ -55,7 +55,8 @@ impl Endpoint {
     /// A call of it with these in the places of its parameters, in their order.
     ///
     /// # Errors
-    /// `Internal` when there are more or fewer of them. Whether one of them can stand in a path is told when the call is sent.
+    /// `Internal` when there are more or fewer of them. `Misuse` that says how to write it for a name with a slash; whether one of them can
+    /// stand in a path else is told when the call is sent.
     pub(crate) fn call(self, transport: &Transport, ids: &[String]) -> Result<Call, Error> {
         let fixed = self.path.find("/{").unwrap_or(self.path.len());
         let (start, rest) = self.path.split_at(fixed);
@@ -64,7 +65,13 @@ impl Endpoint {
         let mut ids = ids.iter();
         for segment in rest.split('/').skip(1) {
             call = match segment.starts_with('{') {
-                true => call.segment(ids.next().ok_or_else(misfit)?),
+                true => {
+                    let id = ids.next().ok_or_else(misfit)?;
+                    if id.contains('/') && NAMED.contains(&segment) {
+                        return Err(with_a_slash());
+                    }
+                    call.segment(id)
+                }
                 false => call.segment(segment),
             };
         }
@@ -74,6 +81,13 @@ impl Endpoint {
     pub(crate) fn path(self) -> &'static str {
         self.path
     }
+}
+
+/// The parameters that may be `user~name`, which Apify's pages and addresses write with a slash.
+const NAMED: [&str; 3] = ["{actorId}", "{datasetId}", "{storeId}"];
+
+fn with_a_slash() -> Error {
+    Error::new(ErrorKind::Misuse).because("a name is written `user~name` here, and not `user/name`")
 }
 
 fn misfit() -> Error {

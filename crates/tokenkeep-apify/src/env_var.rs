@@ -3,11 +3,11 @@
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
-use tokenkeep_core::Error;
+use tokenkeep_core::{Error, ErrorKind};
 use zeroize::Zeroizing;
 
 use crate::endpoint::Endpoint;
-use crate::{ApifyClient, json};
+use crate::{ApifyClient, boundary, json};
 
 /// The environment variables of one version of an Actor. Owned, cheap to clone; it asks nothing until it is told to.
 ///
@@ -51,8 +51,10 @@ impl EnvVars {
     /// Writes the class [`EnvVars`](crate::Class::EnvVars). What may have made it is not sent again by any layer here.
     ///
     /// # Errors
-    /// As [the crate's table](crate#errors) says; `AlreadyExists` where there is one of that name.
+    /// As [the crate's table](crate#errors) says; `AlreadyExists` where there is one of that name. `Misuse` for a name of other
+    /// characters than letters, digits and underscores; nothing was sent.
     pub async fn create(&self, variable: &NewEnvVar) -> Result<EnvVar, Error> {
+        variable.check_name()?;
         let call = self.client.place(Endpoint::ENV_VAR_CREATE, [&self.actor, &self.version]).call()?;
         self.client.send(call.json(variable.body()?)).await
     }
@@ -62,8 +64,9 @@ impl EnvVars {
     /// Writes the class [`EnvVars`](crate::Class::EnvVars).
     ///
     /// # Errors
-    /// As [the crate's table](crate#errors) says; `NotFound` where there is none of that name.
+    /// As [the crate's table](crate#errors) says; `NotFound` where there is none of that name. `Misuse` as [`create`](Self::create).
     pub async fn update(&self, variable: &NewEnvVar) -> Result<EnvVar, Error> {
+        variable.check_name()?;
         let ids = [&self.actor, &self.version, variable.name.as_str()];
         let call = self.client.place(Endpoint::ENV_VAR_UPDATE, ids).call()?;
         self.client.send(call.json(variable.body()?)).await
@@ -113,7 +116,7 @@ impl<'de> Deserialize<'de> for EnvVar {
     }
 }
 
-/// An environment variable to be sent: its name, its value, and whether it is secret.
+/// An environment variable to be sent: its name of letters, digits and underscores, its value, and whether it is secret.
 #[derive(Debug)]
 pub struct NewEnvVar {
     name: String,
@@ -130,6 +133,16 @@ impl NewEnvVar {
     /// One whose value everybody can read who may read the Actor's source code.
     pub fn plain(name: impl Into<String>, value: impl Into<EnvVarValue>) -> Self {
         Self { name: name.into(), value: value.into(), is_secret: false }
+    }
+
+    /// What could be made under another name could be reached by no call: a boundary lets no other name into a path.
+    fn check_name(&self) -> Result<(), Error> {
+        match boundary::is_env_var_name(&self.name) {
+            true => Ok(()),
+            false => Err(Error::new(ErrorKind::Misuse).because(
+                "the name of an environment variable is of letters, digits and underscores, 256 at most",
+            )),
+        }
     }
 
     /// In one block that wipes itself.

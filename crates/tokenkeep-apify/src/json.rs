@@ -2,7 +2,7 @@
 
 use std::io;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use tokenkeep_core::{Error, ErrorKind};
 use zeroize::Zeroizing;
 
@@ -40,6 +40,15 @@ pub(crate) fn id(body: &[u8]) -> Option<String> {
         id: String,
     }
     serde_json::from_slice::<Answer>(body).ok().map(|answer| answer.data.id)
+}
+
+/// What is null is what it would be if it were not there. With `#[serde(default)]`, which is for what is not there.
+pub(crate) fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 /// `serde_json`'s own error may repeat a part of the value.

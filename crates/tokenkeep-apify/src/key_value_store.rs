@@ -1,6 +1,8 @@
 //! Key-value stores, and the keys in them: not what is under a key.
 
+use std::collections::HashSet;
 use std::future::{Future, IntoFuture};
+use std::hash::{BuildHasher, RandomState};
 use std::pin::Pin;
 
 use serde::Deserialize;
@@ -8,6 +10,7 @@ use tokenkeep_core::{Error, ErrorKind};
 
 use crate::client::Place;
 use crate::endpoint::Endpoint;
+use crate::json::null_as_default;
 use crate::pages::Step;
 use crate::{ApifyClient, Items, List, Pages};
 
@@ -154,23 +157,31 @@ impl Keys {
 
     /// All pages, from this one on, as a `Stream`.
     pub fn pages(self) -> Pages<KeyPage> {
-        Pages::new(self.step(|page| page))
+        Pages::new(self.step(Passed::default(), |page| page))
     }
 
     /// All keys, from this page on, as a `Stream`.
     pub fn items(self) -> Items<Key> {
-        Items::new(self.step(|page| page.items))
+        Items::new(self.step(Passed::default(), |page| page.items))
     }
 
-    fn step<P: 'static>(self, give: fn(KeyPage) -> P) -> Step<P> {
+    fn step<P: 'static>(self, mut passed: Passed, give: fn(KeyPage) -> P) -> Step<P> {
         Step::new(async move {
             let page = self.clone().fetch().await?;
-            let next = page.next().map(str::to_owned);
-            // The page behind a key begins behind that key, or it goes round in a circle.
-            if next.is_some() && next == self.after {
-                return Err(Error::new(ErrorKind::ProviderMisbehaved).because("it gave the same page again"));
+            let misbehaves = |why| Err(Error::new(ErrorKind::ProviderMisbehaved).because(why));
+            if !page.is_truncated {
+                return Ok((give(page), None));
             }
-            Ok((give(page), next.map(|key| self.after(key).step(give))))
+            let Some(next) = page.next_exclusive_start_key.clone() else {
+                return misbehaves("it says that there is more, and not where");
+            };
+            if let Some(after) = &self.after {
+                passed.is_new(after);
+            }
+            if !passed.is_new(&next) {
+                return misbehaves("it gave a page again");
+            }
+            Ok((give(page), Some(self.after(next).step(passed, give))))
         })
     }
 
@@ -186,6 +197,20 @@ impl Keys {
             call = call.query("prefix", prefix);
         }
         self.place.client().send(call).await
+    }
+}
+
+/// The keys that pages began behind, by their hashes: in what order Apify has keys is not promised, but none leads back.
+#[derive(Default)]
+struct Passed {
+    hashes: HashSet<u64>,
+    by: RandomState,
+}
+
+impl Passed {
+    /// Whether no page began behind this one; from now on one does.
+    fn is_new(&mut self, key: &str) -> bool {
+        self.hashes.insert(self.by.hash_one(key))
     }
 }
 
@@ -206,16 +231,10 @@ pub struct KeyPage {
     /// The keys on this page.
     pub items: Vec<Key>,
     /// Whether there are more behind it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub is_truncated: bool,
     /// Where the next page begins, if there is one.
     pub next_exclusive_start_key: Option<String>,
-}
-
-impl KeyPage {
-    fn next(&self) -> Option<&str> {
-        self.next_exclusive_start_key.as_deref().filter(|_| self.is_truncated)
-    }
 }
 
 /// A key in a store.

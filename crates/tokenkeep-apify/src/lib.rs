@@ -21,7 +21,7 @@
 //!
 //! # What it can reach
 //!
-//! Metadata, unless it is told otherwise: [`Boundary::analytics`] is the default, [`ApifyBuilder::boundary`] sets another. A call outside of
+//! Metadata and the logs of builds, unless it is told otherwise: [`Boundary::analytics`] is the default, [`ApifyBuilder::boundary`] sets another. A call outside of
 //! the [`Boundary`] fails with `Misuse` before anything is sent, and [`Refused`] in its chain of causes says why.
 //!
 //! | call of a client | what the boundary must allow |
@@ -32,6 +32,7 @@
 //! | `actor(..).runs().list()` | reading [`Runs`](Class::Runs) |
 //! | `actor(..).last_run()` | reading [`Runs`](Class::Runs) |
 //! | `actor(..).start(..)` | writing [`Runs`](Class::Runs) and [`Inputs`](Class::Inputs) |
+//! | `actor(..).start_json(..)` | writing [`Runs`](Class::Runs) and [`Inputs`](Class::Inputs) |
 //! | `actor(..).builds().list()` | reading [`Builds`](Class::Builds) |
 //! | `actor(..).default_build()` | reading [`Builds`](Class::Builds) |
 //! | `actor(..).env_vars(..).list()` | reading [`EnvVars`](Class::EnvVars) |
@@ -60,7 +61,7 @@
 //!
 //! Items of datasets and records of key-value stores have no call here.
 //!
-//! Whatever comes as a list is awaited for one page, or read to its end as a `Stream`: [`List::pages`], [`List::items`]; for the keys in a
+//! Whatever comes as a list is awaited for one page, or read to its end as a `Stream`, which has a `next()` of its own: [`List::pages`], [`List::items`]; for the keys in a
 //! store, [`Keys::pages`] and [`Keys::items`]. A field that is not there, that Apify adds, or that the boundary keeps back, breaks nothing.
 //!
 //! # Errors

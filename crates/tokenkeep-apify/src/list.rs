@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use tokenkeep_core::{Error, ErrorKind};
 
 use crate::client::Place;
+use crate::json::null_as_default;
 use crate::pages::Step;
 use crate::{Items, Pages};
 
@@ -73,6 +74,11 @@ impl<T> List<T> {
         self
     }
 
+    pub(crate) fn started(mut self, after: SystemTime, before: SystemTime) -> Self {
+        (self.started_after, self.started_before) = (Some(after), Some(before));
+        self
+    }
+
     async fn fetch(self) -> Result<Page<T>, Error>
     where
         T: DeserializeOwned,
@@ -119,10 +125,7 @@ impl<T: DeserializeOwned + 'static> List<T> {
     fn step<P: 'static>(self, give: fn(Page<T>) -> P) -> Step<P> {
         Step::new(async move {
             let page = self.clone().fetch().await?;
-            // Another page than the one that was asked for: going on from it could go on for ever.
-            if page.offset != self.offset.unwrap_or(0) {
-                return Err(Error::new(ErrorKind::ProviderMisbehaved).because("it gave another page"));
-            }
+            page.check(self.offset.unwrap_or(0))?;
             let next = page.next_offset().map(|offset| self.offset(offset).step(give));
             Ok((give(page), next))
         })
@@ -170,23 +173,36 @@ pub struct Page<T> {
     /// How many there are on all pages.
     pub total: u64,
     /// How many stand before this page.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub offset: u64,
     /// The most that this page could have held.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub limit: u64,
     /// Whether the newest come first.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub desc: bool,
 }
 
 impl<T> Page<T> {
-    /// Where the next page begins; `None` after the last one.
+    /// Where the next page begins; `None` after the last one, and after one that is empty, whatever `total` says.
     #[must_use]
     pub fn next_offset(&self) -> Option<u64> {
         // The offset is Apify's word, whatever it says.
         let next = self.offset.saturating_add(self.items.len() as u64);
         (next < self.total && !self.items.is_empty()).then_some(next)
+    }
+
+    /// Whether it is the page that was asked for, and does not stop before the end of its list: else what is read is not whole, or is
+    /// read for ever.
+    pub(crate) fn check(&self, asked_for: u64) -> Result<(), Error> {
+        let why = if self.offset != asked_for {
+            "it gave another page"
+        } else if self.items.is_empty() && self.offset < self.total {
+            "it says that there is more, and gives nothing"
+        } else {
+            return Ok(());
+        };
+        Err(Error::new(ErrorKind::ProviderMisbehaved).because(why))
     }
 }
 

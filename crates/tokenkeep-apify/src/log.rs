@@ -20,7 +20,8 @@ impl Log {
         Self { place, follow: false }
     }
 
-    /// Goes on with what is printed from now on, until the run or the build has ended.
+    /// Goes on with what is printed from now on, until the run or the build has ended. It may print nothing for 10 minutes, or as long as
+    /// [`ApifyBuilder::idle_timeout`](crate::ApifyBuilder::idle_timeout) says; then the stream ends with `ProviderUnavailable`.
     pub fn follow(mut self) -> Self {
         self.follow = true;
         self
@@ -29,30 +30,37 @@ impl Log {
     /// The log piece by piece, as it comes: a piece may end within a line, and within a character.
     ///
     /// # Errors
-    /// As [the crate's table](crate#errors) says.
+    /// As [the crate's table](crate#errors) says; of the pieces, [`AnswerStream::chunk`].
     ///
     /// # Cancellation
     /// Safe; dropping the stream ends it.
     pub async fn stream(self) -> Result<AnswerStream, Error> {
         let mut call = self.place.call()?;
         if self.follow {
-            call = call.query("stream", true);
+            call = call.query("stream", true).idle_timeout(self.place.client().times().followed_silence);
         }
         call.credential(self.place.client().credential()).stream().await
     }
 
     /// The log as one text, cut after this many bytes. What is no UTF-8 in it is replaced. With [`follow`](Self::follow) it is there
-    /// once the run or the build has ended, or the limit is reached.
+    /// once the run or the build has ended, or the limit is reached. Where it breaks off, or nothing more comes in time, what there was
+    /// by then is given, and [`LogText::is_whole`] is false.
     ///
     /// # Errors
-    /// As [the crate's table](crate#errors) says.
+    /// As [the crate's table](crate#errors) says; after its first piece, no more.
     ///
     /// # Cancellation
     /// Safe.
     pub async fn text(self, most: usize) -> Result<LogText, Error> {
         let mut stream = self.stream().await?;
         let mut text = Vec::new();
-        while let Some(piece) = stream.chunk().await? {
+        loop {
+            let piece = match stream.chunk().await {
+                Ok(Some(piece)) => piece,
+                Ok(None) => return Ok(LogText::new(&text, true)),
+                Err(error) if text.is_empty() => return Err(error),
+                Err(_) => return Ok(LogText::new(&text, false)),
+            };
             let left = most - text.len();
             if piece.len() > left {
                 text.extend_from_slice(&piece[..left]);
@@ -60,7 +68,6 @@ impl Log {
             }
             text.extend_from_slice(&piece);
         }
-        Ok(LogText::new(&text, true))
     }
 }
 
@@ -70,7 +77,7 @@ impl Log {
 pub struct LogText {
     /// The text.
     pub text: String,
-    /// Whether it is all of it.
+    /// Whether it is all of it. It is not where a limit cut it, and not where it broke off.
     pub is_whole: bool,
 }
 

@@ -1,7 +1,7 @@
 //! What comes a page at a time, as a stream.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -42,6 +42,17 @@ impl<P> Step<P> {
 impl<P> Pages<P> {
     pub(crate) fn new(first: Step<P>) -> Self {
         Self { step: Some(first), asked: 0, most: MOST_PAGES }
+    }
+
+    /// The next page; `None` at the end. What `StreamExt::next` of futures-util is, for who has it not.
+    ///
+    /// # Errors
+    /// As [the crate's table](crate#errors) says; nothing comes after an error.
+    ///
+    /// # Cancellation
+    /// Safe: given up, it goes on where it was.
+    pub async fn next(&mut self) -> Option<Result<P, Error>> {
+        poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
 }
 
@@ -86,6 +97,17 @@ pub struct Items<T> {
 impl<T> Items<T> {
     pub(crate) fn new(first: Step<Vec<T>>) -> Self {
         Self { pages: Pages::new(first), here: Vec::new().into_iter() }
+    }
+
+    /// The next item; `None` at the end. What `StreamExt::next` of futures-util is, for who has it not.
+    ///
+    /// # Errors
+    /// As [the crate's table](crate#errors) says; nothing comes after an error.
+    ///
+    /// # Cancellation
+    /// Safe: given up, it goes on where it was.
+    pub async fn next(&mut self) -> Option<Result<T, Error>> {
+        poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
 }
 

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use crate::json::null_as_default;
+
 /// A run. What stands only where one is asked for by itself is empty in a list.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -35,7 +37,7 @@ pub struct Run {
     /// The request queue that it uses unless told otherwise.
     pub default_request_queue_id: Option<String>,
     /// How and from where it was started.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub meta: RunMeta,
     /// With what its program ended. Not in lists.
     pub exit_code: Option<i64>,

@@ -25,6 +25,11 @@ impl Runs {
     ///
     /// Reads the class [`Runs`](crate::Class::Runs).
     pub fn list(self) -> List<Run> {
+        self.list_as()
+    }
+
+    /// With what is wanted of each.
+    pub(crate) fn list_as<T>(self) -> List<T> {
         List::new(self.place)
     }
 }
@@ -50,7 +55,7 @@ impl List<Run> {
 }
 
 /// The nearest time that a date of Apify's can say, from 1970 to 9999.
-fn within_a_date(time: SystemTime) -> SystemTime {
+pub(crate) fn within_a_date(time: SystemTime) -> SystemTime {
     let last = Duration::from_millis(253_402_300_799_999);
     SystemTime::UNIX_EPOCH + time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().min(last)
 }
@@ -118,7 +123,8 @@ impl RunClient {
     }
 
     /// Waits until it has ended, at most for this long in all, and gives it as it stands then: look at
-    /// [`RunStatus::has_ended`]. Apify is asked to hold its answers back meanwhile, and asked once a second at most.
+    /// [`RunStatus::has_ended`]. Apify is asked to hold its answers back meanwhile, and asked once a second at most. For no time
+    /// at all, it is asked once, as [`get`](Self::get) does.
     ///
     /// Reads the class [`Runs`](crate::Class::Runs).
     ///
@@ -136,8 +142,8 @@ impl RunClient {
     /// Writes the class [`Runs`](crate::Class::Runs). What may have done so is not sent again by any layer here.
     ///
     /// # Errors
-    /// As [the crate's table](crate#errors) says. Where the error is [retryable](Error::is_retryable), it may have been ended all the
-    /// same; ending it again does no harm.
+    /// As [the crate's table](crate#errors) says. It may have been ended all the same where
+    /// [`CallFailure::may_have_been_done`](crate::CallFailure::may_have_been_done) says so; ending it again does no harm.
     pub async fn abort(&self) -> Result<Run, Error> {
         self.client.send(self.client.place(Endpoint::RUN_ABORT, [&self.id]).call()?).await
     }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use tokenkeep_core::Error;
 
 use crate::client::Place;
+use crate::json::null_as_default;
 
 /// What the account used in a month (`GET /v2/users/me/usage/monthly`), asked for when this is awaited: in the one that runs, unless
 /// told otherwise.
@@ -57,10 +58,10 @@ pub struct MonthlyUsage {
     /// When the month begins and ends.
     pub usage_cycle: Option<UsageCycle>,
     /// What was used, by the name of the service as Apify writes it: `ACTOR_COMPUTE_UNITS`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub monthly_service_usage: BTreeMap<String, ServiceUsage>,
     /// The same for each day.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub daily_service_usages: Vec<DailyUsage>,
     /// What it amounts to, in US dollars, before discounts for volume.
     pub total_usage_credits_usd_before_volume_discount: Option<f64>,
@@ -100,7 +101,7 @@ pub struct DailyUsage {
     /// The day, as ISO 8601 in UTC.
     pub date: Option<String>,
     /// What was used, by the name of the service.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub service_usage: BTreeMap<String, ServiceUsage>,
     /// What it amounts to, in US dollars.
     pub total_usage_credits_usd: Option<f64>,
@@ -114,10 +115,10 @@ pub struct AccountLimits {
     /// The month that runs.
     pub monthly_usage_cycle: Option<UsageCycle>,
     /// What it may use at most.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub limits: Limits,
     /// What it uses.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub current: CurrentUsage,
 }
 

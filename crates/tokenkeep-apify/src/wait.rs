@@ -5,23 +5,31 @@ use std::time::Duration;
 use tokenkeep_core::{Error, ErrorKind};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::Run;
 use crate::client::Place;
+use crate::{ErrorType, Run};
 
 /// The least time from one question to the next, for an API that does not hold its answers back.
 const BETWEEN: Duration = Duration::from_secs(1);
 
+/// Apify's word for having held an answer back for as long as it does: of the run it says that it has not ended.
+const NOT_ENDED_YET: &str = "run-timeout-exceeded";
+
 /// Asks until the run has ended or the time is over, and gives it as it stood last.
 pub(crate) async fn until_ended(run: &Place, limit: Duration) -> Result<Run, Error> {
+    if limit.is_zero() {
+        return run.client().send(run.call()?).await;
+    }
     let start = Instant::now();
     // A limit beyond what a clock can say is none.
     let end = start.checked_add(limit).unwrap_or(start + Duration::from_secs(u64::from(u32::MAX)));
     let mut last = None;
     loop {
         let asked_at = Instant::now();
-        let hold_back = run.client().longest_wait().min(end - asked_at).as_secs();
+        // Rounded down, so that the answer is there before the time is over.
+        let hold_back = run.client().times().longest_wait.min(end - asked_at).as_secs();
         let call = run.call()?.query("waitForFinish", hold_back);
         match timeout_at(end, run.client().send::<Run>(call)).await {
+            Ok(Err(error)) if ErrorType::of(&error).is_some_and(|it| it.as_str() == NOT_ENDED_YET) => {}
             Ok(answer) => {
                 let answer = answer?;
                 if answer.status.has_ended() || Instant::now() >= end {
@@ -32,8 +40,8 @@ pub(crate) async fn until_ended(run: &Place, limit: Duration) -> Result<Run, Err
             Err(_) => return last.ok_or_else(nothing_heard),
         }
         sleep_until(end.min(asked_at + BETWEEN)).await;
-        if let Some(last) = last.take_if(|_| Instant::now() >= end) {
-            return Ok(last);
+        if Instant::now() >= end {
+            return last.ok_or_else(nothing_heard);
         }
     }
 }

@@ -48,13 +48,15 @@ impl Attempts<'_> {
     pub(crate) async fn run(&self) -> Result<Taken, Error> {
         let mut deadline = None;
         let mut last: Option<Result<Taken, CallFailure>> = None;
+        // Whether one of them may have been carried out.
+        let mut maybe = false;
         for number in 1.. {
             // Of each attempt its own, so that nothing of it is held while the call waits.
             let ready = self.ready().await?;
             let now = Instant::now();
             let deadline = *deadline.get_or_insert_with(|| after(now, self.deadline));
             if let Some(last) = last.take_if(|_| deadline <= now) {
-                return Ok(last.map_err(|failure| failure.after_attempts(number - 1))?);
+                return Ok(last.map_err(|failure| failure.after_attempts(number - 1, maybe))?);
             }
             let (result, recorded) = self.attempt(ready, after(now, self.shared.timeout).min(deadline)).await;
             let next = match recorded {
@@ -71,12 +73,13 @@ impl Attempts<'_> {
             );
             match (next, result, recorded) {
                 (Next::RepeatAfter(wait), result, _) => {
+                    maybe |= !matches!(repeat_of(&result), Repeat::Always(_));
                     last = Some(result);
                     tokio::time::sleep(wait).await;
                 }
-                (_, Err(failure), Ok(())) => return Err(failure.after_attempts(number).into()),
+                (_, Err(failure), Ok(())) => return Err(failure.after_attempts(number, maybe).into()),
                 (_, Err(failure), Err(why)) => {
-                    return Err(failure.after_attempts(number).unreported(why).into());
+                    return Err(failure.after_attempts(number, maybe).unreported(why).into());
                 }
                 (_, Ok(taken), _) => return Ok(taken),
             }
@@ -134,11 +137,7 @@ impl Attempts<'_> {
     }
 
     fn next(&self, number: u32, result: &Result<Taken, CallFailure>, deadline: Instant) -> Next {
-        let repeat = match result {
-            Ok(taken) => taken.repeat(),
-            Err(failure) => failure.repeat(),
-        };
-        let (may, retry_after) = match repeat {
+        let (may, retry_after) = match repeat_of(result) {
             Repeat::Succeeded => {
                 self.shared.budget.give_back();
                 return Next::Done;
@@ -159,6 +158,13 @@ impl Attempts<'_> {
             return Next::Deadline;
         }
         if self.shared.budget.take() { Next::RepeatAfter(wait) } else { Next::Budget }
+    }
+}
+
+fn repeat_of(result: &Result<Taken, CallFailure>) -> Repeat {
+    match result {
+        Ok(taken) => taken.repeat(),
+        Err(failure) => failure.repeat(),
     }
 }
 

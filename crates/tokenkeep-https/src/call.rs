@@ -30,6 +30,7 @@ pub struct Call {
     made: Option<Identify>,
     deadline: Option<Duration>,
     max_body: Option<usize>,
+    idle_timeout: Option<Duration>,
     idempotent: bool,
     refused: Option<&'static str>,
 }
@@ -47,6 +48,7 @@ impl Call {
             made: None,
             deadline: None,
             max_body: None,
+            idle_timeout: None,
             idempotent: false,
             refused: None,
         }
@@ -152,6 +154,13 @@ impl Call {
         self
     }
 
+    /// How long a [stream](Self::stream) of this call waits for its next piece, in place of
+    /// [the transport's](crate::TransportBuilder::idle_timeout).
+    pub fn idle_timeout(mut self, limit: Duration) -> Self {
+        self.idle_timeout = Some(limit);
+        self
+    }
+
     /// Makes the call, again where the transport's [`Retries`](crate::Retries) say so, and reads the answer within its limits.
     ///
     /// The credential is asked for its token after every check that needs none, for each attempt anew, and told what came of it before
@@ -183,7 +192,7 @@ impl Call {
     /// moment its status is known. Then, and not at its end, the credential is told.
     ///
     /// The [`timeout`](crate::TransportBuilder::timeout) is for the status and for the body of an error; the pieces have
-    /// an [idle limit](crate::TransportBuilder::idle_timeout). They are as many and as large as the provider likes, unless
+    /// an [idle limit](Self::idle_timeout). They are as many and as large as the provider likes, unless
     /// [`max_body`](Self::max_body) says otherwise.
     ///
     /// # Errors
@@ -229,7 +238,7 @@ impl Call {
                     Want::Answer { .. } => Some(self.max_body.unwrap_or(self.shared.max_body)),
                     Want::Stream => self.max_body,
                 },
-                idle: self.shared.idle_timeout,
+                idle: self.idle_timeout.unwrap_or(self.shared.idle_timeout),
                 sent: None,
             },
             idempotent: self.idempotent || self.method.is_idempotent(),

@@ -20,6 +20,8 @@ pub struct CallFailure {
     what: What,
     said: Said,
     attempts: u32,
+    /// Whether an attempt before this one may have been carried out.
+    maybe_before: bool,
     unreported: Option<Error>,
 }
 
@@ -149,6 +151,27 @@ impl CallFailure {
         matches!(self.what, What::Unanswered(Unanswered::Proxy(_)))
     }
 
+    /// Whether the provider may have carried the call out all the same, at this attempt or at one before it. `false` only where it is
+    /// known that it did not: no connection was made, the server could not prove who it is, the proxy did not let the call through, or
+    /// the provider refused it (a status of 400 to 499, but 408, which says that something took too long). Nothing stands in the way of
+    /// sending it again then, whatever it is. What has no `CallFailure` at all was not sent, unless attempts went before it.
+    #[must_use]
+    pub fn may_have_been_done(&self) -> bool {
+        self.maybe_before
+            || match self.repeat() {
+                Repeat::Succeeded | Repeat::IfIdempotent(_) => true,
+                Repeat::Always(_) => false,
+                Repeat::Never => match self.what {
+                    What::Refused { status, .. } | What::BrokenOff { status, .. } => {
+                        status == 408 || !(400..500).contains(&status)
+                    }
+                    What::Unanswered(_) => false,
+                    // A success, or a redirect, which may stand for one.
+                    _ => true,
+                },
+            }
+    }
+
     pub(crate) fn refused(status: u16, meaning: Meaning, retry_after: Option<Duration>) -> Self {
         What::Refused { status, meaning, retry_after }.into()
     }
@@ -188,8 +211,9 @@ impl CallFailure {
         matches!(self.what, What::Unanswered(Unanswered::TimedOut))
     }
 
-    pub(crate) fn after_attempts(mut self, attempts: u32) -> Self {
+    pub(crate) fn after_attempts(mut self, attempts: u32, maybe_before: bool) -> Self {
         self.attempts = attempts;
+        self.maybe_before |= maybe_before;
         self
     }
 
@@ -245,7 +269,7 @@ impl CallFailure {
 
 impl From<What> for CallFailure {
     fn from(what: What) -> Self {
-        Self { what, said: Said::default(), attempts: 1, unreported: None }
+        Self { what, said: Said::default(), attempts: 1, maybe_before: false, unreported: None }
     }
 }
 

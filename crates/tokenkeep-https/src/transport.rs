@@ -188,7 +188,8 @@ impl TransportBuilder {
         self
     }
 
-    /// How long a [stream](Call::stream) waits for its next piece. As long as the [`timeout`](Self::timeout) unless given.
+    /// How long a [stream](Call::stream) waits for its next piece. As long as the [`timeout`](Self::timeout) unless given;
+    /// [`Call::idle_timeout`] says otherwise for one call.
     #[must_use]
     pub fn idle_timeout(mut self, limit: Duration) -> Self {
         self.idle_timeout = Some(limit);

@@ -8,7 +8,9 @@ use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::{Sleep, sleep};
 
 pub(crate) type Body = BoxBody<Bytes, Infallible>;
 
@@ -91,6 +93,39 @@ impl HttpBody for Filler {
 
     fn size_hint(&self) -> SizeHint {
         self.left.map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}
+
+/// 200 with a line of plain text, and another one after this time.
+pub(crate) fn pausing(time: Duration) -> Response<Body> {
+    let mut answer = Response::new(Pausing { time, clock: None, lines: LINES.iter() }.boxed());
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    answer
+}
+
+const LINES: [&str; 2] = ["The first line.\n", "The second line.\n"];
+
+struct Pausing {
+    time: Duration,
+    /// Of the pause, once it has begun.
+    clock: Option<Pin<Box<Sleep>>>,
+    lines: std::slice::Iter<'static, &'static str>,
+}
+
+impl HttpBody for Pausing {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let pausing = self.get_mut();
+        if let Some(clock) = &mut pausing.clock {
+            ready!(clock.as_mut().poll(context));
+        }
+        pausing.clock.get_or_insert_with(|| Box::pin(sleep(pausing.time)));
+        Poll::Ready(pausing.lines.next().map(|line| Ok(Frame::data(Bytes::from_static(line.as_bytes())))))
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::answers::{self, Body};
 use hyper::header::{self, HeaderValue};
 use hyper::{Response, StatusCode};
+use std::time::Duration;
 
 /// Something that the stand-in does instead of answering properly, whatever the request and its token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub enum Fault {
     Endless,
     /// 200 with a `Content-Length` of this many bytes, and as many bytes of JSON that never closes.
     Huge(u64),
+    /// 200 with a line of plain text, and another one after this time.
+    Pause(Duration),
     /// The connection is closed after the request was read, without an answer.
     CloseWithoutAnswer,
     /// The request is read and never answered; the connection stays open.
@@ -83,6 +86,7 @@ impl Fault {
             Self::NotJson => Some(answers::html("<!doctype html><title>Not JSON</title><p>A made-up page.")),
             Self::Endless => Some(answers::filler(None)),
             Self::Huge(length) => Some(answers::filler(Some(*length))),
+            Self::Pause(time) => Some(answers::pausing(*time)),
             Self::CloseWithoutAnswer | Self::Silence => None,
             Self::Redirect(location) => {
                 let mut answer = answers::html("");

@@ -31,6 +31,11 @@ pub(crate) fn fits(parameter: &str, segment: &str) -> bool {
     }
 }
 
+/// Whether an environment variable of this name can be told in a path.
+pub(crate) fn is_env_var_name(name: &str) -> bool {
+    fits("envVarName", name)
+}
+
 fn is_word(segment: &str) -> bool {
     WORDS.iter().any(|word| word.eq_ignore_ascii_case(segment))
 }

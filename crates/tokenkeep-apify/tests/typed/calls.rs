@@ -9,6 +9,7 @@ use tokenkeep_apify::Class::{
 };
 use tokenkeep_apify::{Access, ApifyClient, Class, NewEnvVar, RunStatus};
 use tokenkeep_core::Error;
+use zeroize::Zeroizing;
 
 const ACTOR: &str = "jane-doe~price-watch";
 const RUN: &str = "FakeRun0000000000";
@@ -74,8 +75,13 @@ cases! {
     "actor(..).start(..)" [Runs ReadAndWrite, Inputs ReadAndWrite] |client| {
         let start = client.actor(ACTOR).start(&serde_json::json!({ "url": "https://example.com" }));
         let limit = Duration::from_secs(60);
+        let start = start.max_total_charge_usd(2.5).max_items(10).restart_on_error(false);
         let run = start.memory(1024).timeout(limit).build("0.1.2").wait_for_finish(limit).await?;
         there(&run.id);
+    }
+    "actor(..).start_json(..)" [Runs ReadAndWrite, Inputs ReadAndWrite] |client| {
+        let input = Zeroizing::new(br#"{"url": "https://example.com"}"#.to_vec());
+        there(&client.actor(ACTOR).start_json(input).without_time_limit().await?.id);
     }
     "actor(..).builds().list()" [Builds Read] |client| {
         there(&client.actor(ACTOR).builds().list().limit(2).await?.items[0].id);

@@ -51,6 +51,13 @@ async fn a_name_that_is_taken_is_an_error_of_its_own() {
     scene.stand_in.clear_requests();
     for name in ["../x", "a/b", "a-b", "", "a%2fb"] {
         assert_eq!(env_vars.get(name).await.unwrap_err().kind(), ErrorKind::Misuse, "{name}");
+        let variable = NewEnvVar::secret(name, "s3cret".to_owned());
+        for error in
+            [env_vars.create(&variable).await.unwrap_err(), env_vars.update(&variable).await.unwrap_err()]
+        {
+            assert_eq!(error.kind(), ErrorKind::Misuse, "{name}");
+            assert!(error.report().to_string().contains("letters, digits and underscores"), "{name}");
+        }
     }
     assert!(scene.stand_in.requests().is_empty());
 }

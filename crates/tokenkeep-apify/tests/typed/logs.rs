@@ -1,8 +1,11 @@
 //! Logs.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use futures_util::StreamExt;
-use tokenkeep_apify::{Access, Boundary, Class};
-use tokenkeep_core::ErrorKind;
+use tokenkeep_apify::{Access, Apify, ApifyBuilder, ApifyClient, Boundary, Class};
+use tokenkeep_core::{ApiToken, Credential, ErrorKind, Origin};
 use tokenkeep_testkit::Fault;
 
 use crate::scene::Scene;
@@ -64,4 +67,47 @@ async fn what_is_no_log_is_not_given_as_one() {
     scene.stand_in.answer_next(Fault::Endless);
     let cut = scene.client(Boundary::all()).run("FakeRun0000000001").log().text(100_000).await.unwrap();
     assert_eq!((cut.text.len(), cut.is_whole), (100_000, false));
+}
+
+/// With the repeats that there are, so that a slow start is no failure.
+fn client(scene: &Scene, limits: impl FnOnce(ApifyBuilder) -> ApifyBuilder) -> ApifyClient {
+    let origin = Origin::parse(&scene.stand_in.origin()).unwrap();
+    let builder = Apify::builder().origin(origin.clone()).extra_root_der(&scene.stand_in.ca_der());
+    let token = Arc::new(ApiToken::new(scene.token.clone()).unwrap());
+    limits(builder.boundary(Boundary::all())).build().unwrap().with(Credential::fixed(origin, token))
+}
+
+#[tokio::test]
+async fn a_followed_log_outlives_the_silence_of_its_program() {
+    let scene = Scene::new().await;
+    scene.stand_in.answer_always(Some(Fault::Pause(Duration::from_secs(2))));
+    let log =
+        client(&scene, |builder| builder.timeout(Duration::from_secs(1))).run("FakeRun0000000001").log();
+    let followed = log.clone().follow().text(1000).await.unwrap();
+    assert_eq!((followed.text.as_str(), followed.is_whole), ("The first line.\nThe second line.\n", true));
+    // One that is not followed is all there, so nothing is waited for.
+    let cut = log.text(1000).await.unwrap();
+    assert_eq!((cut.text.as_str(), cut.is_whole), ("The first line.\n", false));
+}
+
+#[tokio::test]
+async fn what_was_read_of_a_log_that_breaks_off_is_given() {
+    let scene = Scene::new().await;
+    scene.stand_in.answer_always(Some(Fault::Pause(Duration::from_secs(3600))));
+    let log =
+        client(&scene, |builder| builder.idle_timeout(Duration::from_secs(2))).run("FakeRun0000000001").log();
+    let cut = log.clone().follow().text(1000).await.unwrap();
+    assert_eq!((cut.text.as_str(), cut.is_whole), ("The first line.\n", false));
+    let mut stream = log.follow().stream().await.unwrap();
+    assert!(stream.next().await.unwrap().is_ok());
+    assert_eq!(stream.next().await.unwrap().unwrap_err().kind(), ErrorKind::ProviderUnavailable);
+}
+
+#[tokio::test]
+async fn an_answer_is_as_long_as_it_may_be() {
+    let scene = Scene::new().await;
+    let small = client(&scene, |builder| builder.max_body(10));
+    assert_eq!(small.me().await.unwrap_err().kind(), ErrorKind::ProviderMisbehaved);
+    // A log comes in pieces.
+    assert!(small.run("FakeRun0000000001").log().text(1000).await.unwrap().is_whole);
 }

@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures_util::StreamExt;
 use tokenkeep_apify::{Boundary, RunStatus};
-use tokenkeep_core::ErrorKind;
+use tokenkeep_core::{ErrorKind, RunList};
 use tokenkeep_testkit::{Fault, JsonStandIn, fake_token};
 
-use crate::scene::{ACCOUNT, Scene, client};
+use crate::scene::{ACCOUNT, Scene, apify, client};
 
 fn targets(scene: &Scene) -> Vec<String> {
     scene.stand_in.requests().into_iter().map(|sent| sent.target).collect()
@@ -33,6 +33,22 @@ async fn a_list_is_read_to_its_end_and_no_further() {
 
     let none = client.runs().list().status(RunStatus::TimingOut).items().count().await;
     assert_eq!(none, 0);
+}
+
+#[tokio::test]
+async fn a_list_is_read_without_futures_util_too() {
+    let scene = Scene::new().await;
+    let mut items = scene.client(Boundary::analytics()).actors().list().limit(2).items();
+    let mut pages = scene.client(Boundary::analytics()).actors().list().limit(2).pages();
+    let (mut count, mut sizes) = (0, Vec::new());
+    while let Some(actor) = tokenkeep_apify::Items::next(&mut items).await {
+        actor.unwrap();
+        count += 1;
+    }
+    while let Some(page) = tokenkeep_apify::Pages::next(&mut pages).await {
+        sizes.push(page.unwrap().items.len());
+    }
+    assert_eq!((count, sizes), (3, vec![2, 1]));
 }
 
 #[tokio::test]
@@ -73,7 +89,9 @@ async fn the_keys_of_a_store_are_read_to_their_end() {
 }
 
 /// A provider that always says that there is more.
-async fn lying(answer: fn(u32) -> String) -> (JsonStandIn, tokenkeep_apify::ApifyClient) {
+async fn lying(
+    answer: impl Fn(u32) -> String + Send + Sync + 'static,
+) -> (JsonStandIn, tokenkeep_apify::ApifyClient) {
     let asked = AtomicU32::new(0);
     let liar =
         JsonStandIn::start(move |_| (200, answer(asked.fetch_add(1, Ordering::SeqCst)))).await.unwrap();
@@ -95,20 +113,69 @@ async fn a_server_that_gives_the_same_again_is_not_asked_for_ever() {
     assert!(items.next().await.is_none());
     assert_eq!(liar.requests().len(), 2);
 
+    // A key that leads to itself.
+    let (liar, client) = lying(|_| keys(r#""isTruncated":true,"nextExclusiveStartKey":"k""#)).await;
+    assert_eq!(ended_as_liar(client.key_value_store("s1").keys().items()).await, 1);
+    assert_eq!(liar.requests().len(), 2);
+
+    // Two that lead to each other.
+    let (liar, client) = lying(|asked| match asked % 2 {
+        0 => keys(r#""isTruncated":true,"nextExclusiveStartKey":"a""#),
+        _ => keys(r#""isTruncated":true,"nextExclusiveStartKey":"b""#),
+    })
+    .await;
+    assert_eq!(ended_as_liar(client.key_value_store("s1").keys().items()).await, 2);
+    assert_eq!(liar.requests().len(), 3);
+}
+
+fn keys(rest: &str) -> String {
+    format!(r#"{{"data":{{"items":[{{"key":"k","size":1}}],{rest}}}}}"#)
+}
+
+/// How many items came before the provider was seen to lie.
+async fn ended_as_liar<T: std::fmt::Debug>(items: tokenkeep_apify::Items<T>) -> usize {
+    let mut all: Vec<_> = items.take(10).collect().await;
+    assert_eq!(all.pop().unwrap().unwrap_err().kind(), ErrorKind::ProviderMisbehaved);
+    assert!(all.iter().all(Result::is_ok));
+    all.len()
+}
+
+#[tokio::test]
+async fn a_list_that_stops_before_its_end_is_not_taken_for_whole() {
     // More, and nothing on the page.
     let (liar, client) =
         lying(|_| r#"{"data":{"total":1000000,"offset":0,"limit":1,"items":[]}}"#.into()).await;
-    assert_eq!(client.actors().list().items().count().await, 0);
+    assert_eq!(ended_as_liar(client.actors().list().items()).await, 0);
     assert_eq!(liar.requests().len(), 1);
+    // One page that is awaited is what it is.
+    assert_eq!(client.actors().list().await.unwrap().next_offset(), None);
 
-    // A key that leads to itself.
-    let (liar, client) = lying(|_| {
-        r#"{"data":{"items":[{"key":"k","size":1}],"isTruncated":true,"nextExclusiveStartKey":"k"}}"#.into()
-    })
-    .await;
-    let keys: Vec<_> = client.key_value_store("s1").keys().items().collect().await;
-    assert_eq!((keys.len(), liar.requests().len()), (2, 2));
-    assert_eq!(keys[1].as_ref().unwrap_err().kind(), ErrorKind::ProviderMisbehaved);
+    // More, and no key to ask for it by.
+    for rest in [r#""isTruncated":true"#, r#""isTruncated":true,"nextExclusiveStartKey":null"#] {
+        let (_liar, client) = lying(move |_| keys(rest)).await;
+        assert_eq!(ended_as_liar(client.key_value_store("s1").keys().items()).await, 0, "{rest}");
+        assert!(client.key_value_store("s1").keys().await.unwrap().is_truncated);
+    }
+
+    // Nor is it where a vault holds runs against its record.
+    for (answer, more) in [
+        (r#"{"total":2,"offset":0,"items":[]}"#, None),
+        (r#"{"total":2,"offset":1,"items":[{"id":"r1"}]}"#, None),
+        (r#"{"total":2,"offset":0,"items":[{"id":"r1"}]}"#, Some(true)),
+        (
+            r#"{"total":1,"offset":null,"items":[{"id":"r1","meta":7,"startedAt":{},"status":null}]}"#,
+            Some(false),
+        ),
+        (r#"{"total":0,"items":[]}"#, Some(false)),
+    ] {
+        let liar = JsonStandIn::start(move |_| (200, format!(r#"{{"data":{answer}}}"#))).await.unwrap();
+        let (apify, credential) = apify(&liar.origin(), &liar.ca_der(), &fake_token(), Boundary::all());
+        let page = apify.runs(&credential, 0..1_800_000_000_000).await;
+        match more {
+            Some(more) => assert_eq!(page.unwrap().more, more, "{answer}"),
+            None => assert_eq!(page.unwrap_err().kind(), ErrorKind::ProviderMisbehaved, "{answer}"),
+        }
+    }
 }
 
 #[tokio::test]

@@ -136,3 +136,29 @@ async fn apify_openapi_the_least_that_is_promised_is_read() {
 async fn apify_openapi_more_than_is_known_breaks_nothing() {
     each_call_reads(Much::Most).await;
 }
+
+/// Of every field of every answer, that it may be null as well as missing, where there is something that it is then.
+#[tokio::test]
+async fn null_is_what_is_not_there() {
+    for (answer, read) in [
+        (r#"{"id":"r1","actId":"a1","status":"READY","meta":null}"#, "run"),
+        (r#"{"monthlyServiceUsage":null,"dailyServiceUsages":null}"#, "usage"),
+        (r#"{"dailyServiceUsages":[{"serviceUsage":null}]}"#, "usage"),
+        (r#"{"limits":null,"current":null}"#, "limits"),
+        (r#"{"items":[],"total":0,"offset":null,"limit":null,"desc":null}"#, "actors"),
+        (r#"{"items":[],"isTruncated":null}"#, "keys"),
+        (r#"{"id":"b1","actId":"a1","status":"READY","meta":null}"#, "build"),
+    ] {
+        let stand_in = JsonStandIn::start(move |_| (200, format!(r#"{{"data":{answer}}}"#))).await.unwrap();
+        let client = client(&stand_in.origin(), &stand_in.ca_der(), &fake_token(), Boundary::all());
+        let result = match read {
+            "run" => client.run("r1").get().await.map(drop),
+            "build" => client.build("b1").get().await.map(drop),
+            "usage" => client.usage().await.map(drop),
+            "limits" => client.limits().await.map(drop),
+            "actors" => client.actors().list().await.map(drop),
+            _ => client.key_value_store("s1").keys().await.map(drop),
+        };
+        assert!(result.is_ok(), "{answer}: {result:?}");
+    }
+}

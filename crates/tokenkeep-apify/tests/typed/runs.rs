@@ -43,12 +43,16 @@ async fn a_run_is_started_as_it_is_told_waited_for_and_ended() {
     let none = actor.last_run().status(RunStatus::Aborting).await.unwrap_err();
     assert_eq!(none.kind(), ErrorKind::NotFound);
 
-    let second =
-        actor.start_json(Zeroizing::new(b" {} ".to_vec())).memory(256).timeout(Duration::ZERO).await.unwrap();
+    let second = actor
+        .start_json(Zeroizing::new(b" {} ".to_vec()))
+        .memory(256)
+        .timeout(Duration::from_millis(900))
+        .await
+        .unwrap();
     let sent = scene.stand_in.requests().pop().unwrap();
     assert_eq!(
         (sent.body.as_slice(), sent.target.as_str()),
-        (&b" {} "[..], "/v2/actors/jane-doe~news-digest/runs?memory=256&timeout=0")
+        (&b" {} "[..], "/v2/actors/jane-doe~news-digest/runs?memory=256&timeout=1")
     );
     assert_eq!(client.run(&second.id).abort_gracefully().await.unwrap().status, RunStatus::Aborting);
     assert_eq!(client.run(&second.id).abort().await.unwrap().status, RunStatus::Aborted);
@@ -63,6 +67,13 @@ async fn an_input_that_is_no_json_is_not_sent_and_not_repeated() {
     let error = actor.start_json(Zeroizing::new(b"s3cret".to_vec())).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Misuse);
     assert!(!format!("{error:?}").contains("s3cret"));
+    // Apify takes zero for no limit at all, which nobody means who says how long.
+    let endless = actor.start("x").timeout(Duration::ZERO).await.unwrap_err();
+    assert_eq!(endless.kind(), ErrorKind::Misuse);
+    for dollars in [-1.0, f64::NAN, f64::INFINITY] {
+        let error = actor.start("x").max_total_charge_usd(dollars).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Misuse, "{dollars}");
+    }
     let start = actor.start("s3cret").build("b1");
     assert!(!format!("{start:?}").contains("s3cret"));
     assert!(scene.stand_in.requests().is_empty());
@@ -104,15 +115,23 @@ async fn waiting_ends_at_its_limit_also_where_nobody_answers() {
     scene.stand_in.answer_always(Some(Fault::Silence));
     let error = run.wait(Duration::from_millis(300)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ProviderUnavailable);
-    // What was heard before is given, though the last question went unanswered.
-    scene.stand_in.answer_always(None);
-    let waiting = tokio::spawn(async move { run.wait(Duration::from_millis(1700)).await });
-    while scene.stand_in.requests().len() < 2 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+    // What was heard before is given, though the last question went unanswered. The limit grows until there was time for three of them.
+    for limit in (0..6).map(|doubled| Duration::from_millis(1700) * (1 << doubled)) {
+        scene.stand_in.answer_always(None);
+        scene.stand_in.clear_requests();
+        let run = run.clone();
+        let waiting = tokio::spawn(async move { run.wait(limit).await });
+        while scene.stand_in.requests().len() < 2 && !waiting.is_finished() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        scene.stand_in.answer_always(Some(Fault::Silence));
+        let result = waiting.await.unwrap();
+        if scene.stand_in.requests().len() == 3 {
+            assert_eq!(result.unwrap().status, RunStatus::Running);
+            break;
+        }
+        assert!(limit < Duration::from_secs(50), "three questions were never asked");
     }
-    scene.stand_in.answer_always(Some(Fault::Silence));
-    assert_eq!(waiting.await.unwrap().unwrap().status, RunStatus::Running);
-    assert_eq!(scene.stand_in.requests().len(), 3);
 
     scene.stand_in.answer_always(Some(Fault::status(403, "insufficient-permissions")));
     let refused = scene.client(running()).run("FakeRun0000000003").wait(Duration::from_secs(5)).await;
@@ -186,22 +205,74 @@ async fn the_credential_is_told_which_run_was_started() {
 async fn what_may_have_started_a_run_is_not_sent_again() {
     let scene = Scene::new().await;
     let origin = Origin::parse(&scene.stand_in.origin()).unwrap();
-    let apify = Apify::builder().origin(origin.clone()).extra_root_der(&scene.stand_in.ca_der());
-    let apify = apify.boundary(running()).timeout(Duration::from_millis(500)).build().unwrap();
     let token = Arc::new(ApiToken::new(scene.token.clone()).unwrap());
-    let client = apify.with(Credential::fixed(origin, token));
-    for fault in [Fault::status(503, "internal-error"), Fault::CloseWithoutAnswer, Fault::Silence] {
-        for abort in [false, true] {
-            scene.stand_in.clear_requests();
-            scene.stand_in.answer_next(fault.clone());
-            let error = match abort {
-                true => client.run("FakeRun0000000003").abort().await.unwrap_err(),
-                false => client.actor("jane-doe~news-digest").start("x").await.unwrap_err(),
-            };
-            assert_eq!(error.kind(), ErrorKind::ProviderUnavailable, "{fault:?}");
-            assert_eq!(scene.stand_in.requests().len(), 1, "{fault:?}");
+    let failing = async |fault: &Fault, abort: bool, timeout: Duration| {
+        let apify = Apify::builder().origin(origin.clone()).extra_root_der(&scene.stand_in.ca_der());
+        let apify = apify.boundary(running()).timeout(timeout).build().unwrap();
+        let client = apify.with(Credential::fixed(origin.clone(), Arc::clone(&token)));
+        scene.stand_in.clear_requests();
+        scene.stand_in.answer_always(Some(fault.clone()));
+        let error = match abort {
+            true => client.run("FakeRun0000000003").abort().await.unwrap_err(),
+            false => client.actor("jane-doe~news-digest").start("x").await.unwrap_err(),
+        };
+        assert_eq!(error.kind(), ErrorKind::ProviderUnavailable, "{fault:?}");
+        scene.stand_in.requests().len()
+    };
+    for abort in [false, true] {
+        for fault in [Fault::status(503, "internal-error"), Fault::CloseWithoutAnswer] {
+            assert_eq!(failing(&fault, abort, Duration::from_secs(100)).await, 1, "{fault:?}");
+        }
+        // Silence takes the whole time-out, which grows until the request was there by then.
+        let mut timeouts = (0..7).map(|doubled| Duration::from_millis(500) * (1 << doubled));
+        loop {
+            let timeout = timeouts.next().expect("the request arrives in time");
+            match failing(&Fault::Silence, abort, timeout).await {
+                0 => {}
+                arrived => break assert_eq!(arrived, 1),
+            }
         }
     }
     let id = scene.stand_in.add_run(ACCOUNT, tokenkeep_testkit::Run::default());
     assert_eq!(id, "FakeRun0000000004", "nothing was started meanwhile");
+}
+
+#[tokio::test]
+async fn a_wait_goes_on_where_apify_has_waited_long_enough() {
+    let scene = Scene::new().await;
+    let run = scene.client(running()).run("FakeRun0000000000");
+    scene.stand_in.answer_next(Fault::status(408, "run-timeout-exceeded"));
+    assert_eq!(run.wait(Duration::from_secs(100)).await.unwrap().status, RunStatus::Succeeded);
+    assert_eq!(scene.stand_in.requests().len(), 2);
+    // Another 408 is no word of the run, and what is said for the whole time is no answer.
+    scene.stand_in.answer_next(Fault::status(408, "something-new"));
+    assert_eq!(run.wait(Duration::from_secs(100)).await.unwrap_err().kind(), ErrorKind::ProviderUnavailable);
+    scene.stand_in.answer_always(Some(Fault::status(408, "run-timeout-exceeded")));
+    let error = run.wait(Duration::from_millis(300)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ProviderUnavailable);
+}
+
+#[tokio::test]
+async fn waiting_for_no_time_asks_once() {
+    let scene = Scene::new().await;
+    let run = scene.client(running()).run("FakeRun0000000003");
+    assert_eq!(run.wait(Duration::ZERO).await.unwrap().status, RunStatus::Running);
+    assert_eq!(scene.stand_in.requests().len(), 1);
+}
+
+/// Taken from a browser's address bar, where Apify writes it so.
+#[tokio::test]
+async fn a_name_with_a_slash_is_answered_with_how_to_write_it() {
+    let scene = Scene::new().await;
+    let client = scene.client(Boundary::all());
+    for error in [
+        client.actor("apify/web-scraper").get().await.unwrap_err(),
+        client.actor("apify/web-scraper").start("x").await.unwrap_err(),
+        client.dataset("apify/prices").get().await.unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Misuse);
+        assert!(error.report().to_string().contains("user~name"), "{}", error.report());
+        assert!(!format!("{error:?}").contains("apify/"), "{error:?}");
+    }
+    assert!(scene.stand_in.requests().is_empty());
 }

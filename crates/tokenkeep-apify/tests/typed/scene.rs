@@ -38,6 +38,12 @@ impl Scene {
 
 /// A client that makes each call once.
 pub(crate) fn client(origin: &str, ca_der: &[u8], token: &str, boundary: Boundary) -> ApifyClient {
+    let (apify, credential) = apify(origin, ca_der, token, boundary);
+    apify.with(credential)
+}
+
+/// What such a client is made of.
+pub(crate) fn apify(origin: &str, ca_der: &[u8], token: &str, boundary: Boundary) -> (Apify, Credential) {
     let origin = Origin::parse(origin).unwrap();
     let apify = Apify::builder()
         .origin(origin.clone())
@@ -47,5 +53,5 @@ pub(crate) fn client(origin: &str, ca_der: &[u8], token: &str, boundary: Boundar
         .boundary(boundary)
         .build()
         .unwrap();
-    apify.with(Credential::fixed(origin, Arc::new(ApiToken::new(token.to_owned()).unwrap())))
+    (apify, Credential::fixed(origin, Arc::new(ApiToken::new(token.to_owned()).unwrap())))
 }

@@ -370,3 +370,58 @@ async fn a_call_that_waits_holds_nothing_and_can_be_dropped() {
     tokio::time::timeout(Duration::from_secs(20), closed.notified()).await.expect("the connection is closed");
     assert_eq!(server.requests.load(Ordering::SeqCst), 1);
 }
+
+#[tokio::test]
+async fn whether_a_call_that_failed_may_have_been_carried_out_is_told() {
+    let scene = Scene::new().await;
+    let transport =
+        scene.builder().retries(Retries::none()).timeout(Duration::from_secs(100)).build().unwrap();
+    let post = |transport: &Transport| {
+        transport.request(Method::POST, "/v2/acts").credential(&scene.credential()).send()
+    };
+    let told = |error: &Error| CallFailure::of(error).unwrap().may_have_been_done();
+    for (fault, expected) in [
+        (Fault::status(400, "made-up"), false),
+        (Fault::status(401, "made-up"), false),
+        (Fault::status(404, "made-up"), false),
+        (Fault::status(429, "made-up"), false),
+        // Of what took too long a part may be done.
+        (Fault::status(408, "made-up"), true),
+        (Fault::status(500, "made-up"), true),
+        (Fault::status(503, "made-up"), true),
+        (Fault::CloseWithoutAnswer, true),
+        (Fault::Huge(1 << 40), true),
+        (Fault::Redirect("/v2/actors".to_owned()), true),
+    ] {
+        scene.stand_in.answer_next(fault.clone());
+        assert_eq!(told(&post(&transport).await.unwrap_err()), expected, "{fault:?}");
+    }
+    scene.stand_in.answer_next(Fault::NotJson);
+    let read = post(&transport).await.unwrap().json::<u8>().unwrap_err();
+    assert!(told(&read));
+    let silent =
+        scene.builder().retries(Retries::none()).timeout(Duration::from_millis(1500)).build().unwrap();
+    scene.stand_in.answer_next(Fault::Silence);
+    assert!(told(&post(&silent).await.unwrap_err()));
+
+    // A server that nobody trusts got nothing.
+    let untrusting = Transport::builder(scene.spec()).retries(Retries::none()).build().unwrap();
+    assert!(!told(&post(&untrusting).await.unwrap_err()));
+
+    // Of many attempts, each counts.
+    let transport = scene.builder().retries(QUICK.at_most(1)).build().unwrap();
+    scene.stand_in.answer_next(Fault::status(503, "made-up"));
+    scene.stand_in.answer_next(Fault::status(429, "made-up"));
+    let error = post_again(&transport, &scene).await;
+    assert!(told(&error) && CallFailure::of(&error).unwrap().attempts() == 2, "{error:?}");
+    scene.stand_in.answer_next(Fault::status(429, "made-up"));
+    scene.stand_in.answer_next(Fault::status(429, "made-up"));
+    let error = post_again(&transport, &scene).await;
+    assert!(!told(&error) && CallFailure::of(&error).unwrap().attempts() == 2, "{error:?}");
+}
+
+/// As one that may be carried out twice.
+async fn post_again(transport: &Transport, scene: &Scene) -> Error {
+    let call = transport.request(Method::POST, "/v2/acts").idempotent();
+    call.credential(&scene.credential()).send().await.unwrap_err()
+}

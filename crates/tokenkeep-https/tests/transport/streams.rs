@@ -92,6 +92,20 @@ async fn a_piece_has_its_time_and_no_error_follows_an_error() {
     tokio::time::timeout(Duration::from_secs(20), closed.notified()).await.expect("the connection is closed");
 }
 
+/// The transport's own limit would be over by far.
+#[tokio::test]
+async fn a_call_may_have_an_idle_limit_of_its_own() {
+    let (server, go_on, _) = in_two_pieces().await;
+    let transport = server.builder().idle_timeout(Duration::from_millis(100)).build().unwrap();
+    let mut stream = transport.get("/log").idle_timeout(Duration::from_secs(300)).stream().await.unwrap();
+    assert_eq!(stream.chunk().await.unwrap().unwrap(), "first");
+    let (second, ()) = tokio::join!(stream.chunk(), async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        go_on.notify_one();
+    });
+    assert_eq!(second.unwrap().unwrap(), "second");
+}
+
 /// Nothing but the wait for each piece is limited.
 #[tokio::test]
 async fn a_stream_may_take_longer_than_a_call() {
