@@ -10,6 +10,12 @@ use tokio::time::Instant;
 use crate::unanswered::Unanswered;
 use crate::{CallFailure, Proxy};
 
+/// How much of an answer may come over HTTP/2 before anybody reads it, in bytes.
+const STREAM_WINDOW: u32 = 1 << 20;
+/// The most that the protocol knows, for all answers on a connection together: what is left unread by some stops no other one. The
+/// memory that it can take has a bound in the answers that are under way.
+const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
+
 /// What connections are made with.
 #[derive(Clone)]
 pub(crate) struct Settings {
@@ -36,6 +42,8 @@ impl Settings {
             // The kernel of a host whose server hangs goes on acknowledging, so that TCP alone never notices.
             .http2_keep_alive_interval(self.ping_after)
             .http2_keep_alive_timeout(self.ping_within)
+            .http2_initial_stream_window_size(STREAM_WINDOW)
+            .http2_initial_connection_window_size(CONNECTION_WINDOW)
             .user_agent(concat!("tokenkeep/", env!("CARGO_PKG_VERSION")));
         if let Some(proxy) = self.proxy {
             builder = builder.proxy(proxy.configured().map_err(fault)?);

@@ -27,6 +27,9 @@ use crate::reading::content_type;
 /// A token that comes back is starred out, over the borders of pieces too: so a piece's last bytes come with the next one, or at the
 /// end, where the token could begin in them. See [the crate's page](crate#what-comes-back).
 ///
+/// One that is held and not read stops no other call. Up to 1 MiB of it waits in memory meanwhile (HTTP/2), so whoever lets others open
+/// streams limits how many are held at a time.
+///
 /// Dropping it closes its connection (HTTP/1.1) or its stream (HTTP/2). The pieces are the caller's: nothing wipes them.
 pub struct AnswerStream {
     status: u16,

@@ -15,3 +15,4 @@ mod retries;
 mod streams;
 mod support;
 mod tls;
+mod windows;
