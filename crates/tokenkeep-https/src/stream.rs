@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
-use http_body::Body as _;
 use tokenkeep_core::Error;
 use tokio::time::{Instant, Sleep};
 use zeroize::Zeroizing;
 
 use crate::CallFailure;
-use crate::body::{BrokenOff, wipe};
+use crate::body::{BrokenOff, Incoming, wipe};
 use crate::clock::after;
 use crate::echo::Echo;
 use crate::reading::content_type;
@@ -39,7 +38,7 @@ pub struct AnswerStream {
     /// What may be the beginning of it.
     held: Zeroizing<Vec<u8>>,
     /// `None` once it is over.
-    body: Option<reqwest::Body>,
+    body: Option<Incoming>,
     limit: Option<usize>,
     /// How much of the limit was used, in bytes.
     taken: usize,
@@ -68,7 +67,7 @@ impl AnswerStream {
             content_type,
             echo,
             held: Zeroizing::default(),
-            body: Some(response.into()),
+            body: Some(Incoming::of(response)),
             limit,
             taken: 0,
             idle,
@@ -119,20 +118,19 @@ impl AnswerStream {
                 self.waiting = true;
                 self.clock.as_mut().reset(after(Instant::now(), self.idle));
             }
-            let Poll::Ready(frame) = Pin::new(body).poll_frame(context) else {
+            let Poll::Ready(next) = body.poll_next(context) else {
                 ready!(self.clock.as_mut().poll(context));
                 return Poll::Ready(Some(Err(self.broken_off(true))));
             };
             self.waiting = false;
-            match frame {
+            match next {
                 None => {
                     self.body = None;
                     let rest = std::mem::take(&mut *self.held);
                     return Poll::Ready((!rest.is_empty()).then(|| Ok(rest.into())));
                 }
-                Some(Err(error)) => return Poll::Ready(Some(Err(self.broken_off(error.is_timeout())))),
-                Some(Ok(frame)) => {
-                    let Ok(piece) = frame.into_data() else { continue };
+                Some(Err(broken)) => return Poll::Ready(Some(Err(self.broken_off(broken.timed_out)))),
+                Some(Ok(piece)) => {
                     let piece = match self.within_limit(piece) {
                         Ok(piece) => self.redacted(piece),
                         Err(failure) => return Poll::Ready(Some(Err(failure))),

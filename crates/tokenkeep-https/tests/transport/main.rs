@@ -3,6 +3,7 @@
 mod answers;
 mod bodies;
 mod boundary;
+mod cut;
 mod echoes;
 mod faults;
 mod frozen;
