@@ -35,8 +35,7 @@ pub struct AnswerStream {
     content_type: Option<String>,
     /// The token that may come back.
     echo: Option<Echo>,
-    /// What may be the beginning of it.
-    held: Zeroizing<Vec<u8>>,
+    held: Held,
     /// `None` once it is over.
     body: Option<Incoming>,
     limit: Option<usize>,
@@ -46,6 +45,14 @@ pub struct AnswerStream {
     /// Runs while somebody waits for a piece.
     clock: Pin<Box<Sleep>>,
     waiting: bool,
+}
+
+/// What may be the beginning of a token that comes back, as it came.
+#[derive(Default)]
+struct Held {
+    bytes: Zeroizing<Vec<u8>>,
+    /// So many of them at the start belong to a token that was there whole: one may begin within another.
+    starred: usize,
 }
 
 impl AnswerStream {
@@ -66,7 +73,7 @@ impl AnswerStream {
             status: response.status().as_u16(),
             content_type,
             echo,
-            held: Zeroizing::default(),
+            held: Held::default(),
             body: Some(Incoming::of(response)),
             limit,
             taken: 0,
@@ -106,7 +113,7 @@ impl AnswerStream {
             // Closes the connection or the stream, if it is not at its end.
             self.body = None;
             self.echo = None;
-            self.held = Zeroizing::default();
+            self.held = Held::default();
         }
         Poll::Ready(next.map(|piece| piece.map_err(Error::from)))
     }
@@ -126,7 +133,12 @@ impl AnswerStream {
             match next {
                 None => {
                     self.body = None;
-                    let rest = std::mem::take(&mut *self.held);
+                    let mut rest = std::mem::take(&mut self.held);
+                    if let Some(echo) = &self.echo {
+                        echo.redact(&mut rest.bytes);
+                    }
+                    rest.bytes[..rest.starred].fill(b'*');
+                    let rest = std::mem::take(&mut *rest.bytes);
                     return Poll::Ready((!rest.is_empty()).then(|| Ok(rest.into())));
                 }
                 Some(Err(broken)) => return Poll::Ready(Some(Err(self.broken_off(broken.timed_out)))),
@@ -154,16 +166,24 @@ impl AnswerStream {
     /// As much as can be told by now, with stars where the token is.
     fn redacted(&mut self, piece: Bytes) -> Bytes {
         let Some(echo) = &self.echo else { return piece };
-        if self.held.is_empty() && !echo.touches(&piece) {
+        if self.held.bytes.is_empty() && !echo.touches(&piece) {
             return piece;
         }
-        let mut text = Zeroizing::new(Vec::with_capacity(self.held.len() + piece.len()));
-        text.extend_from_slice(&self.held);
+        let mut text = Zeroizing::new(Vec::with_capacity(self.held.bytes.len() + piece.len()));
+        text.extend_from_slice(&self.held.bytes);
         text.extend_from_slice(&piece);
         wipe(piece);
-        echo.redact(&mut text);
+        // Of the text as it came: stars would hide a token that begins within another.
         let told = text.len() - echo.beginning(&text);
-        self.held = Zeroizing::new(text[told..].to_vec());
+        let held = Zeroizing::new(text[told..].to_vec());
+        let mut places = echo.places(&text);
+        places.push(0..self.held.starred);
+        // What begins behind that is found again.
+        let end = places.iter().filter(|place| place.start <= told).map(|place| place.end).max();
+        for place in places {
+            text[place].fill(b'*');
+        }
+        self.held = Held { bytes: held, starred: end.unwrap_or(0).saturating_sub(told) };
         Bytes::copy_from_slice(&text[..told])
     }
 
