@@ -13,7 +13,7 @@ use crate::CallFailure;
 use crate::clock::after;
 use crate::echo::Sent;
 use crate::reading::{Reading, Taken};
-use crate::retries::Repeat;
+use crate::retries::{Repeat, Reserved};
 use crate::transport::Shared;
 
 /// A call that was checked and judged.
@@ -48,6 +48,7 @@ impl Attempts<'_> {
     pub(crate) async fn run(&self) -> Result<Taken, Error> {
         let mut deadline = None;
         let mut last: Option<Result<Taken, CallFailure>> = None;
+        let mut reserved: Option<Reserved<'_>> = None;
         for number in 1.. {
             // Of each attempt its own, so that nothing of it is held while the call waits.
             let ready = self.ready().await?;
@@ -56,10 +57,14 @@ impl Attempts<'_> {
             if let Some(last) = last.take_if(|_| deadline <= now) {
                 return Ok(last.map_err(|failure| failure.after_attempts(number - 1))?);
             }
+            if let Some(reserved) = reserved.take() {
+                reserved.spend();
+            }
             let (result, recorded) = self.attempt(ready, after(now, self.shared.timeout).min(deadline)).await;
-            let next = match recorded {
+            let next;
+            (next, reserved) = match recorded {
                 Ok(()) => self.next(number, &result, deadline),
-                Err(_) => Next::Done,
+                Err(_) => (Next::Done, None),
             };
             tracing::debug!(
                 attempt = number,
@@ -133,7 +138,13 @@ impl Attempts<'_> {
         (result, recorded)
     }
 
-    fn next(&self, number: u32, result: &Result<Taken, CallFailure>, deadline: Instant) -> Next {
+    /// With the repeat that is reserved for it.
+    fn next(
+        &self,
+        number: u32,
+        result: &Result<Taken, CallFailure>,
+        deadline: Instant,
+    ) -> (Next, Option<Reserved<'_>>) {
         let repeat = match result {
             Ok(taken) => taken.repeat(),
             Err(failure) => failure.repeat(),
@@ -141,24 +152,27 @@ impl Attempts<'_> {
         let (may, retry_after) = match repeat {
             Repeat::Succeeded => {
                 self.shared.budget.give_back();
-                return Next::Done;
+                return (Next::Done, None);
             }
-            Repeat::Never => return Next::Done,
+            Repeat::Never => return (Next::Done, None),
             Repeat::IfIdempotent(retry_after) => (self.idempotent, retry_after),
             Repeat::Always(retry_after) => (true, retry_after),
         };
         let retries = &self.shared.retries;
         if !may || retries.at_most == 0 {
-            return Next::Done;
+            return (Next::Done, None);
         }
         if number > retries.at_most {
-            return Next::AtMost;
+            return (Next::AtMost, None);
         }
         let wait = retries.wait(number, retry_after);
         if wait >= deadline.saturating_duration_since(Instant::now()) {
-            return Next::Deadline;
+            return (Next::Deadline, None);
         }
-        if self.shared.budget.take() { Next::RepeatAfter(wait) } else { Next::Budget }
+        match self.shared.budget.take() {
+            None => (Next::Budget, None),
+            reserved => (Next::RepeatAfter(wait), reserved),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod answers;
 mod bodies;
 mod boundary;
+mod budget;
 mod cut;
 mod echoes;
 mod faults;
