@@ -51,12 +51,16 @@ impl Attempts<'_> {
         let mut reserved: Option<Reserved<'_>> = None;
         for number in 1.. {
             // Of each attempt its own, so that nothing of it is held while the call waits.
-            let ready = self.ready().await?;
+            let ready = match deadline {
+                None => Some(self.ready().await?),
+                Some(deadline) => tokio::time::timeout_at(deadline, self.ready()).await.ok().transpose()?,
+            };
             let now = Instant::now();
             let deadline = *deadline.get_or_insert_with(|| after(now, self.deadline));
-            if let Some(last) = last.take_if(|_| deadline <= now) {
+            let Some(ready) = ready.filter(|_| now < deadline || last.is_none()) else {
+                let Some(last) = last else { break };
                 return Ok(last.map_err(|failure| failure.after_attempts(number - 1))?);
-            }
+            };
             if let Some(reserved) = reserved.take() {
                 reserved.spend();
             }

@@ -172,8 +172,9 @@ impl TransportBuilder {
         self
     }
 
-    /// How long a call may take with all its attempts and the waits between them, from the moment it has its first token. What of it is
-    /// left is also a limit of each attempt. Of a [stream](Call::stream), to the moment its status is there. 2 minutes unless given, or the
+    /// How long a call may take with all its attempts, the waits and the tokens between them, from the moment it has its first token. What
+    /// of it is left is also a limit of each attempt. Outside it is what the credential's source takes to give the first token and to
+    /// record what came of an attempt: that has to come to its end. Of a [stream](Call::stream), to the moment its status is there. 2 minutes unless given, or the
     /// [`timeout`](Self::timeout) if that is longer.
     #[must_use]
     pub fn deadline(mut self, limit: Duration) -> Self {

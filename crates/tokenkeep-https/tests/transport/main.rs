@@ -5,6 +5,7 @@ mod bodies;
 mod boundary;
 mod budget;
 mod cut;
+mod deadline;
 mod echoes;
 mod faults;
 mod frozen;
