@@ -21,7 +21,7 @@ use crate::reading::content_type;
 ///
 /// Its pieces come from [`chunk`](Self::chunk) or, the same, from its `Stream`. Nothing limits how long it takes in all, only how long
 /// each piece may take ([`TransportBuilder::idle_timeout`](crate::TransportBuilder::idle_timeout)), counted while somebody waits for
-/// it; and nothing limits its size but [`Call::max_body`](crate::Call::max_body). After an error comes nothing more.
+/// it (through its `Stream`, from the first poll for it on); and nothing limits its size but [`Call::max_body`](crate::Call::max_body). After an error comes nothing more.
 ///
 /// A token that comes back is starred out, over the borders of pieces too: so a piece's last bytes come with the next one, or at the
 /// end, where the token could begin in them. See [the crate's page](crate#what-comes-back).
@@ -44,7 +44,10 @@ pub struct AnswerStream {
     idle: Duration,
     /// Runs while somebody waits for a piece.
     clock: Pin<Box<Sleep>>,
-    waiting: bool,
+    /// Since when, if somebody does.
+    waiting: Option<Instant>,
+    /// What is left of the time that this piece has.
+    left: Duration,
 }
 
 /// What may be the beginning of a token that comes back, as it came.
@@ -79,7 +82,8 @@ impl AnswerStream {
             taken: 0,
             idle,
             clock: Box::pin(tokio::time::sleep(idle)),
-            waiting: false,
+            waiting: None,
+            left: idle,
         }
     }
 
@@ -102,9 +106,10 @@ impl AnswerStream {
     /// [`Call::max_body`](crate::Call::max_body) says. [`CallFailure::of`] says more. What was given before stays good.
     ///
     /// # Cancellation
-    /// Safe: no piece is lost.
+    /// Safe: no piece is lost. The clock of the next one stands until this is called again, and goes on where it stopped.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
-        std::future::poll_fn(|context| self.poll_chunk(context)).await.transpose()
+        let wait = Wait(self);
+        std::future::poll_fn(|context| wait.0.poll_chunk(context)).await.transpose()
     }
 
     fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
@@ -121,15 +126,17 @@ impl AnswerStream {
     fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, CallFailure>>> {
         loop {
             let Some(body) = &mut self.body else { return Poll::Ready(None) };
-            if !self.waiting {
-                self.waiting = true;
-                self.clock.as_mut().reset(after(Instant::now(), self.idle));
+            if self.waiting.is_none() {
+                let now = Instant::now();
+                self.waiting = Some(now);
+                self.clock.as_mut().reset(after(now, self.left));
             }
             let Poll::Ready(next) = body.poll_next(context) else {
                 ready!(self.clock.as_mut().poll(context));
                 return Poll::Ready(Some(Err(self.broken_off(true))));
             };
-            self.waiting = false;
+            self.waiting = None;
+            self.left = self.idle;
             match next {
                 None => {
                     self.body = None;
@@ -189,6 +196,17 @@ impl AnswerStream {
 
     fn broken_off(&self, timed_out: bool) -> CallFailure {
         CallFailure::broken_off(self.status, BrokenOff { timed_out }, None)
+    }
+}
+
+/// Somebody who waits for a piece, and may go away.
+struct Wait<'a>(&'a mut AnswerStream);
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        if let Some(since) = self.0.waiting.take() {
+            self.0.left = self.0.left.saturating_sub(since.elapsed());
+        }
     }
 }
 
