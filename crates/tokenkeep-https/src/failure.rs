@@ -8,6 +8,7 @@ use tokenkeep_core::{Error, ErrorKind, Meaning, Outcome};
 use zeroize::Zeroizing;
 
 use crate::body::BrokenOff;
+use crate::reading::Told;
 use crate::retries::Repeat;
 use crate::unanswered::Unanswered;
 
@@ -19,6 +20,7 @@ use crate::unanswered::Unanswered;
 pub struct CallFailure {
     what: What,
     said: Said,
+    made: Made,
     attempts: u32,
     unreported: Option<Error>,
 }
@@ -30,6 +32,16 @@ struct Said(Option<Zeroizing<Vec<u8>>>);
 impl fmt::Debug for Said {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} bytes", self.0.as_ref().map_or(0, |said| said.len()))
+    }
+}
+
+/// The identifier of what the call made all the same. It is of the other side's body, so this shows nothing of it.
+#[derive(Default)]
+struct Made(Option<String>);
+
+impl fmt::Debug for Made {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "something" } else { "nothing" })
     }
 }
 
@@ -159,6 +171,14 @@ impl CallFailure {
         self
     }
 
+    /// After a success whose body told this.
+    pub(crate) fn having_told(mut self, told: Told) -> Self {
+        if let Told::Created(made) = told {
+            self.made = Made(Some(made));
+        }
+        self
+    }
+
     pub(crate) fn redirected(status: u16) -> Self {
         What::Redirected { status }.into()
     }
@@ -213,7 +233,10 @@ impl CallFailure {
     }
 
     /// What the credential's source is told.
-    pub(crate) fn outcome(&self) -> Outcome<'static> {
+    pub(crate) fn outcome(&self) -> Outcome<'_> {
+        if let Some(made) = &self.made.0 {
+            return Outcome::Created(made);
+        }
         match self.what {
             What::Refused { meaning, .. } | What::BrokenOff { meaning: Some(meaning), .. } => {
                 Outcome::Refused(meaning)
@@ -245,7 +268,7 @@ impl CallFailure {
 
 impl From<What> for CallFailure {
     fn from(what: What) -> Self {
-        Self { what, said: Said::default(), attempts: 1, unreported: None }
+        Self { what, said: Said::default(), made: Made::default(), attempts: 1, unreported: None }
     }
 }
 

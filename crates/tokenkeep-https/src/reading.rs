@@ -102,7 +102,11 @@ impl Reading<'_> {
                         self.redact(&mut body, true);
                         let made = self.made.and_then(|made| made(&body));
                         let told = made.map_or(Told::Accepted, Told::Created);
-                        Ok(Taken::Answer(self.answer(status, None, body, projection)?, told))
+                        match self.answer(status, None, body, projection) {
+                            Ok(answer) => Ok(Taken::Answer(answer, told)),
+                            // It was made, whether its answer can be shown or not.
+                            Err(failure) => Err(failure.having_told(told)),
+                        }
                     }
                 }
             }
