@@ -34,6 +34,12 @@ impl Settings {
             .https_only(true)
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
+            // An application may turn these features of reqwest on: a compressed body would be held against no limit, and looked for in vain.
+            .no_gzip()
+            .no_brotli()
+            .no_zstd()
+            .no_deflate()
+            .no_hickory_dns()
             // None of the environment's.
             .no_proxy()
             // Else reqwest repeats what the other side refused at protocol level, with the old header.
