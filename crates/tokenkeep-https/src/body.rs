@@ -10,6 +10,9 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::CallFailure;
 
+/// The first block that a body is put into is no larger than this, in bytes, whatever length is announced.
+const FIRST_BLOCK: usize = 1 << 20;
+
 /// A body that did not come to its end.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BrokenOff {
@@ -72,7 +75,7 @@ pub(crate) async fn read_whole(
         return Err(CallFailure::too_large(status, limit));
     }
     let mut incoming = Incoming::of(response);
-    let mut body = Zeroizing::new(Vec::with_capacity(announced));
+    let mut body = Zeroizing::new(Vec::with_capacity(announced.min(FIRST_BLOCK)));
     loop {
         match incoming.next(by).await {
             Ok(Some(chunk)) if chunk.len() > limit - body.len() => {
