@@ -116,7 +116,7 @@ impl Call {
     }
 
     /// Takes an answer of status 400 and above for an [`Answer`] too, up to the transport's limit, where the service says more in
-    /// it than a status can. What is in such a body is the other side's word: it belongs in no error and no log line. The
+    /// it than a status can. It is cut at that limit, after its meaning was told from its first 64 KiB at least. What is in such a body is the other side's word: it belongs in no error and no log line. The
     /// credential is told what the status means, as always.
     pub fn errors_as_answers(mut self) -> Self {
         self.keep_errors = true;

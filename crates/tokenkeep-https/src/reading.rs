@@ -114,10 +114,14 @@ impl Reading<'_> {
                 let retry_after = retry_after(&response);
                 let keep = want == Want::Answer { keep_errors: true };
                 let limit = if keep { self.limit.unwrap_or(usize::MAX) } else { MAX_ERROR_BODY };
-                let Start { mut body, broken, whole } = read_start(response, limit, by).await;
+                let Start { mut body, broken, whole } =
+                    read_start(response, limit.max(MAX_ERROR_BODY), by).await;
                 self.redact(&mut body, whole);
                 let meaning = (self.meaning)(status, &body);
-                match broken.filter(|broken| broken.timed_out) {
+                // Only now: what it means may stand behind what the caller wants of it.
+                let broken = broken.filter(|broken| broken.timed_out && body.len() < limit);
+                body.truncate(limit);
+                match broken {
                     // The rest may say what the status alone does not.
                     Some(broken) if keep => Err(CallFailure::broken_off(status, broken, Some(meaning))),
                     _ if keep => {
