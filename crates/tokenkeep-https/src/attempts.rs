@@ -29,6 +29,14 @@ pub(crate) struct Attempts<'a> {
     pub(crate) deadline: Duration,
 }
 
+/// The time of an attempt.
+#[derive(Clone, Copy)]
+pub(crate) struct Time {
+    pub(crate) by: Instant,
+    /// Whether it is all that an attempt gets, and not what others left of it, or a caller in a hurry.
+    pub(crate) whole: bool,
+}
+
 /// What comes after an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
@@ -64,7 +72,11 @@ impl Attempts<'_> {
             if let Some(reserved) = reserved.take() {
                 reserved.spend();
             }
-            let (result, recorded) = self.attempt(ready, after(now, self.shared.timeout).min(deadline)).await;
+            let time = Time {
+                by: after(now, self.shared.timeout).min(deadline),
+                whole: after(now, self.shared.timeout.min(self.shared.deadline)) <= deadline,
+            };
+            let (result, recorded) = self.attempt(ready, time).await;
             let next;
             (next, reserved) = match recorded {
                 Ok(()) => self.next(number, &result, deadline),
@@ -83,7 +95,11 @@ impl Attempts<'_> {
                     last = Some(result);
                     tokio::time::sleep(wait).await;
                 }
-                (_, Err(failure), Ok(())) => return Err(failure.after_attempts(number).into()),
+                (_, Err(failure), Ok(())) => {
+                    let last = last.filter(|last| !time.whole && failure.never_came() && self.stands(last));
+                    let result = last.unwrap_or(Err(failure));
+                    return Ok(result.map_err(|failure| failure.after_attempts(number))?);
+                }
                 (_, Err(failure), Err(why)) => {
                     return Err(failure.after_attempts(number).unreported(why).into());
                 }
@@ -91,6 +107,11 @@ impl Attempts<'_> {
             }
         }
         Err(Error::new(ErrorKind::Internal).because("a call has no end"))
+    }
+
+    /// Whether this is still true after one more attempt of which nothing is known: that may have been carried out.
+    fn stands(&self, last: &Result<Taken, CallFailure>) -> bool {
+        self.method.is_safe() || matches!(repeat_of(last), Repeat::IfIdempotent(_))
     }
 
     /// The request, with the token that the credential gives for this attempt.
@@ -115,11 +136,11 @@ impl Attempts<'_> {
     async fn attempt(
         &self,
         Ready { request, token }: Ready,
-        by: Instant,
+        time: Time,
     ) -> (Result<Taken, CallFailure>, Result<(), Error>) {
         let reading = Reading { sent: token.as_ref().map(|token| &token.sent), ..self.reading };
-        let result = match self.shared.client.execute(request, by).await {
-            Ok(response) => reading.take(response, by).await,
+        let result = match self.shared.client.execute(request, time).await {
+            Ok(response) => reading.take(response, time.by).await,
             Err(failure) => Err(failure),
         };
         let Some(Token { credential, incarnation, secret_version, sent }) = token else {
@@ -149,11 +170,7 @@ impl Attempts<'_> {
         result: &Result<Taken, CallFailure>,
         deadline: Instant,
     ) -> (Next, Option<Reserved<'_>>) {
-        let repeat = match result {
-            Ok(taken) => taken.repeat(),
-            Err(failure) => failure.repeat(),
-        };
-        let (may, retry_after) = match repeat {
+        let (may, retry_after) = match repeat_of(result) {
             Repeat::Succeeded => {
                 self.shared.budget.give_back();
                 return (Next::Done, None);
@@ -177,6 +194,13 @@ impl Attempts<'_> {
             None => (Next::Budget, None),
             reserved => (Next::RepeatAfter(wait), reserved),
         }
+    }
+}
+
+fn repeat_of(result: &Result<Taken, CallFailure>) -> Repeat {
+    match result {
+        Ok(taken) => taken.repeat(),
+        Err(failure) => failure.repeat(),
     }
 }
 

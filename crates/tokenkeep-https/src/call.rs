@@ -167,7 +167,7 @@ impl Call {
     /// - `ProviderMisbehaved` for a redirect, a body over the limit or one that the boundary can't project, or a server that
     ///   can't prove who it is.
     ///
-    /// The last three are those of the last attempt; [`CallFailure::of`](crate::CallFailure::of) says more about them.
+    /// The last three are those of the last attempt, or of the one before where the deadline cut the last one short; [`CallFailure::of`](crate::CallFailure::of) says more about them.
     ///
     /// # Cancellation
     /// Safe: a dropped call closes its connection or stream and wipes its token; one that waits for its next attempt has neither. The

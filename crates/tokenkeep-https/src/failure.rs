@@ -121,7 +121,8 @@ impl CallFailure {
         }
     }
 
-    /// How many attempts the call took, this last one included.
+    /// How many attempts the call took, the last one included. That one is not the one told of here where the
+    /// [deadline](crate::TransportBuilder::deadline) cut it short, and the answer before it says more.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.attempts
@@ -206,6 +207,11 @@ impl CallFailure {
     /// Whether a connection stood, and nothing came over it in time.
     pub(crate) fn hung(&self) -> bool {
         matches!(self.what, What::Unanswered(Unanswered::TimedOut))
+    }
+
+    /// Whether time ran out before there was a status.
+    pub(crate) fn never_came(&self) -> bool {
+        self.is_timeout() && self.status().is_none()
     }
 
     pub(crate) fn after_attempts(mut self, attempts: u32) -> Self {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use rustls::ClientConfig;
 use tokenkeep_core::{Error, ErrorKind};
-use tokio::time::Instant;
 
+use crate::attempts::Time;
 use crate::unanswered::Unanswered;
 use crate::{CallFailure, Proxy};
 
@@ -76,20 +76,21 @@ impl Pool {
         Ok(Self { settings, current: RwLock::new(Generation { number: 0, client }) })
     }
 
-    /// Makes the request, once. If no answer comes in time, no later one goes over the connections that there were: whichever of them
+    /// Makes the request, once. If no answer comes within the whole of its time, no later one goes over the connections that there were: whichever of them
     /// lead to a peer that hangs, each would take a call's whole time to show it. What is under way on them ends as it may.
     pub(crate) async fn execute(
         &self,
         request: reqwest::Request,
-        by: Instant,
+        time: Time,
     ) -> Result<reqwest::Response, CallFailure> {
         let used = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let failure: CallFailure = match tokio::time::timeout_at(by, used.client.execute(request)).await {
+        let failure: CallFailure = match tokio::time::timeout_at(time.by, used.client.execute(request)).await
+        {
             Ok(Ok(response)) => return Ok(response),
             Ok(Err(error)) => Unanswered::of(&error).into(),
             Err(_) => Unanswered::TimedOut.into(),
         };
-        if failure.hung() {
+        if time.whole && failure.hung() {
             self.leave(used.number);
         }
         Err(failure)

@@ -208,8 +208,8 @@ impl TransportBuilder {
     /// unless given, and never more than a third of [`timeout`](Self::timeout): so a call knows that its peer hangs before its
     /// time is over.
     ///
-    /// HTTP/1.1 has no such sign. There, and wherever a call's time runs out, no later call goes over the connections that there
-    /// were.
+    /// HTTP/1.1 has no such sign. There, and wherever the whole time of an attempt runs out, no later call goes over the connections
+    /// that there were. What is left of a deadline is not the whole of it.
     #[must_use]
     pub fn ping(mut self, after: Duration, within: Duration) -> Self {
         (self.ping_after, self.ping_within) = (after, within);
