@@ -13,7 +13,7 @@ use crate::CallFailure;
 use crate::clock::after;
 use crate::echo::Sent;
 use crate::reading::{Reading, Taken};
-use crate::retries::Repeat;
+use crate::retries::{Repeat, Reserved};
 use crate::transport::Shared;
 
 /// A call that was checked and judged.
@@ -27,6 +27,14 @@ pub(crate) struct Attempts<'a> {
     pub(crate) reading: Reading<'a>,
     pub(crate) idempotent: bool,
     pub(crate) deadline: Duration,
+}
+
+/// The time of an attempt.
+#[derive(Clone, Copy)]
+pub(crate) struct Time {
+    pub(crate) by: Instant,
+    /// Whether it is all that an attempt gets, and not what others left of it, or a caller in a hurry.
+    pub(crate) whole: bool,
 }
 
 /// What comes after an attempt.
@@ -50,18 +58,31 @@ impl Attempts<'_> {
         let mut last: Option<Result<Taken, CallFailure>> = None;
         // Whether one of them may have been carried out.
         let mut maybe = false;
+        let mut reserved: Option<Reserved<'_>> = None;
         for number in 1.. {
             // Of each attempt its own, so that nothing of it is held while the call waits.
-            let ready = self.ready().await?;
+            let ready = match deadline {
+                None => Some(self.ready().await?),
+                Some(deadline) => tokio::time::timeout_at(deadline, self.ready()).await.ok().transpose()?,
+            };
             let now = Instant::now();
             let deadline = *deadline.get_or_insert_with(|| after(now, self.deadline));
-            if let Some(last) = last.take_if(|_| deadline <= now) {
+            let Some(ready) = ready.filter(|_| now < deadline || last.is_none()) else {
+                let Some(last) = last else { break };
                 return Ok(last.map_err(|failure| failure.after_attempts(number - 1, maybe))?);
+            };
+            if let Some(reserved) = reserved.take() {
+                reserved.spend();
             }
-            let (result, recorded) = self.attempt(ready, after(now, self.shared.timeout).min(deadline)).await;
-            let next = match recorded {
+            let time = Time {
+                by: after(now, self.shared.timeout).min(deadline),
+                whole: after(now, self.shared.timeout.min(self.shared.deadline)) <= deadline,
+            };
+            let (result, recorded) = self.attempt(ready, time).await;
+            let next;
+            (next, reserved) = match recorded {
                 Ok(()) => self.next(number, &result, deadline),
-                Err(_) => Next::Done,
+                Err(_) => (Next::Done, None),
             };
             tracing::debug!(
                 attempt = number,
@@ -77,7 +98,11 @@ impl Attempts<'_> {
                     last = Some(result);
                     tokio::time::sleep(wait).await;
                 }
-                (_, Err(failure), Ok(())) => return Err(failure.after_attempts(number, maybe).into()),
+                (_, Err(failure), Ok(())) => {
+                    let last = last.filter(|last| !time.whole && failure.never_came() && self.stands(last));
+                    let result = last.unwrap_or(Err(failure));
+                    return Ok(result.map_err(|failure| failure.after_attempts(number, maybe))?);
+                }
                 (_, Err(failure), Err(why)) => {
                     return Err(failure.after_attempts(number, maybe).unreported(why).into());
                 }
@@ -85,6 +110,11 @@ impl Attempts<'_> {
             }
         }
         Err(Error::new(ErrorKind::Internal).because("a call has no end"))
+    }
+
+    /// Whether this is still true after one more attempt of which nothing is known: that may have been carried out.
+    fn stands(&self, last: &Result<Taken, CallFailure>) -> bool {
+        self.method.is_safe() || matches!(repeat_of(last), Repeat::IfIdempotent(_))
     }
 
     /// The request, with the token that the credential gives for this attempt.
@@ -109,11 +139,11 @@ impl Attempts<'_> {
     async fn attempt(
         &self,
         Ready { request, token }: Ready,
-        by: Instant,
+        time: Time,
     ) -> (Result<Taken, CallFailure>, Result<(), Error>) {
         let reading = Reading { sent: token.as_ref().map(|token| &token.sent), ..self.reading };
-        let result = match self.shared.client.execute(request, by).await {
-            Ok(response) => reading.take(response, by).await,
+        let result = match self.shared.client.execute(request, time).await {
+            Ok(response) => reading.take(response, time.by).await,
             Err(failure) => Err(failure),
         };
         let Some(Token { credential, incarnation, secret_version, sent }) = token else {
@@ -136,28 +166,37 @@ impl Attempts<'_> {
         (result, recorded)
     }
 
-    fn next(&self, number: u32, result: &Result<Taken, CallFailure>, deadline: Instant) -> Next {
+    /// With the repeat that is reserved for it.
+    fn next(
+        &self,
+        number: u32,
+        result: &Result<Taken, CallFailure>,
+        deadline: Instant,
+    ) -> (Next, Option<Reserved<'_>>) {
         let (may, retry_after) = match repeat_of(result) {
             Repeat::Succeeded => {
                 self.shared.budget.give_back();
-                return Next::Done;
+                return (Next::Done, None);
             }
-            Repeat::Never => return Next::Done,
+            Repeat::Never => return (Next::Done, None),
             Repeat::IfIdempotent(retry_after) => (self.idempotent, retry_after),
             Repeat::Always(retry_after) => (true, retry_after),
         };
         let retries = &self.shared.retries;
         if !may || retries.at_most == 0 {
-            return Next::Done;
+            return (Next::Done, None);
         }
         if number > retries.at_most {
-            return Next::AtMost;
+            return (Next::AtMost, None);
         }
         let wait = retries.wait(number, retry_after);
         if wait >= deadline.saturating_duration_since(Instant::now()) {
-            return Next::Deadline;
+            return (Next::Deadline, None);
         }
-        if self.shared.budget.take() { Next::RepeatAfter(wait) } else { Next::Budget }
+        match self.shared.budget.take() {
+            None => (Next::Budget, None),
+            reserved => (Next::RepeatAfter(wait), reserved),
+        }
     }
 }
 

@@ -1,10 +1,17 @@
 //! Bodies, read within their limits into memory that wipes itself.
 
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
 use bytes::Bytes;
+use http_body::Body as _;
 use tokio::time::Instant;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::CallFailure;
+
+/// The first block that a body is put into is no larger than this, in bytes, whatever length is announced.
+const FIRST_BLOCK: usize = 1 << 20;
 
 /// A body that did not come to its end.
 #[derive(Debug, Clone, Copy)]
@@ -12,9 +19,53 @@ pub(crate) struct BrokenOff {
     pub(crate) timed_out: bool,
 }
 
+/// A body on its way.
+pub(crate) struct Incoming {
+    body: reqwest::Body,
+    /// HTTP/2 says where a body ends.
+    has_end: bool,
+}
+
+impl Incoming {
+    pub(crate) fn of(response: reqwest::Response) -> Self {
+        let has_end = response.version() == http::Version::HTTP_2;
+        Self { body: response.into(), has_end }
+    }
+
+    /// The next piece; `None` at the end.
+    pub(crate) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BrokenOff>>> {
+        loop {
+            match ready!(Pin::new(&mut self.body).poll_frame(context)) {
+                Some(Ok(frame)) => {
+                    if let Ok(piece) = frame.into_data() {
+                        return Poll::Ready(Some(Ok(piece)));
+                    }
+                }
+                Some(Err(error)) => {
+                    return Poll::Ready(Some(Err(BrokenOff { timed_out: error.is_timeout() })));
+                }
+                // hyper takes a stream that is reset, or a connection that goes away, without an error's code for the end of the body,
+                // even short of its announced length. (Of HTTP/1.1 it is strict by itself.)
+                None if self.has_end && !self.body.is_end_stream() => {
+                    return Poll::Ready(Some(Err(BrokenOff { timed_out: false })));
+                }
+                None => return Poll::Ready(None),
+            }
+        }
+    }
+
+    async fn next(&mut self, by: Instant) -> Result<Option<Bytes>, BrokenOff> {
+        let next = std::future::poll_fn(|context| self.poll_next(context));
+        match tokio::time::timeout_at(by, next).await {
+            Ok(next) => next.transpose(),
+            Err(_) => Err(BrokenOff { timed_out: true }),
+        }
+    }
+}
+
 /// The whole body of a success.
 pub(crate) async fn read_whole(
-    response: &mut reqwest::Response,
+    response: reqwest::Response,
     limit: usize,
     by: Instant,
 ) -> Result<Zeroizing<Vec<u8>>, CallFailure> {
@@ -23,9 +74,10 @@ pub(crate) async fn read_whole(
     if announced > limit {
         return Err(CallFailure::too_large(status, limit));
     }
-    let mut body = Zeroizing::new(Vec::with_capacity(announced));
+    let mut incoming = Incoming::of(response);
+    let mut body = Zeroizing::new(Vec::with_capacity(announced.min(FIRST_BLOCK)));
     loop {
-        match next(response, by).await {
+        match incoming.next(by).await {
             Ok(Some(chunk)) if chunk.len() > limit - body.len() => {
                 return Err(CallFailure::too_large(status, limit));
             }
@@ -45,10 +97,11 @@ pub(crate) struct Start {
 }
 
 /// What comes before the limit or the end.
-pub(crate) async fn read_start(response: &mut reqwest::Response, limit: usize, by: Instant) -> Start {
+pub(crate) async fn read_start(response: reqwest::Response, limit: usize, by: Instant) -> Start {
+    let mut incoming = Incoming::of(response);
     let mut body = Zeroizing::new(Vec::new());
     while body.len() < limit {
-        match next(response, by).await {
+        match incoming.next(by).await {
             Ok(Some(chunk)) => {
                 let left = limit - body.len();
                 take(&mut body, chunk, left);
@@ -58,14 +111,6 @@ pub(crate) async fn read_start(response: &mut reqwest::Response, limit: usize, b
         }
     }
     Start { body, broken: None, whole: false }
-}
-
-async fn next(response: &mut reqwest::Response, by: Instant) -> Result<Option<Bytes>, BrokenOff> {
-    match tokio::time::timeout_at(by, response.chunk()).await {
-        Ok(Ok(chunk)) => Ok(chunk),
-        Ok(Err(error)) => Err(BrokenOff { timed_out: error.is_timeout() }),
-        Err(_) => Err(BrokenOff { timed_out: true }),
-    }
 }
 
 /// Puts at most `limit` bytes of the chunk at the body's end, and wipes the chunk if nobody else holds it.

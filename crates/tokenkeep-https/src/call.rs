@@ -118,7 +118,7 @@ impl Call {
     }
 
     /// Takes an answer of status 400 and above for an [`Answer`] too, up to the transport's limit, where the service says more in
-    /// it than a status can. What is in such a body is the other side's word: it belongs in no error and no log line. The
+    /// it than a status can. It is cut at that limit, after its meaning was told from its first 64 KiB at least. What is in such a body is the other side's word: it belongs in no error and no log line. The
     /// credential is told what the status means, as always.
     pub fn errors_as_answers(mut self) -> Self {
         self.keep_errors = true;
@@ -176,7 +176,7 @@ impl Call {
     /// - `ProviderMisbehaved` for a redirect, a body over the limit or one that the boundary can't project, or a server that
     ///   can't prove who it is.
     ///
-    /// The last three are those of the last attempt; [`CallFailure::of`](crate::CallFailure::of) says more about them.
+    /// The last three are those of the last attempt, or of the one before where the deadline cut the last one short; [`CallFailure::of`](crate::CallFailure::of) says more about them.
     ///
     /// # Cancellation
     /// Safe: a dropped call closes its connection or stream and wipes its token; one that waits for its next attempt has neither. The

@@ -28,11 +28,10 @@ impl Sent {
     pub(crate) fn redact(&self, text: &mut [u8], whole: bool) {
         if !text.is_empty() {
             let echo = self.echo();
+            // Of the text as it was: the token may begin anew within itself, and stars hide that.
+            let cut = if whole { text.len() } else { text.len() - echo.beginning(text) };
             echo.redact(text);
-            if !whole {
-                let cut = text.len() - echo.beginning(text);
-                text[cut..].fill(b'*');
-            }
+            text[cut..].fill(b'*');
         }
     }
 
@@ -137,23 +136,38 @@ impl Echo {
         self.forms.iter().map(|form| &self.block[form.clone()])
     }
 
-    /// Whether anything of it was found, and starred out.
-    pub(crate) fn redact(&self, text: &mut [u8]) -> bool {
-        let mut found = Vec::new();
+    /// Stars it out wherever it stands.
+    pub(crate) fn redact(&self, text: &mut [u8]) {
+        for place in self.places(text) {
+            text[place].fill(b'*');
+        }
+    }
+
+    /// Where it stands. They are all looked for before anything is starred out, so that no form is hidden by another one's stars. Of one
+    /// form, those that overlap are one place.
+    pub(crate) fn places(&self, text: &[u8]) -> Vec<Range<usize>> {
+        let mut found: Vec<Range<usize>> = Vec::new();
         for form in self.forms() {
             let finder = memmem::Finder::new(form);
+            let mut period = None;
             let mut from = 0;
             while let Some(at) = finder.find(&text[from..]) {
-                found.push(from + at..from + at + form.len());
-                // They may overlap.
-                from += at + 1;
+                let start = from + at;
+                let mut end = start + form.len();
+                // The next one can't begin sooner, and where it begins there, it is itself again but for its last bytes.
+                let period = *period.get_or_insert_with(|| period_of(form));
+                let last = &form[form.len() - period..];
+                while text[end..].starts_with(last) {
+                    end += period;
+                }
+                from = end - form.len() + 1;
+                match found.last_mut() {
+                    Some(before) if (before.start..=before.end).contains(&start) => before.end = end,
+                    _ => found.push(start..end),
+                }
             }
         }
-        // Only then, so that no form is hidden by another one's stars.
-        for place in &found {
-            text[place.clone()].fill(b'*');
-        }
-        !found.is_empty()
+        found
     }
 
     /// Whether there is something to star out, or at its end the beginning of it.
@@ -164,11 +178,17 @@ impl Echo {
     /// How many bytes at its end may be the beginning of what is looked for.
     pub(crate) fn beginning(&self, text: &[u8]) -> usize {
         let longest = |form: &[u8]| {
-            let most = text.len().min(form.len() - 1);
-            (1..=most).rev().find(|&length| text.ends_with(&form[..length]))
+            let end = &text[text.len() - text.len().min(form.len() - 1)..];
+            let mut begins = memchr::memchr_iter(form[0], end);
+            begins.find(|&at| form.starts_with(&end[at..])).map(|at| end.len() - at)
         };
         self.forms().filter_map(longest).max().unwrap_or(0)
     }
+}
+
+/// After how many bytes, at the least, it may begin anew within itself; its length if it never does.
+fn period_of(form: &[u8]) -> usize {
+    (1..form.len()).find(|&shift| form.starts_with(&form[shift..])).unwrap_or(form.len())
 }
 
 /// How a byte of a token is written.
@@ -243,11 +263,55 @@ mod tests {
         }
     }
 
+    /// The beginning is not looked for behind the stars of a whole one.
+    #[test]
+    fn a_cut_one_that_overlaps_a_whole_one_is_starred_out_too() {
+        let mut text = *b"xabcabcabcabcabz-abcabcabcabcabyabcabcabcabcabyab";
+        Sent::new(Bytes::from_static(b"abcabcabcabcabyabc")).redact(&mut text, false);
+        assert!(text.ends_with(&[b'*'; 32]), "{}", String::from_utf8_lossy(&text));
+    }
+
     #[test]
     fn those_that_overlap_are_all_starred_out() {
         let mut text = *b"xabcabcabcabcabcy";
         Sent::new(Bytes::from_static(b"abcabcabcabc")).redact(&mut text, true);
         assert_eq!(&text, b"x***************y");
+    }
+
+    /// By the number of places, and not by a time: one for each byte would be filled once for each byte of the token.
+    #[test]
+    fn a_run_of_a_short_period_is_one_place() {
+        for unit in ["a", "ab", "aab", "abaabab"] {
+            let token = Bytes::from(unit.repeat(40).into_bytes());
+            let text = unit.repeat(30_000);
+            let echo = Sent::new(token.clone()).echo();
+            let all = 0..text.len();
+            assert_eq!(echo.places(text.as_bytes()), std::slice::from_ref(&all), "{unit}");
+            assert!(echo.beginning(text.as_bytes()) == token.len() - unit.len(), "{unit}");
+            let mut text = format!("{0}{unit}{0}!", "b".repeat(9)).into_bytes();
+            Sent::new(token).redact(&mut text, true);
+            assert!(text.ends_with(b"b!"), "{unit}");
+        }
+    }
+
+    /// Each text of two letters up to that length, held against the plain way.
+    #[test]
+    fn what_is_found_is_what_a_plain_search_finds() {
+        for token in [&b"aabaabaab"[..], b"abaababaab", b"aaaaaaaa", b"abbbbbbbb", b"ababababa"] {
+            let echo = Sent::new(Bytes::from_static(token)).echo();
+            for bits in 0..1_u32 << 16 {
+                let text: Vec<u8> = (0..16).map(|at| if bits >> at & 1 == 0 { b'a' } else { b'b' }).collect();
+                let mut plain = text.clone();
+                for at in (0..=text.len() - token.len()).filter(|&at| text[at..].starts_with(token)) {
+                    plain[at..at + token.len()].fill(b'*');
+                }
+                let mut found = text.clone();
+                echo.redact(&mut found);
+                assert_eq!(found, plain);
+                let most = (0..token.len()).rev().find(|&length| text.ends_with(&token[..length]));
+                assert_eq!(echo.beginning(&text), most.unwrap());
+            }
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use tokenkeep_core::{Error, ErrorKind, Meaning, Outcome};
 use zeroize::Zeroizing;
 
 use crate::body::BrokenOff;
+use crate::reading::Told;
 use crate::retries::Repeat;
 use crate::unanswered::Unanswered;
 
@@ -19,6 +20,7 @@ use crate::unanswered::Unanswered;
 pub struct CallFailure {
     what: What,
     said: Said,
+    made: Made,
     attempts: u32,
     /// Whether an attempt before this one may have been carried out.
     maybe_before: bool,
@@ -27,11 +29,21 @@ pub struct CallFailure {
 
 /// Wipes itself, and shows nothing.
 #[derive(Default)]
-struct Said(Option<Zeroizing<Vec<u8>>>);
+struct Said(Option<Box<Zeroizing<Vec<u8>>>>);
 
 impl fmt::Debug for Said {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} bytes", self.0.as_ref().map_or(0, |said| said.len()))
+    }
+}
+
+/// The identifier of what the call made all the same. It is of the other side's body, so this shows nothing of it.
+#[derive(Default)]
+struct Made(Option<Box<str>>);
+
+impl fmt::Debug for Made {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "something" } else { "nothing" })
     }
 }
 
@@ -111,7 +123,8 @@ impl CallFailure {
         }
     }
 
-    /// How many attempts the call took, this last one included.
+    /// How many attempts the call took, the last one included. That one is not the one told of here where the
+    /// [deadline](crate::TransportBuilder::deadline) cut it short, and the answer before it says more.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.attempts
@@ -178,7 +191,16 @@ impl CallFailure {
 
     /// With this body of the answer.
     pub(crate) fn saying(mut self, said: Option<Zeroizing<Vec<u8>>>) -> Self {
-        self.said = Said(said.map(|said| Zeroizing::new(said[..said.len().min(MAX_SAID)].to_vec())));
+        let cut = |said: Zeroizing<Vec<u8>>| Zeroizing::new(said[..said.len().min(MAX_SAID)].to_vec());
+        self.said = Said(said.map(|said| Box::new(cut(said))));
+        self
+    }
+
+    /// After a success whose body told this.
+    pub(crate) fn having_told(mut self, told: Told) -> Self {
+        if let Told::Created(made) = told {
+            self.made = Made(Some(made.into()));
+        }
         self
     }
 
@@ -211,6 +233,11 @@ impl CallFailure {
         matches!(self.what, What::Unanswered(Unanswered::TimedOut))
     }
 
+    /// Whether time ran out before there was a status.
+    pub(crate) fn never_came(&self) -> bool {
+        self.is_timeout() && self.status().is_none()
+    }
+
     pub(crate) fn after_attempts(mut self, attempts: u32, maybe_before: bool) -> Self {
         self.attempts = attempts;
         self.maybe_before |= maybe_before;
@@ -237,7 +264,10 @@ impl CallFailure {
     }
 
     /// What the credential's source is told.
-    pub(crate) fn outcome(&self) -> Outcome<'static> {
+    pub(crate) fn outcome(&self) -> Outcome<'_> {
+        if let Some(made) = &self.made.0 {
+            return Outcome::Created(made);
+        }
         match self.what {
             What::Refused { meaning, .. } | What::BrokenOff { meaning: Some(meaning), .. } => {
                 Outcome::Refused(meaning)
@@ -269,7 +299,14 @@ impl CallFailure {
 
 impl From<What> for CallFailure {
     fn from(what: What) -> Self {
-        Self { what, said: Said::default(), attempts: 1, maybe_before: false, unreported: None }
+        Self {
+            what,
+            said: Said::default(),
+            made: Made::default(),
+            attempts: 1,
+            maybe_before: false,
+            unreported: None,
+        }
     }
 }
 

@@ -5,10 +5,16 @@ use std::time::Duration;
 
 use rustls::ClientConfig;
 use tokenkeep_core::{Error, ErrorKind};
-use tokio::time::Instant;
 
+use crate::attempts::Time;
 use crate::unanswered::Unanswered;
 use crate::{CallFailure, Proxy};
+
+/// How much of an answer may come over HTTP/2 before anybody reads it, in bytes.
+const STREAM_WINDOW: u32 = 1 << 20;
+/// The most that the protocol knows, for all answers on a connection together: what is left unread by some stops no other one. The
+/// memory that it can take has a bound in the answers that are under way.
+const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
 
 /// What connections are made with.
 #[derive(Clone)]
@@ -28,6 +34,12 @@ impl Settings {
             .https_only(true)
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
+            // An application may turn these features of reqwest on: a compressed body would be held against no limit, and looked for in vain.
+            .no_gzip()
+            .no_brotli()
+            .no_zstd()
+            .no_deflate()
+            .no_hickory_dns()
             // None of the environment's.
             .no_proxy()
             // Else reqwest repeats what the other side refused at protocol level, with the old header.
@@ -36,6 +48,8 @@ impl Settings {
             // The kernel of a host whose server hangs goes on acknowledging, so that TCP alone never notices.
             .http2_keep_alive_interval(self.ping_after)
             .http2_keep_alive_timeout(self.ping_within)
+            .http2_initial_stream_window_size(STREAM_WINDOW)
+            .http2_initial_connection_window_size(CONNECTION_WINDOW)
             .user_agent(concat!("tokenkeep/", env!("CARGO_PKG_VERSION")));
         if let Some(proxy) = self.proxy {
             builder = builder.proxy(proxy.configured().map_err(fault)?);
@@ -62,20 +76,21 @@ impl Pool {
         Ok(Self { settings, current: RwLock::new(Generation { number: 0, client }) })
     }
 
-    /// Makes the request, once. If no answer comes in time, no later one goes over the connections that there were: whichever of them
+    /// Makes the request, once. If no answer comes within the whole of its time, no later one goes over the connections that there were: whichever of them
     /// lead to a peer that hangs, each would take a call's whole time to show it. What is under way on them ends as it may.
     pub(crate) async fn execute(
         &self,
         request: reqwest::Request,
-        by: Instant,
+        time: Time,
     ) -> Result<reqwest::Response, CallFailure> {
         let used = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let failure: CallFailure = match tokio::time::timeout_at(by, used.client.execute(request)).await {
+        let failure: CallFailure = match tokio::time::timeout_at(time.by, used.client.execute(request)).await
+        {
             Ok(Ok(response)) => return Ok(response),
             Ok(Err(error)) => Unanswered::of(&error).into(),
             Err(_) => Unanswered::TimedOut.into(),
         };
-        if failure.hung() {
+        if time.whole && failure.hung() {
             self.leave(used.number);
         }
         Err(failure)

@@ -83,11 +83,7 @@ pub(crate) struct Reading<'a> {
 
 impl Reading<'_> {
     /// Takes a success as it is wanted; of an error its meaning alone, or as much of it as is read for that where it is wanted.
-    pub(crate) async fn take(
-        self,
-        mut response: reqwest::Response,
-        by: Instant,
-    ) -> Result<Taken, CallFailure> {
+    pub(crate) async fn take(self, response: reqwest::Response, by: Instant) -> Result<Taken, CallFailure> {
         let status = response.status().as_u16();
         match (status, self.want) {
             (200..=299, want) => {
@@ -102,11 +98,15 @@ impl Reading<'_> {
                     (Want::Stream, Some(_)) => Err(CallFailure::not_in_pieces(status)),
                     (Want::Answer { .. }, projection) => {
                         let limit = self.limit.unwrap_or(usize::MAX);
-                        let mut body = read_whole(&mut response, limit, by).await?;
+                        let mut body = read_whole(response, limit, by).await?;
                         self.redact(&mut body, true);
                         let made = self.made.and_then(|made| made(&body));
                         let told = made.map_or(Told::Accepted, Told::Created);
-                        Ok(Taken::Answer(self.answer(status, None, body, projection)?, told))
+                        match self.answer(status, None, body, projection) {
+                            Ok(answer) => Ok(Taken::Answer(answer, told)),
+                            // It was made, whether its answer can be shown or not.
+                            Err(failure) => Err(failure.having_told(told)),
+                        }
                     }
                 }
             }
@@ -114,10 +114,14 @@ impl Reading<'_> {
                 let retry_after = retry_after(&response);
                 let keep = want == Want::Answer { keep_errors: true };
                 let limit = if keep { self.limit.unwrap_or(usize::MAX) } else { MAX_ERROR_BODY };
-                let Start { mut body, broken, whole } = read_start(&mut response, limit, by).await;
+                let Start { mut body, broken, whole } =
+                    read_start(response, limit.max(MAX_ERROR_BODY), by).await;
                 self.redact(&mut body, whole);
                 let meaning = (self.meaning)(status, &body);
-                match broken.filter(|broken| broken.timed_out) {
+                // Only now: what it means may stand behind what the caller wants of it.
+                let broken = broken.filter(|broken| broken.timed_out && body.len() < limit);
+                body.truncate(limit);
+                match broken {
                     // The rest may say what the status alone does not.
                     Some(broken) if keep => Err(CallFailure::broken_off(status, broken, Some(meaning))),
                     _ if keep => {

@@ -140,18 +140,40 @@ impl Budget {
         Self { most, left: Mutex::new(most) }
     }
 
-    /// Whether a repeat is left; takes it.
-    pub(crate) fn take(&self) -> bool {
+    /// A repeat, if one is left.
+    pub(crate) fn take(&self) -> Option<Reserved<'_>> {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        let rest = left.checked_sub(COST);
-        *left = rest.unwrap_or(*left);
-        rest.is_some()
+        *left = left.checked_sub(COST)?;
+        Some(Reserved(Some(self)))
     }
 
     /// A call succeeded.
     pub(crate) fn give_back(&self) {
+        self.add(1);
+    }
+
+    fn add(&self, parts: u32) {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        *left = self.most.min(*left + 1);
+        *left = self.most.min(left.saturating_add(parts));
+    }
+}
+
+/// A repeat that was taken from the budget. Dropped before it is sent, it goes back.
+#[must_use = "a repeat that is sent is spent"]
+pub(crate) struct Reserved<'a>(Option<&'a Budget>);
+
+impl Reserved<'_> {
+    /// It is sent.
+    pub(crate) fn spend(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Reserved<'_> {
+    fn drop(&mut self) {
+        if let Some(budget) = self.0 {
+            budget.add(COST);
+        }
     }
 }
 
@@ -191,7 +213,7 @@ mod tests {
     #[test]
     fn five_successes_buy_one_repeat_and_never_more_than_there_were() {
         let budget = Budget::of(&RETRIES.budget(2));
-        let take_all = || std::iter::repeat_with(|| budget.take()).take_while(|&taken| taken).count();
+        let take_all = || std::iter::from_fn(|| budget.take()).map(Reserved::spend).count();
         assert_eq!(take_all(), 2);
         (0..4).for_each(|_| budget.give_back());
         assert_eq!(take_all(), 0);
@@ -199,5 +221,15 @@ mod tests {
         assert_eq!(take_all(), 1);
         (0..100).for_each(|_| budget.give_back());
         assert_eq!(take_all(), 2);
+    }
+
+    #[test]
+    fn a_repeat_that_is_not_sent_goes_back() {
+        let budget = Budget::of(&RETRIES.budget(1));
+        drop(budget.take());
+        let reserved = budget.take();
+        assert!(budget.take().is_none());
+        drop(reserved);
+        assert!(budget.take().is_some());
     }
 }

@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
-use http_body::Body as _;
 use tokenkeep_core::Error;
 use tokio::time::{Instant, Sleep};
 use zeroize::Zeroizing;
 
 use crate::CallFailure;
-use crate::body::{BrokenOff, wipe};
+use crate::body::{BrokenOff, Incoming, wipe};
 use crate::clock::after;
 use crate::echo::Echo;
 use crate::reading::content_type;
@@ -22,10 +21,13 @@ use crate::reading::content_type;
 ///
 /// Its pieces come from [`chunk`](Self::chunk) or, the same, from its `Stream`. Nothing limits how long it takes in all, only how long
 /// each piece may take ([`TransportBuilder::idle_timeout`](crate::TransportBuilder::idle_timeout)), counted while somebody waits for
-/// it; and nothing limits its size but [`Call::max_body`](crate::Call::max_body). After an error comes nothing more.
+/// it (through its `Stream`, from the first poll for it on); and nothing limits its size but [`Call::max_body`](crate::Call::max_body). After an error comes nothing more.
 ///
 /// A token that comes back is starred out, over the borders of pieces too: so a piece's last bytes come with the next one, or at the
 /// end, where the token could begin in them. See [the crate's page](crate#what-comes-back).
+///
+/// One that is held and not read stops no other call. Up to 1 MiB of it waits in memory meanwhile (HTTP/2), so whoever lets others open
+/// streams limits how many are held at a time.
 ///
 /// Dropping it closes its connection (HTTP/1.1) or its stream (HTTP/2). The pieces are the caller's: nothing wipes them.
 pub struct AnswerStream {
@@ -33,17 +35,27 @@ pub struct AnswerStream {
     content_type: Option<String>,
     /// The token that may come back.
     echo: Option<Echo>,
-    /// What may be the beginning of it.
-    held: Zeroizing<Vec<u8>>,
+    held: Held,
     /// `None` once it is over.
-    body: Option<reqwest::Body>,
+    body: Option<Incoming>,
     limit: Option<usize>,
     /// How much of the limit was used, in bytes.
     taken: usize,
     idle: Duration,
     /// Runs while somebody waits for a piece.
     clock: Pin<Box<Sleep>>,
-    waiting: bool,
+    /// Since when, if somebody does.
+    waiting: Option<Instant>,
+    /// What is left of the time that this piece has.
+    left: Duration,
+}
+
+/// What may be the beginning of a token that comes back, as it came.
+#[derive(Default)]
+struct Held {
+    bytes: Zeroizing<Vec<u8>>,
+    /// So many of them at the start belong to a token that was there whole: one may begin within another.
+    starred: usize,
 }
 
 impl AnswerStream {
@@ -64,13 +76,14 @@ impl AnswerStream {
             status: response.status().as_u16(),
             content_type,
             echo,
-            held: Zeroizing::default(),
-            body: Some(response.into()),
+            held: Held::default(),
+            body: Some(Incoming::of(response)),
             limit,
             taken: 0,
             idle,
             clock: Box::pin(tokio::time::sleep(idle)),
-            waiting: false,
+            waiting: None,
+            left: idle,
         }
     }
 
@@ -93,9 +106,10 @@ impl AnswerStream {
     /// [`Call::max_body`](crate::Call::max_body) says. [`CallFailure::of`] says more. What was given before stays good.
     ///
     /// # Cancellation
-    /// Safe: no piece is lost.
+    /// Safe: no piece is lost. The clock of the next one stands until this is called again, and goes on where it stopped.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
-        std::future::poll_fn(|context| self.poll_chunk(context)).await.transpose()
+        let wait = Wait(self);
+        std::future::poll_fn(|context| wait.0.poll_chunk(context)).await.transpose()
     }
 
     fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
@@ -104,7 +118,7 @@ impl AnswerStream {
             // Closes the connection or the stream, if it is not at its end.
             self.body = None;
             self.echo = None;
-            self.held = Zeroizing::default();
+            self.held = Held::default();
         }
         Poll::Ready(next.map(|piece| piece.map_err(Error::from)))
     }
@@ -112,24 +126,30 @@ impl AnswerStream {
     fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, CallFailure>>> {
         loop {
             let Some(body) = &mut self.body else { return Poll::Ready(None) };
-            if !self.waiting {
-                self.waiting = true;
-                self.clock.as_mut().reset(after(Instant::now(), self.idle));
+            if self.waiting.is_none() {
+                let now = Instant::now();
+                self.waiting = Some(now);
+                self.clock.as_mut().reset(after(now, self.left));
             }
-            let Poll::Ready(frame) = Pin::new(body).poll_frame(context) else {
+            let Poll::Ready(next) = body.poll_next(context) else {
                 ready!(self.clock.as_mut().poll(context));
                 return Poll::Ready(Some(Err(self.broken_off(true))));
             };
-            self.waiting = false;
-            match frame {
+            self.waiting = None;
+            self.left = self.idle;
+            match next {
                 None => {
                     self.body = None;
-                    let rest = std::mem::take(&mut *self.held);
+                    let mut rest = std::mem::take(&mut self.held);
+                    if let Some(echo) = &self.echo {
+                        echo.redact(&mut rest.bytes);
+                    }
+                    rest.bytes[..rest.starred].fill(b'*');
+                    let rest = std::mem::take(&mut *rest.bytes);
                     return Poll::Ready((!rest.is_empty()).then(|| Ok(rest.into())));
                 }
-                Some(Err(error)) => return Poll::Ready(Some(Err(self.broken_off(error.is_timeout())))),
-                Some(Ok(frame)) => {
-                    let Ok(piece) = frame.into_data() else { continue };
+                Some(Err(broken)) => return Poll::Ready(Some(Err(self.broken_off(broken.timed_out)))),
+                Some(Ok(piece)) => {
                     let piece = match self.within_limit(piece) {
                         Ok(piece) => self.redacted(piece),
                         Err(failure) => return Poll::Ready(Some(Err(failure))),
@@ -153,21 +173,40 @@ impl AnswerStream {
     /// As much as can be told by now, with stars where the token is.
     fn redacted(&mut self, piece: Bytes) -> Bytes {
         let Some(echo) = &self.echo else { return piece };
-        if self.held.is_empty() && !echo.touches(&piece) {
+        if self.held.bytes.is_empty() && !echo.touches(&piece) {
             return piece;
         }
-        let mut text = Zeroizing::new(Vec::with_capacity(self.held.len() + piece.len()));
-        text.extend_from_slice(&self.held);
+        let mut text = Zeroizing::new(Vec::with_capacity(self.held.bytes.len() + piece.len()));
+        text.extend_from_slice(&self.held.bytes);
         text.extend_from_slice(&piece);
         wipe(piece);
-        echo.redact(&mut text);
+        // Of the text as it came: stars would hide a token that begins within another.
         let told = text.len() - echo.beginning(&text);
-        self.held = Zeroizing::new(text[told..].to_vec());
+        let held = Zeroizing::new(text[told..].to_vec());
+        let mut places = echo.places(&text);
+        places.push(0..self.held.starred);
+        // What begins behind that is found again.
+        let end = places.iter().filter(|place| place.start <= told).map(|place| place.end).max();
+        for place in places {
+            text[place].fill(b'*');
+        }
+        self.held = Held { bytes: held, starred: end.unwrap_or(0).saturating_sub(told) };
         Bytes::copy_from_slice(&text[..told])
     }
 
     fn broken_off(&self, timed_out: bool) -> CallFailure {
         CallFailure::broken_off(self.status, BrokenOff { timed_out }, None)
+    }
+}
+
+/// Somebody who waits for a piece, and may go away.
+struct Wait<'a>(&'a mut AnswerStream);
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        if let Some(since) = self.0.waiting.take() {
+            self.0.left = self.0.left.saturating_sub(since.elapsed());
+        }
     }
 }
 

@@ -172,8 +172,9 @@ impl TransportBuilder {
         self
     }
 
-    /// How long a call may take with all its attempts and the waits between them, from the moment it has its first token. What of it is
-    /// left is also a limit of each attempt. Of a [stream](Call::stream), to the moment its status is there. 2 minutes unless given, or the
+    /// How long a call may take with all its attempts, the waits and the tokens between them, from the moment it has its first token. What
+    /// of it is left is also a limit of each attempt. Outside it is what the credential's source takes to give the first token and to
+    /// record what came of an attempt: that has to come to its end. Of a [stream](Call::stream), to the moment its status is there. 2 minutes unless given, or the
     /// [`timeout`](Self::timeout) if that is longer.
     #[must_use]
     pub fn deadline(mut self, limit: Duration) -> Self {
@@ -208,8 +209,8 @@ impl TransportBuilder {
     /// unless given, and never more than a third of [`timeout`](Self::timeout): so a call knows that its peer hangs before its
     /// time is over.
     ///
-    /// HTTP/1.1 has no such sign. There, and wherever a call's time runs out, no later call goes over the connections that there
-    /// were.
+    /// HTTP/1.1 has no such sign. There, and wherever the whole time of an attempt runs out, no later call goes over the connections
+    /// that there were. What is left of a deadline is not the whole of it.
     #[must_use]
     pub fn ping(mut self, after: Duration, within: Duration) -> Self {
         (self.ping_after, self.ping_within) = (after, within);

@@ -1,11 +1,14 @@
 //! What a key service needs: JSON bodies, another header beside the token, and the body of an error.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokenkeep_core::{ApiToken, Credential, ErrorKind, Origin, ProviderSpec};
+use tokenkeep_core::{ApiToken, Credential, ErrorKind, Meaning, Origin, ProviderSpec};
 use tokenkeep_https::{Method, Transport};
 use tokenkeep_testkit::JsonStandIn;
 use zeroize::Zeroizing;
+
+use crate::support::Spy;
 
 async fn echo(status: u16) -> JsonStandIn {
     JsonStandIn::start(move |request| (status, String::from_utf8_lossy(&request.body).into_owned()))
@@ -60,6 +63,26 @@ async fn an_errors_body_comes_only_where_it_is_asked_for() {
     assert_eq!(call().send().await.unwrap_err().kind(), ErrorKind::Misuse);
     let answer = call().errors_as_answers().send().await.unwrap();
     assert_eq!((answer.status(), answer.body()), (400, &br#"{"a":1}"#[..]));
+}
+
+/// What an error means stands where the service likes to put it, and not where the caller stops reading.
+#[tokio::test]
+async fn a_limit_of_the_caller_s_changes_no_meaning() {
+    let body = r#"{"error":{"type":"token-not-valid"}}"#;
+    let server = JsonStandIn::start(move |_| (401, body.to_owned())).await.unwrap();
+    let origin = Origin::parse(&server.origin()).unwrap();
+    let spec = ProviderSpec::new("example".parse().unwrap(), origin).with_meaning(|_, body| {
+        let is_of_token = body.windows(15).any(|part| part == b"token-not-valid");
+        if is_of_token { Meaning::TokenRefused } else { Meaning::Unexpected }
+    });
+    let transport = Transport::builder(spec).extra_root_der(&server.ca_der()).build().unwrap();
+    let spy = Arc::new(Spy::new("an-example-token"));
+    let call = || transport.get("/").credential(&spy.credential()).errors_as_answers();
+    for (limit, shown) in [(10, 10), (body.len(), body.len()), (1 << 20, body.len())] {
+        let answer = call().max_body(limit).send().await.unwrap();
+        assert_eq!((answer.status(), answer.body()), (401, &body.as_bytes()[..shown]));
+        assert_eq!(spy.told(), ["Refused(TokenRefused)"]);
+    }
 }
 
 #[test]

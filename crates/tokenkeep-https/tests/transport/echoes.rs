@@ -156,3 +156,27 @@ async fn a_stream_holds_nothing_else_back() {
     let mut stream = transport.get("/").credential(&credential()).stream().await.unwrap();
     assert_eq!(all_of(&mut stream).await, format!("{begins}.an").as_bytes());
 }
+
+/// The end of this one is its beginning, so that the next one may begin within it.
+#[tokio::test]
+async fn a_stream_stars_out_two_tokens_that_overlap_wherever_its_pieces_end() {
+    const SELF_LIKE: &str = "aXq7Zk29LmPw8Rt5Vy3Hs6Dd1Ff4aXq7Z";
+    let text = format!("<{SELF_LIKE}{}>", &SELF_LIKE[5..]);
+    let whole = format!("<{SELF_LIKE}");
+    let mut lists: Vec<_> = (1..text.len()).map(|cut| vec![text[..cut].into(), text[cut..].into()]).collect();
+    lists.push(text.chars().map(String::from).collect());
+    lists.push(vec![whole.clone()]);
+    lists.push(whole.chars().map(String::from).collect());
+    let rounds = lists.len();
+    let transport = sending(lists).await;
+    let credential = Arc::new(Spy::new(SELF_LIKE)).credential();
+    for round in 0..rounds {
+        let mut stream = transport.get("/").credential(&credential).stream().await.unwrap();
+        let all = String::from_utf8(all_of(&mut stream).await).unwrap();
+        let expected = match round {
+            _ if round >= rounds - 2 => format!("<{}", "*".repeat(SELF_LIKE.len())),
+            _ => format!("<{}>", "*".repeat(text.len() - 2)),
+        };
+        assert_eq!(all, expected, "round {round}");
+    }
+}

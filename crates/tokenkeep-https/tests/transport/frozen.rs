@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokenkeep_core::{Error, ErrorKind};
 use tokenkeep_https::{Answer, CallFailure, Retries, Transport};
+use tokenkeep_testkit::Fault;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -98,6 +99,28 @@ async fn a_call_that_hangs_is_the_last_on_its_connection() {
     scene.me(&transport).await.unwrap();
     assert_eq!(balancer.connections(), 1, "HTTP/2: one for all");
     balancer.hang();
+    timed_out(scene.me(&transport).await);
+    scene.me(&transport).await.unwrap();
+    assert_eq!(balancer.connections(), 2);
+}
+
+/// The server is well, and has little time for each call's last attempt.
+#[tokio::test]
+async fn a_call_whose_repeat_had_no_more_time_keeps_its_connection() {
+    let scene = Scene::new().await;
+    let balancer = Balancer::before(port_of(&scene.stand_in.origin())).await;
+    let builder = Transport::builder(spec(&format!("https://localhost:{}", balancer.port)));
+    let builder = builder.retries(Retries::standard().first_wait(Duration::from_millis(1)));
+    let builder = builder.extra_root_der(&scene.stand_in.ca_der()).deadline(Duration::from_secs(2));
+    let transport = builder.build().unwrap();
+    scene.me(&transport).await.unwrap();
+    scene.stand_in.answer_next(Fault::status(503, "made-up"));
+    scene.stand_in.answer_next(Fault::Silence);
+    scene.me(&transport).await.unwrap_err();
+    scene.me(&transport).await.unwrap();
+    assert_eq!(balancer.connections(), 1);
+    // One that had all the time that there is for a call tells more.
+    scene.stand_in.answer_next(Fault::Silence);
     timed_out(scene.me(&transport).await);
     scene.me(&transport).await.unwrap();
     assert_eq!(balancer.connections(), 2);

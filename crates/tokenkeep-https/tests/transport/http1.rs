@@ -57,6 +57,16 @@ async fn an_announced_length_over_the_limit_is_not_waited_for() {
 }
 
 #[tokio::test]
+async fn memory_is_taken_for_what_comes_and_not_for_what_is_announced() {
+    let text = "HTTP/1.1 200 OK\r\ncontent-length: 18446744073709551613\r\n\r\nhello";
+    let (transport, closed) = answers_with(text).await;
+    let call = transport.get("/v2/users/me").max_body(usize::MAX).deadline(Duration::from_secs(1));
+    let error = call.send().await.unwrap_err();
+    assert!(CallFailure::of(&error).unwrap().is_timeout(), "{error:?}");
+    within_2_s(closed).await;
+}
+
+#[tokio::test]
 async fn an_error_s_status_counts_though_its_body_breaks_off() {
     let scene = Scene::new().await;
     let (transport, closed) =

@@ -3,6 +3,9 @@
 mod answers;
 mod bodies;
 mod boundary;
+mod budget;
+mod cut;
+mod deadline;
 mod echoes;
 mod faults;
 mod frozen;
@@ -15,3 +18,4 @@ mod retries;
 mod streams;
 mod support;
 mod tls;
+mod windows;

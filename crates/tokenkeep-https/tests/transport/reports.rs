@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokenkeep_core::{Error, ErrorKind, Meaning};
-use tokenkeep_https::{CallFailure, Transport};
+use tokenkeep_https::{CallBoundary, CallFailure, Method, Passage, Projection, Transport};
 use tokenkeep_testkit::Fault;
 
-use crate::support::{Scene, Spy};
+use crate::support::{Scene, Spy, everything_in};
 
 #[tokio::test]
 async fn each_attempt_asks_once_and_tells_once() {
@@ -54,6 +54,38 @@ async fn what_a_call_made_is_told_by_its_identifier() {
     call("/v2/users/me").makes(|_| None).send().await.unwrap();
     call("/v2/nowhere").makes(|_| Some("of an error".to_owned())).send().await.unwrap_err();
     assert_eq!(scene.spy.told(), [r#"Created("a-run")"#, "Accepted", "Refused(NotFound)"]);
+}
+
+/// Projects nothing.
+#[derive(Debug)]
+struct NotThis;
+
+impl CallBoundary for NotThis {
+    fn judge(&self, _: &Method, _: &str) -> Result<Box<dyn Projection>, Error> {
+        Ok(Box::new(Self))
+    }
+}
+
+impl Projection for NotThis {
+    fn passage(&self, _: u16, _: Option<&str>) -> Passage {
+        Passage::Projected
+    }
+
+    fn project(&self, _: u16, _: &[u8]) -> Result<Vec<u8>, &'static str> {
+        Err("with what it can't project")
+    }
+}
+
+#[tokio::test]
+async fn what_a_call_made_is_told_though_nobody_may_see_the_answer() {
+    let scene = Scene::new().await;
+    let transport = scene.builder().boundary(NotThis).build().unwrap();
+    let call = transport.get("/v2/users/me").credential(&scene.credential());
+    let error = call.makes(|_| Some("a-run".to_owned())).send().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ProviderMisbehaved);
+    assert_eq!(scene.spy.told(), [r#"Created("a-run")"#]);
+    // It is of the other side's body.
+    assert!(!everything_in(&error).contains("a-run"));
 }
 
 #[tokio::test]

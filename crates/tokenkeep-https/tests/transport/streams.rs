@@ -106,6 +106,31 @@ async fn a_call_may_have_an_idle_limit_of_its_own() {
     assert_eq!(second.unwrap().unwrap(), "second");
 }
 
+#[tokio::test]
+async fn the_clock_of_a_piece_stands_while_nobody_waits_and_goes_on_where_it_stopped() {
+    let idle = Duration::from_secs(1);
+    let (server, _, _closed) = in_two_pieces().await;
+    let transport = server.builder().idle_timeout(idle).build().unwrap();
+    let mut stream = transport.get("/log").stream().await.unwrap();
+    assert_eq!(stream.chunk().await.unwrap().unwrap(), "first");
+    let glance = Duration::from_millis(1);
+    assert!(tokio::time::timeout(glance, stream.chunk()).await.is_err());
+    // Longer than a piece may take, and nobody waits.
+    tokio::time::sleep(2 * idle).await;
+    assert!(tokio::time::timeout(glance, stream.chunk()).await.is_err(), "it still has time");
+
+    // Who looks again and again, each time for a part of the time, has waited for all of it in the end.
+    let mut ended = None;
+    for _ in 0..100 {
+        if let Ok(piece) = tokio::time::timeout(idle / 8, stream.chunk()).await {
+            ended = Some(piece);
+            break;
+        }
+    }
+    let error = ended.expect("it ends").unwrap_err();
+    assert!(CallFailure::of(&error).unwrap().is_timeout());
+}
+
 /// Nothing but the wait for each piece is limited.
 #[tokio::test]
 async fn a_stream_may_take_longer_than_a_call() {
