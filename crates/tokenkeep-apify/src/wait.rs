@@ -22,14 +22,16 @@ pub(crate) async fn until_ended(run: &Place, limit: Duration) -> Result<Run, Err
     let start = Instant::now();
     // A limit beyond what a clock can say is none.
     let end = start.checked_add(limit).unwrap_or(start + Duration::from_secs(u64::from(u32::MAX)));
-    let mut last = None;
+    let (mut last, mut not_yet) = (None, None);
     loop {
         let asked_at = Instant::now();
         // Rounded down, so that the answer is there before the time is over.
         let hold_back = run.client().times().longest_wait.min(end - asked_at).as_secs();
         let call = run.call()?.query("waitForFinish", hold_back);
         match timeout_at(end, run.client().send::<Run>(call)).await {
-            Ok(Err(error)) if ErrorType::of(&error).is_some_and(|it| it.as_str() == NOT_ENDED_YET) => {}
+            Ok(Err(error)) if ErrorType::of(&error).is_some_and(|it| it.as_str() == NOT_ENDED_YET) => {
+                not_yet = Some(error);
+            }
             Ok(answer) => {
                 let answer = answer?;
                 if answer.status.has_ended() || Instant::now() >= end {
@@ -37,11 +39,11 @@ pub(crate) async fn until_ended(run: &Place, limit: Duration) -> Result<Run, Err
                 }
                 last = Some(answer);
             }
-            Err(_) => return last.ok_or_else(nothing_heard),
+            Err(_) => return last.ok_or_else(|| not_yet.unwrap_or_else(nothing_heard)),
         }
         sleep_until(end.min(asked_at + BETWEEN)).await;
         if Instant::now() >= end {
-            return last.ok_or_else(nothing_heard);
+            return last.ok_or_else(|| not_yet.unwrap_or_else(nothing_heard));
         }
     }
 }

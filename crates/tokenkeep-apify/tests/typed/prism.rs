@@ -105,7 +105,9 @@ async fn prism_gives_each_documented_error_and_it_becomes_its_kind() {
             prism.front.add_header("prefer", Some(&format!("code={status}")));
             let (result, exchanges) = prism.call(case, allowing(case.needs)).await;
             prism.front.add_header("prefer", None);
-            assert_eq!((exchanges.len(), exchanges[0].status), (1, status), "{}: Prism", case.name);
+            // A wait goes on after a 408.
+            let once = exchanges.len() == 1 || (case.name == "run(..).wait(..)" && status == 408);
+            assert!(once && exchanges.iter().all(|it| it.status == status), "{}: {exchanges:?}", case.name);
             let error = result.expect_err("an error");
             let (kind, error_type) = (error.kind(), ErrorType::of(&error));
             let told = CallFailure::of(&error).and_then(CallFailure::status);
