@@ -67,7 +67,7 @@ impl Attempts<'_> {
             let deadline = *deadline.get_or_insert_with(|| after(now, self.deadline));
             let Some(ready) = ready.filter(|_| now < deadline || last.is_none()) else {
                 let Some(last) = last else { break };
-                return Ok(last.map_err(|failure| failure.after_attempts(number - 1))?);
+                return counted(last, number - 1);
             };
             if let Some(reserved) = reserved.take() {
                 reserved.spend();
@@ -98,12 +98,12 @@ impl Attempts<'_> {
                 (_, Err(failure), Ok(())) => {
                     let last = last.filter(|last| !time.whole && failure.never_came() && self.stands(last));
                     let result = last.unwrap_or(Err(failure));
-                    return Ok(result.map_err(|failure| failure.after_attempts(number))?);
+                    return counted(result, number);
                 }
                 (_, Err(failure), Err(why)) => {
                     return Err(failure.after_attempts(number).unreported(why).into());
                 }
-                (_, Ok(taken), _) => return Ok(taken),
+                (_, Ok(taken), _) => return Ok(taken.after_attempts(number)),
             }
         }
         Err(Error::new(ErrorKind::Internal).because("a call has no end"))
@@ -194,6 +194,13 @@ impl Attempts<'_> {
             None => (Next::Budget, None),
             reserved => (Next::RepeatAfter(wait), reserved),
         }
+    }
+}
+
+fn counted(result: Result<Taken, CallFailure>, attempts: u32) -> Result<Taken, Error> {
+    match result {
+        Ok(taken) => Ok(taken.after_attempts(attempts)),
+        Err(failure) => Err(failure.after_attempts(attempts).into()),
     }
 }
 
