@@ -18,6 +18,7 @@ pub struct Answer {
     status: u16,
     retry_after: Option<Duration>,
     body: Zeroizing<Vec<u8>>,
+    attempts: u32,
 }
 
 impl Answer {
@@ -47,11 +48,17 @@ impl Answer {
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         // serde_json's own error repeats values of the body.
         serde_json::from_slice(&self.body)
-            .map_err(|error| CallFailure::not_as_promised(self.status, error.line(), error.column()).into())
+            .map_err(|error| CallFailure::not_as_promised(self.status, error.line(), error.column()))
+            .map_err(|failure| failure.after_attempts(self.attempts, false).into())
     }
 
     pub(crate) fn new(status: u16, retry_after: Option<Duration>, body: Zeroizing<Vec<u8>>) -> Self {
-        Self { status, retry_after, body }
+        Self { status, retry_after, body, attempts: 1 }
+    }
+
+    pub(crate) fn after_attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
+        self
     }
 
     pub(crate) fn into_body(self) -> Zeroizing<Vec<u8>> {

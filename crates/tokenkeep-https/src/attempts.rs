@@ -69,7 +69,7 @@ impl Attempts<'_> {
             let deadline = *deadline.get_or_insert_with(|| after(now, self.deadline));
             let Some(ready) = ready.filter(|_| now < deadline || last.is_none()) else {
                 let Some(last) = last else { break };
-                return Ok(last.map_err(|failure| failure.after_attempts(number - 1, maybe))?);
+                return counted(last, number - 1, maybe);
             };
             if let Some(reserved) = reserved.take() {
                 reserved.spend();
@@ -101,12 +101,12 @@ impl Attempts<'_> {
                 (_, Err(failure), Ok(())) => {
                     let last = last.filter(|last| !time.whole && failure.never_came() && self.stands(last));
                     let result = last.unwrap_or(Err(failure));
-                    return Ok(result.map_err(|failure| failure.after_attempts(number, maybe))?);
+                    return counted(result, number, maybe);
                 }
                 (_, Err(failure), Err(why)) => {
                     return Err(failure.after_attempts(number, maybe).unreported(why).into());
                 }
-                (_, Ok(taken), _) => return Ok(taken),
+                (_, Ok(taken), _) => return Ok(taken.after_attempts(number)),
             }
         }
         Err(Error::new(ErrorKind::Internal).because("a call has no end"))
@@ -197,6 +197,13 @@ impl Attempts<'_> {
             None => (Next::Budget, None),
             reserved => (Next::RepeatAfter(wait), reserved),
         }
+    }
+}
+
+fn counted(result: Result<Taken, CallFailure>, attempts: u32, maybe: bool) -> Result<Taken, Error> {
+    match result {
+        Ok(taken) => Ok(taken.after_attempts(attempts)),
+        Err(failure) => Err(failure.after_attempts(attempts, maybe).into()),
     }
 }
 

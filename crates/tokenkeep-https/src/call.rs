@@ -79,15 +79,23 @@ impl Call {
     /// wiped. A value that can't stand in a header, and a name that the transport or HTTP has a use for, make
     /// [`send`](Self::send) refuse the call.
     pub fn header(mut self, name: &'static str, value: &str) -> Self {
-        const TAKEN: [&str; 13] = [
+        const TAKEN: [&str; 20] = [
+            // What nothing here undoes again.
+            "accept-encoding",
             "authorization",
             "connection",
             "content-length",
             "content-type",
             "cookie",
+            "expect",
             "host",
+            "keep-alive",
+            "proxy-authorization",
+            "proxy-connection",
             "te",
+            "trailer",
             "transfer-encoding",
+            "upgrade",
             // Some servers go by these instead of the method.
             "x-http-method",
             "x-http-method-override",
@@ -266,10 +274,13 @@ impl Call {
 
 impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let origin = &self.shared.spec.origin;
+        // What is no path may be anything, a query with a secret among it.
+        let path = self.target.url(origin).is_ok().then(|| self.target.path());
         f.debug_struct("Call")
             .field("method", &self.method)
-            .field("origin", &self.shared.spec.origin)
-            .field("path", &self.target.path())
+            .field("origin", origin)
+            .field("path", &path.unwrap_or("(refused)"))
             .finish_non_exhaustive()
     }
 }

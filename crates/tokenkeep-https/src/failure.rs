@@ -158,7 +158,8 @@ impl CallFailure {
     }
 
     /// Whether the [proxy](crate::Proxy) is at fault, and not the provider, which got nothing: it can't be reached, can't prove who it is,
-    /// or refuses to make the connection.
+    /// or refuses to make the connection. Not told from the provider's is the silence of a proxy that takes the connection: that is a
+    /// [time-out](Self::is_timeout).
     #[must_use]
     pub fn is_of_proxy(&self) -> bool {
         matches!(self.what, What::Unanswered(Unanswered::Proxy(_)))

@@ -43,7 +43,9 @@
 //!   acknowledging is noticed ([`TransportBuilder::ping`]), and the calls after that take new connections.
 //! - The header with the token is built in a buffer that wipes itself. Copies in hyper's write buffers and in the TLS
 //!   library live on until the connection reuses or closes them; an allocator that zeroes on free wipes those.
-//! - Nothing that the other side says is in an error's text or a log line, and neither is a query value.
+//! - Nothing that the other side says is in an error's text or a log line of this crate's, and neither is a query value. The libraries below
+//!   log no token either, but for one: h2 logs at DEBUG, in clear, the text with which a server closes a connection of HTTP/2 (`GOAWAY`),
+//!   and a server may repeat there what it was sent. Where a log is open at DEBUG, take `h2=info` for its filter.
 //!
 //! # Beside an application's own reqwest
 //!

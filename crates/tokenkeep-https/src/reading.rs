@@ -41,6 +41,14 @@ pub(crate) enum Told {
 }
 
 impl Taken {
+    /// What is read of it later may fail: then it says how many attempts there were.
+    pub(crate) fn after_attempts(self, attempts: u32) -> Self {
+        match self {
+            Self::Answer(answer, told) => Self::Answer(answer.after_attempts(attempts), told),
+            Self::Stream(stream) => Self::Stream(stream.after_attempts(attempts)),
+        }
+    }
+
     pub(crate) fn status(&self) -> u16 {
         match self {
             Self::Answer(answer, _) => answer.status(),
@@ -198,13 +206,21 @@ pub(crate) fn content_type(response: &reqwest::Response) -> Option<&str> {
 fn retry_after(response: &reqwest::Response) -> Option<Duration> {
     let date = |name| httpdate::parse_http_date(response.headers().get(name)?.to_str().ok()?).ok();
     let value = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
-    match value.parse() {
-        Ok(seconds) => Some(Duration::from_secs(seconds)),
-        Err(_) => {
-            let then = date(RETRY_AFTER)?;
-            let now = date(DATE).unwrap_or_else(SystemTime::now);
-            // One that is over asks for nothing.
-            Some(then.duration_since(now).unwrap_or_default())
-        }
+    seconds(value).or_else(|| {
+        let then = date(RETRY_AFTER)?;
+        let now = date(DATE).unwrap_or_else(SystemTime::now);
+        // One that is over asks for nothing.
+        Some(then.duration_since(now).unwrap_or_default())
+    })
+}
+
+/// A number of seconds. Too many to be told are as many as can be, and a fraction, which some servers send, is a whole one.
+fn seconds(text: &str) -> Option<Duration> {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    if !is_number(whole) || !is_number(fraction) {
+        return None;
     }
+    let more = u64::from(fraction.bytes().any(|digit| digit != b'0'));
+    Some(Duration::from_secs(whole.parse().unwrap_or(u64::MAX).saturating_add(more)))
 }

@@ -22,8 +22,8 @@ const COST: u32 = 5;
 /// `Retry-After` asks, and up to `first_wait` more, if that is longer. All of it stands under the transport's
 /// [deadline](crate::TransportBuilder::deadline): what would have to wait beyond it fails at once, with the answer that there was.
 ///
-/// A transport, with all its clones, has one budget of repeats, so that a provider that is down gets at most that much more to do. Each
-/// repeat takes one from it, and each call that succeeds gives a fifth of one back, up to what it began with. Where it is empty, calls
+/// A transport, with all its clones, has one budget of repeats, for all credentials and tenants together, so that a provider that is down gets at most that much more to do. Each
+/// repeat that is sent takes one from it, and each call that succeeds gives a fifth of one back, up to what it began with. Where it is empty, calls
 /// are made once.
 ///
 /// Exactly one layer should repeat. What repeats by itself above a transport gives it [`none`](Self::none).

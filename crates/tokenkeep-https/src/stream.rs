@@ -32,6 +32,8 @@ use crate::reading::content_type;
 /// Dropping it closes its connection (HTTP/1.1) or its stream (HTTP/2). The pieces are the caller's: nothing wipes them.
 pub struct AnswerStream {
     status: u16,
+    /// Of its call.
+    attempts: u32,
     content_type: Option<String>,
     /// The token that may come back.
     echo: Option<Echo>,
@@ -74,6 +76,7 @@ impl AnswerStream {
         });
         Self {
             status: response.status().as_u16(),
+            attempts: 1,
             content_type,
             echo,
             held: Held::default(),
@@ -85,6 +88,11 @@ impl AnswerStream {
             waiting: None,
             left: idle,
         }
+    }
+
+    pub(crate) fn after_attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
+        self
     }
 
     /// The HTTP status, 200 to 299.
@@ -120,7 +128,9 @@ impl AnswerStream {
             self.echo = None;
             self.held = Held::default();
         }
-        Poll::Ready(next.map(|piece| piece.map_err(Error::from)))
+        Poll::Ready(
+            next.map(|piece| piece.map_err(|failure| failure.after_attempts(self.attempts, false).into())),
+        )
     }
 
     fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, CallFailure>>> {

@@ -46,13 +46,51 @@ async fn a_body_and_a_header_arrive_beside_the_token() {
 async fn headers_that_are_taken_or_hostile_send_nothing() {
     let server = echo(200).await;
     let transport = transport(&server);
-    for (name, value) in
-        [("x-vault-token", "other"), ("host", "evil.example"), ("X-Upper", "a"), ("x-a", "b\r\nx-c: d")]
-    {
+    let taken = [
+        "accept-encoding",
+        "authorization",
+        "connection",
+        "content-length",
+        "content-type",
+        "cookie",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "x-http-method",
+        "x-http-method-override",
+        "x-method-override",
+        "x-original-url",
+        "x-rewrite-url",
+        // The provider's own.
+        "x-vault-token",
+        "X-Upper",
+        "with space",
+        "",
+    ];
+    let hostile = taken.map(|name| (name, "a")).into_iter().chain([("x-a", "b\r\nx-c: d"), ("x-a", "\0")]);
+    for (name, value) in hostile {
         let error = transport.get("/v1/x").header(name, value).send().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Misuse, "{name}");
     }
     assert!(server.requests().is_empty());
+}
+
+#[test]
+fn what_is_no_path_is_not_shown() {
+    let origin = Origin::parse("https://a.example").unwrap();
+    let spec = ProviderSpec::new("example".parse().unwrap(), origin);
+    let transport = Transport::builder(spec).build().unwrap();
+    for path in ["/v2/me?token=a-secret", "/v2/me#a-secret", "a-secret", "/v2/../a-secret", "/v2/a-secret/"] {
+        assert!(!format!("{:?}", transport.get(path)).contains("a-secret"), "{path}");
+    }
+    assert!(!format!("{:?}", transport.get("/v2").segment("../a-secret")).contains("a-secret"));
+    assert!(format!("{:?}", transport.get("/v2/me").query("a", 1)).contains("\"/v2/me\""));
 }
 
 #[tokio::test]

@@ -149,6 +149,28 @@ async fn a_success_that_broke_off_is_made_again_a_stream_of_it_is_not() {
     assert_eq!(server.requests.load(Ordering::SeqCst), 3);
 }
 
+#[tokio::test]
+async fn what_fails_after_an_answer_is_there_says_how_many_attempts_there_were() {
+    let server = Scripted::start(|number, mut socket| async move {
+        let text: &[u8] = match number % 3 {
+            0 | 1 => b"HTTP/1.1 503 Down\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+            2 if number == 2 => b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nnot JSON",
+            _ => b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhel",
+        };
+        socket.write_all(text).await?;
+        socket.shutdown().await
+    })
+    .await;
+    let transport = server.builder().retries(QUICK).build().unwrap();
+    let answer = transport.get("/").send().await.unwrap();
+    let error = answer.json::<bool>().unwrap_err();
+    assert_eq!(CallFailure::of(&error).unwrap().attempts(), 3);
+    let mut stream = transport.get("/").stream().await.unwrap();
+    assert_eq!(stream.chunk().await.unwrap().unwrap(), "hel");
+    let error = stream.chunk().await.unwrap_err();
+    assert_eq!(CallFailure::of(&error).unwrap().attempts(), 3);
+}
+
 /// Answers with these headers.
 async fn limited_with(headers: &'static str) -> Scripted {
     Scripted::start(move |_, mut socket| async move {
@@ -167,6 +189,16 @@ async fn retry_after_comes_in_seconds_and_as_a_date_by_the_server_s_own_clock() 
         // Over already, also by the clock here.
         ("date: Sun, 06 Nov 1994 08:49:37 GMT\r\nretry-after: Sun, 06 Nov 1994 08:40:00 GMT", Some(0)),
         ("retry-after: Sun, 06 Nov 1994 08:49:37 GMT", Some(0)),
+        // More than can be told, and parts of a second: never sooner than was asked for.
+        ("retry-after: 99999999999999999999", Some(u64::MAX)),
+        ("retry-after: 1.5", Some(2)),
+        ("retry-after: 3.000", Some(3)),
+        ("retry-after: 18446744073709551615.1", Some(u64::MAX)),
+        ("retry-after: .5", None),
+        ("retry-after: 1.", None),
+        ("retry-after: +1", None),
+        ("retry-after: 1.5.5", None),
+        ("retry-after: 1e3", None),
         ("retry-after: in a while", None),
         ("retry-after: -1", None),
     ] {
