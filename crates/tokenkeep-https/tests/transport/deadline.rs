@@ -37,7 +37,7 @@ impl CredentialSource for Once {
 async fn a_token_for_a_repeat_is_not_waited_for_beyond_it() {
     let scene = Scene::new().await;
     scene.stand_in.answer_always(Some(Fault::status(503, "made-up")));
-    let transport = scene.builder().retries(QUICK).deadline(Duration::from_secs(2)).build().unwrap();
+    let transport = scene.builder().retries(QUICK).deadline(Duration::from_secs(4)).build().unwrap();
     let credential = Credential::new(Once(Arc::default(), scene.token.clone()));
     let call = transport.get("/v2/users/me").credential(&credential).send();
     let error = tokio::time::timeout(Duration::from_secs(20), call).await.expect("it ends").unwrap_err();
@@ -50,7 +50,7 @@ async fn a_token_for_a_repeat_is_not_waited_for_beyond_it() {
 async fn a_repeat_that_it_cuts_short_hides_no_answer() {
     let scene = Scene::new().await;
     let builder = scene.builder().retries(QUICK).timeout(Duration::from_secs(60));
-    let transport = builder.deadline(Duration::from_secs(2)).build().unwrap();
+    let transport = builder.deadline(Duration::from_secs(4)).build().unwrap();
     scene.me(&transport).await.unwrap();
     scene.spy.told();
     scene.stand_in.answer_next(Fault::status(503, "made-up"));

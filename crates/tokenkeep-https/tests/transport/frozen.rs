@@ -73,6 +73,9 @@ async fn carry(
     }
 }
 
+/// Long enough for a handshake on a busy host, too.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
 fn port_of(origin: &str) -> u16 {
     origin.rsplit(':').next().unwrap().parse().unwrap()
 }
@@ -94,7 +97,7 @@ fn timed_out(result: Result<Answer, Error>) {
 #[tokio::test]
 async fn a_call_that_hangs_is_the_last_on_its_connection() {
     let scene = Scene::new().await;
-    let (balancer, transport) = behind_a_balancer(&scene, Duration::from_millis(600)).await;
+    let (balancer, transport) = behind_a_balancer(&scene, TIMEOUT).await;
     scene.me(&transport).await.unwrap();
     scene.me(&transport).await.unwrap();
     assert_eq!(balancer.connections(), 1, "HTTP/2: one for all");
@@ -111,7 +114,7 @@ async fn a_call_whose_repeat_had_no_more_time_keeps_its_connection() {
     let balancer = Balancer::before(port_of(&scene.stand_in.origin())).await;
     let builder = Transport::builder(spec(&format!("https://localhost:{}", balancer.port)));
     let builder = builder.retries(Retries::standard().first_wait(Duration::from_millis(1)));
-    let builder = builder.extra_root_der(&scene.stand_in.ca_der()).deadline(Duration::from_secs(2));
+    let builder = builder.extra_root_der(&scene.stand_in.ca_der()).deadline(TIMEOUT);
     let transport = builder.build().unwrap();
     scene.me(&transport).await.unwrap();
     scene.stand_in.answer_next(Fault::status(503, "made-up"));
@@ -148,7 +151,7 @@ async fn callers_that_give_up_sooner_get_a_new_connection_too() {
 #[tokio::test]
 async fn a_call_knows_that_its_peer_hangs_before_its_time_is_over() {
     let scene = Scene::new().await;
-    let (balancer, _) = behind_a_balancer(&scene, Duration::from_secs(1)).await;
+    let (balancer, _) = behind_a_balancer(&scene, TIMEOUT).await;
     let spec = spec(&format!("https://localhost:{}", balancer.port));
     let builder = Transport::builder(spec).extra_root_der(&scene.stand_in.ca_der()).retries(Retries::none());
     let ping = Duration::from_millis(200);
@@ -193,7 +196,7 @@ async fn of_many_kept_connections_that_hang_one_call_finds_out_for_all() {
     });
     let spec = spec(&format!("https://localhost:{}", balancer.port));
     let builder = Transport::builder(spec).extra_root_der(&root).retries(Retries::none());
-    let transport = builder.timeout(Duration::from_secs(1)).build().unwrap();
+    let transport = builder.timeout(TIMEOUT).build().unwrap();
     let get = || transport.get("/").send();
     let calls: Vec<_> = (0..KEPT).map(|_| tokio::spawn(get())).collect();
     for call in calls {
