@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method};
 use reqwest::Url;
-use tokenkeep_core::{ApiToken, Credential, Error, ErrorKind, Use};
+use tokenkeep_core::{ApiToken, Credential, Error, ErrorKind, Outcome, Use};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
@@ -158,7 +158,7 @@ impl Attempts<'_> {
         if let Err(why) = &recorded {
             tracing::warn!(
                 provider = self.shared.spec.name.as_str(),
-                ?outcome,
+                outcome = word_for(&outcome),
                 kind = ?why.kind(),
                 "what came of a call could not be recorded"
             );
@@ -204,6 +204,17 @@ fn counted(result: Result<Taken, CallFailure>, attempts: u32, maybe: bool) -> Re
     match result {
         Ok(taken) => Ok(taken.after_attempts(attempts)),
         Err(failure) => Err(failure.after_attempts(attempts, maybe).into()),
+    }
+}
+
+/// Without the identifier of what was made, which is of the other side's body.
+fn word_for(outcome: &Outcome<'_>) -> &'static str {
+    match outcome {
+        Outcome::Accepted => "accepted",
+        Outcome::Created(_) => "created",
+        Outcome::Refused(_) => "refused",
+        Outcome::Unanswered => "unanswered",
+        _ => "something else",
     }
 }
 

@@ -1,6 +1,7 @@
 //! What errors, logs and `{:?}` show. A program of its own: a log that a test shares with others running beside it
 //! misses events.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokenkeep_testkit::{CapturedLog, Fault, LeakScanner};
@@ -10,7 +11,7 @@ use tracing_subscriber::fmt;
 #[allow(dead_code, reason = "the other tests use the rest")]
 mod support;
 
-use support::{Scene, everything_in, raw_server, raw_transport};
+use support::{Scene, Spy, everything_in, raw_server, raw_transport};
 use tokenkeep_https::{Proxy, Retries, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use zeroize::Zeroizing;
@@ -80,6 +81,11 @@ async fn neither_token_nor_query_value_is_shown() {
     let mut stream = call.stream().await.unwrap();
     shown += &format!("{:?} {stream:?}", stream.chunk().await.map(|piece| piece.is_some()));
 
+    // What a call made is the provider's word, also where it can't be recorded.
+    let forgetful = Arc::new(Spy::failing_to_record(&scene.token)).credential();
+    let call = transport.get("/v2/users/me").credential(&forgetful).makes(|_| Some(QUERY_VALUE.to_owned()));
+    shown += &format!("{:?}", call.send().await.unwrap());
+
     // A proxy that repeats what it is told, and has a login of its own.
     let proxy = Proxy::new(&scene.stand_in.origin()).unwrap();
     let proxy = proxy.login("jane", Zeroizing::new(QUERY_VALUE.to_owned())).unwrap();
@@ -95,6 +101,7 @@ async fn neither_token_nor_query_value_is_shown() {
     assert!(text.contains("status=500") && text.contains("path=\"/v2/acts\""), "calls are logged");
     assert!(text.contains("call{provider=") && text.contains("attempt=2"), "in a span, attempt by attempt");
     assert!(text.contains("TRACE"), "so are the libraries below, at the finest level");
+    assert!(text.contains("could not be recorded"), "that is logged");
     assert!(scanner.scan_bytes("log", &log).is_empty());
 
     // The one exception that is known, and promised nowhere: what a server says when it closes a connection. Where this fails as nothing
