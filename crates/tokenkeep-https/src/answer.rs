@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use http::HeaderName;
 use serde::de::DeserializeOwned;
 use tokenkeep_core::Error;
 use zeroize::Zeroizing;
@@ -17,6 +18,7 @@ use crate::CallFailure;
 pub struct Answer {
     status: u16,
     retry_after: Option<Duration>,
+    headers: Vec<(HeaderName, Box<str>)>,
     body: Zeroizing<Vec<u8>>,
     attempts: u32,
 }
@@ -32,6 +34,13 @@ impl Answer {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
+    }
+
+    /// A header of a success that [was to be kept](crate::Call::keep_header), named in lower case; `None` where it is not there, there
+    /// more than once, no text, or kept back by a boundary. With stars in the place of the token, as in the body.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(kept, _)| kept == name).map(|(_, value)| &**value)
     }
 
     /// The body, with stars in the place of the token where it came back: see [the crate's page](crate#what-comes-back).
@@ -53,7 +62,12 @@ impl Answer {
     }
 
     pub(crate) fn new(status: u16, retry_after: Option<Duration>, body: Zeroizing<Vec<u8>>) -> Self {
-        Self { status, retry_after, body, attempts: 1 }
+        Self { status, retry_after, headers: Vec::new(), body, attempts: 1 }
+    }
+
+    pub(crate) fn with_headers(mut self, headers: Vec<(HeaderName, Box<str>)>) -> Self {
+        self.headers = headers;
+        self
     }
 
     pub(crate) fn after_attempts(mut self, attempts: u32) -> Self {

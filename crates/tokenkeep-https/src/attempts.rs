@@ -26,7 +26,12 @@ pub(crate) struct Attempts<'a> {
     pub(crate) credential: Option<&'a Credential>,
     pub(crate) reading: Reading<'a>,
     pub(crate) idempotent: bool,
+    /// For one attempt.
+    pub(crate) timeout: Duration,
+    /// For all of them.
     pub(crate) deadline: Duration,
+    /// What that would be for a caller who is in no hurry.
+    pub(crate) most: Duration,
 }
 
 /// The time of an attempt.
@@ -75,8 +80,10 @@ impl Attempts<'_> {
                 reserved.spend();
             }
             let time = Time {
-                by: after(now, self.shared.timeout).min(deadline),
-                whole: after(now, self.shared.timeout.min(self.shared.deadline)) <= deadline,
+                by: after(now, self.timeout).min(deadline),
+                // A caller's own limit that is shorter says nothing of the peer.
+                whole: self.timeout >= self.shared.timeout
+                    && after(now, self.timeout.min(self.most)) <= deadline,
             };
             let (result, recorded) = self.attempt(ready, time).await;
             let next;

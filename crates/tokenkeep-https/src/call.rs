@@ -28,6 +28,8 @@ pub struct Call {
     body: Option<Bytes>,
     keep_errors: bool,
     made: Option<Identify>,
+    kept: Vec<HeaderName>,
+    timeout: Option<Duration>,
     deadline: Option<Duration>,
     max_body: Option<usize>,
     idle_timeout: Option<Duration>,
@@ -46,6 +48,8 @@ impl Call {
             body: None,
             keep_errors: false,
             made: None,
+            kept: Vec::new(),
+            timeout: None,
             deadline: None,
             max_body: None,
             idle_timeout: None,
@@ -119,9 +123,35 @@ impl Call {
 
     /// Sends this body, which is JSON. It wipes itself once the last user of the request lets go of it; copies in hyper's
     /// write buffers and in the TLS library live as long as those of the token do.
-    pub fn json(mut self, body: Zeroizing<Vec<u8>>) -> Self {
-        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    pub fn json(self, body: Zeroizing<Vec<u8>>) -> Self {
+        self.body("application/json", body)
+    }
+
+    /// Sends this body, of this content type. As [`json`](Self::json) otherwise. A content type that can't stand in a header makes
+    /// [`send`](Self::send) refuse the call.
+    pub fn body(mut self, content_type: &str, body: Zeroizing<Vec<u8>>) -> Self {
+        match HeaderValue::from_str(content_type) {
+            Ok(value) => {
+                self.headers.insert(CONTENT_TYPE, value);
+            }
+            Err(_) => {
+                self.refused.get_or_insert("the content type of a body can't be sent");
+            }
+        }
         self.body = Some(Bytes::from_owner(body));
+        self
+    }
+
+    /// Keeps this header of a success, its name in lower case, for [`Answer::header`]. No other is kept, and a boundary lets none through
+    /// but of an answer that is [`Passage::AsItIs`](crate::Passage::AsItIs). A name that is none makes [`send`](Self::send) refuse the
+    /// call.
+    pub fn keep_header(mut self, name: &'static str) -> Self {
+        match HeaderName::from_lowercase(name.as_bytes()) {
+            Ok(name) => self.kept.push(name),
+            Err(_) => {
+                self.refused.get_or_insert("a header that is to be kept has no name in lower case");
+            }
+        }
         self
     }
 
@@ -145,6 +175,14 @@ impl Call {
     /// ([`Retries`](crate::Retries)).
     pub fn idempotent(mut self) -> Self {
         self.idempotent = true;
+        self
+    }
+
+    /// How long one attempt may take, in place of [the transport's limit](crate::TransportBuilder::timeout): longer for an answer that the
+    /// provider holds back. Where it is longer than [the deadline](crate::TransportBuilder::deadline), and nobody gave one, it is the
+    /// deadline.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = Some(limit);
         self
     }
 
@@ -230,6 +268,8 @@ impl Call {
             let why = "its boundary must read the answer whole, so that it can't come as a stream";
             return Err(Error::new(ErrorKind::Misuse).because(why));
         }
+        let timeout = self.timeout.unwrap_or(self.shared.timeout);
+        let most = self.shared.deadline(timeout);
         let attempts = Attempts {
             shared: &self.shared,
             method: &self.method,
@@ -242,6 +282,7 @@ impl Call {
                 projection: projection.as_deref(),
                 meaning: self.shared.spec.meaning,
                 made: self.made,
+                kept: &self.kept,
                 limit: match want {
                     Want::Answer { .. } => Some(self.max_body.unwrap_or(self.shared.max_body)),
                     Want::Stream => self.max_body,
@@ -250,7 +291,9 @@ impl Call {
                 sent: None,
             },
             idempotent: self.idempotent || self.method.is_idempotent(),
-            deadline: self.deadline.map_or(self.shared.deadline, |limit| limit.min(self.shared.deadline)),
+            timeout,
+            deadline: self.deadline.map_or(most, |limit| limit.min(most)),
+            most,
         };
         let span = tracing::debug_span!(
             "call",

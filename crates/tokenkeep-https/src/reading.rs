@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use http::HeaderName;
 use http::header::{CONTENT_TYPE, DATE, RETRY_AFTER};
 use tokenkeep_core::{Meaning, Outcome};
 use tokio::time::Instant;
@@ -82,6 +83,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) projection: Option<&'a dyn Projection>,
     pub(crate) meaning: fn(u16, &[u8]) -> Meaning,
     pub(crate) made: Option<Identify>,
+    /// The headers of a success that the caller wants to see.
+    pub(crate) kept: &'a [HeaderName],
     /// In bytes; `None` is no limit, for a stream alone.
     pub(crate) limit: Option<usize>,
     pub(crate) idle: Duration,
@@ -106,12 +109,14 @@ impl Reading<'_> {
                     (Want::Stream, Some(_)) => Err(CallFailure::not_in_pieces(status)),
                     (Want::Answer { .. }, projection) => {
                         let limit = self.limit.unwrap_or(usize::MAX);
+                        // Of what is projected a header may hold what the body must not.
+                        let kept = if projection.is_none() { self.headers(&response) } else { Vec::new() };
                         let mut body = read_whole(response, limit, by).await?;
                         self.redact(&mut body, true);
                         let made = self.made.and_then(|made| made(&body));
                         let told = made.map_or(Told::Accepted, Told::Created);
                         match self.answer(status, None, body, projection) {
-                            Ok(answer) => Ok(Taken::Answer(answer, told)),
+                            Ok(answer) => Ok(Taken::Answer(answer.with_headers(kept), told)),
                             // It was made, whether its answer can be shown or not.
                             Err(failure) => Err(failure.having_told(told)),
                         }
@@ -167,6 +172,18 @@ impl Reading<'_> {
             }
         };
         Ok(Answer::new(status, retry_after, body))
+    }
+
+    /// Those that are to be kept, each where it is there once and a text, with stars in the place of the token.
+    fn headers(&self, response: &reqwest::Response) -> Vec<(HeaderName, Box<str>)> {
+        let one = |name: &HeaderName| {
+            let mut all = response.headers().get_all(name).iter();
+            let (value, None) = (all.next()?, all.next()) else { return None };
+            let mut value = Zeroizing::new(value.to_str().ok()?.as_bytes().to_vec());
+            self.redact(&mut value, true);
+            Some((name.clone(), str::from_utf8(&value).ok()?.into()))
+        };
+        self.kept.iter().filter_map(one).collect()
     }
 
     /// What a caller may be told of an error's body: nothing, where the boundary can't project it.

@@ -33,8 +33,8 @@ pub(crate) struct Shared {
     pub(crate) header: HeaderName,
     /// For an attempt.
     pub(crate) timeout: Duration,
-    /// For all attempts of a call.
-    pub(crate) deadline: Duration,
+    /// For all attempts of a call, where somebody said so.
+    deadline: Option<Duration>,
     pub(crate) retries: Retries,
     pub(crate) budget: Budget,
     /// Between the pieces of a stream.
@@ -42,6 +42,13 @@ pub(crate) struct Shared {
     /// In bytes.
     pub(crate) max_body: usize,
     pub(crate) boundary: Option<Arc<dyn CallBoundary>>,
+}
+
+impl Shared {
+    /// How long a call may take in all, whose attempts may take so long each.
+    pub(crate) fn deadline(&self, timeout: Duration) -> Duration {
+        self.deadline.unwrap_or(DEADLINE.max(timeout))
+    }
 }
 
 impl Transport {
@@ -252,8 +259,7 @@ impl TransportBuilder {
         };
         let client = Pool::new(settings)?;
         let idle_timeout = self.idle_timeout.unwrap_or(self.timeout);
-        let deadline = self.deadline.unwrap_or(DEADLINE.max(self.timeout));
-        let Self { spec, timeout, retries, max_body, boundary, .. } = self;
+        let Self { spec, timeout, deadline, retries, max_body, boundary, .. } = self;
         let budget = Budget::of(&retries);
         Ok(Transport(Arc::new(Shared {
             client,
