@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokenkeep_core::{Account, Credential, Error, ErrorKind, Origin, Provider, ProviderName, ProviderSpec};
+use tokenkeep_core::{
+    Account, Credential, Error, ErrorKind, Meaning, Origin, Provider, ProviderName, ProviderSpec,
+};
 use tokenkeep_https::{Proxy, Retries, Transport};
 
 use crate::client::ClientTimes;
-use crate::meaning::meaning;
-use crate::{ApifyClient, Boundary};
+use crate::{ApifyClient, Boundary, meaning};
 
 const NAME: &str = "apify";
 const ORIGIN: &str = "https://api.apify.com";
@@ -59,6 +60,19 @@ impl Apify {
     #[must_use]
     pub fn provider(&self) -> &dyn Provider {
         self
+    }
+
+    /// How long an attempt may take, as [`ApifyBuilder::timeout`] says.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        self.times.attempt
+    }
+
+    /// What an error answer of Apify's means, by its status and its `error.type`, for who got it another way than through the calls here:
+    /// [its kind](Meaning::kind) is as [the crate's table](crate#errors) says.
+    #[must_use]
+    pub fn meaning(status: u16, error_type: Option<&str>) -> Meaning {
+        meaning::of(status, error_type)
     }
 
     /// A client that uses this credential, within the boundary that was chosen when this was built.
@@ -193,7 +207,7 @@ impl ApifyBuilder {
             Some(origin) => origin,
             None => Origin::parse(ORIGIN)?,
         };
-        let spec = ProviderSpec::new(ProviderName::new(NAME)?, origin).with_meaning(meaning);
+        let spec = ProviderSpec::new(ProviderName::new(NAME)?, origin).with_meaning(meaning::meaning);
         let mut transport = Transport::builder(spec).boundary(self.boundary).retries(self.retries);
         for root in &self.extra_roots {
             transport = transport.extra_root_der(root);
@@ -217,7 +231,7 @@ impl ApifyBuilder {
         let rest = (self.timeout / 3).min(Duration::from_secs(10));
         let longest_wait = Duration::from_secs((self.timeout - rest).min(LONGEST_WAIT).as_secs());
         let followed_silence = self.idle_timeout.unwrap_or(FOLLOWED_SILENCE.max(self.timeout));
-        let times = ClientTimes { longest_wait, followed_silence };
+        let times = ClientTimes { attempt: self.timeout, longest_wait, followed_silence };
         Ok(Apify { transport: transport.timeout(self.timeout).build()?, times })
     }
 }

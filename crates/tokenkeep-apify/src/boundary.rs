@@ -17,7 +17,7 @@ use tokenkeep_https::{CallBoundary, Method, Passage, Projection};
 
 use class::Grants;
 use operation::{Answer, Operation};
-use request::Request;
+pub(crate) use request::Request;
 
 pub(crate) use ids::is_env_var_name;
 

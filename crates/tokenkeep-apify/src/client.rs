@@ -6,12 +6,12 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokenkeep_core::{Credential, Error};
-use tokenkeep_https::{Call, Transport};
+use tokenkeep_https::{Call, Method, Transport};
 
 use crate::endpoint::{self, Endpoint};
 use crate::{
     AccountLimits, ActorClient, Actors, BuildClient, Builds, DatasetClient, Datasets, KeyValueStoreClient,
-    KeyValueStores, RunClient, Runs, Usage,
+    KeyValueStores, RunClient, Runs, Usage, raw,
 };
 
 /// Calls Apify on behalf of one credential. Owned, cheap to clone, and holding no token.
@@ -28,6 +28,8 @@ pub struct ApifyClient {
 /// What of an [`Apify`](crate::Apify)'s times its calls need to know.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ClientTimes {
+    /// How long an attempt may take.
+    pub(crate) attempt: Duration,
     /// How long Apify may be asked to hold an answer back, in whole seconds.
     pub(crate) longest_wait: Duration,
     /// How long a log that is followed may have nothing new.
@@ -131,6 +133,17 @@ impl ApifyClient {
     /// As [the crate's table](crate#errors) says.
     pub async fn limits(&self) -> Result<AccountLimits, Error> {
         self.send(self.place(Endpoint::LIMITS, []).call()?).await
+    }
+
+    /// A call of any operation that Apify's API description has, for what has no method here: by its target, path and query as they stand
+    /// in a request line (`/v2/datasets/abc/items?limit=10`). It is this client's in all else: the boundary judges it before the token is
+    /// asked for, and lets through of the answer what it does of others; a run that the target starts is told to the credential.
+    ///
+    /// # Errors
+    /// `Misuse`, with [`Refused`](crate::Refused) as its cause, for a target that can be read in more than one way. Nothing is sent. What the boundary does not
+    /// allow is refused by [`Call::send`].
+    pub fn request(&self, method: Method, target: &str) -> Result<Call, Error> {
+        Ok(raw::call(&self.transport, method, target)?.credential(&self.credential))
     }
 
     pub(crate) fn place<const N: usize>(&self, endpoint: Endpoint, ids: [&str; N]) -> Place {

@@ -59,7 +59,8 @@
 //! | `usage()` | reading [`Usage`](Class::Usage) |
 //! | `limits()` | reading [`Usage`](Class::Usage) |
 //!
-//! Items of datasets and records of key-value stores have no call here.
+//! Items of datasets and records of key-value stores have no call here. Whatever else the API has, and the boundary allows, is asked for
+//! with [`ApifyClient::request`], and crate `tokenkeep-apify-official` puts the whole of Apify's own client over it.
 //!
 //! Whatever comes as a list is awaited for one page, or read to its end as a `Stream`, which has a `next()` of its own: [`List::pages`], [`List::items`]; for the keys in a
 //! store, [`Keys::pages`] and [`Keys::items`]. A field that is not there, that Apify adds, or that the boundary keeps back, breaks nothing.
@@ -106,6 +107,7 @@ mod list;
 mod log;
 mod meaning;
 mod pages;
+mod raw;
 mod run;
 mod run_list;
 mod runs;
@@ -132,7 +134,7 @@ pub use run::{Run, RunMeta, RunOptions, RunStats, RunStatus};
 pub use runs::{LastRun, RunClient, Runs};
 pub use start::Start;
 pub use token_shape::TokenShape;
-pub use tokenkeep_https::{AnswerStream, CallFailure, Proxy, Retries};
+pub use tokenkeep_https::{Answer, AnswerStream, Call, CallFailure, Method, Proxy, Retries};
 pub use usage::{
     AccountLimits, CurrentUsage, DailyUsage, Limits, MonthlyUsage, ServiceUsage, Usage, UsageCycle,
 };

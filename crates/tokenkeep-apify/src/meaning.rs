@@ -7,8 +7,12 @@ use crate::ErrorType;
 /// The one judge of Apify's error answers. A token is blamed only where Apify itself says that it is bad: a 401 of some
 /// gateway, or of a fault of Apify's own, must not disconnect a customer.
 pub(crate) fn meaning(status: u16, body: &[u8]) -> Meaning {
-    let error_type = ErrorType::in_body(body);
-    match (status, error_type.as_ref().map(ErrorType::as_str)) {
+    of(status, ErrorType::in_body(body).as_ref().map(ErrorType::as_str))
+}
+
+/// The same, where the type is known already.
+pub(crate) fn of(status: u16, error_type: Option<&str>) -> Meaning {
+    match (status, error_type) {
         (401, Some("invalid-token" | "user-or-token-not-found")) => Meaning::TokenRefused,
         (
             403,
