@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use syn::{Attribute, Item, UseTree, Visibility};
 
 /// Exported from crates that are not read here.
-const NO_TYPES: &[&str] = &["tokenkeep::async_trait"];
+const NO_TYPES: &[&str] = &["tokenkeep::async_trait", "tokenkeep_apify_official::apify_client"];
 
 /// What one crate declares and exports, as `crate::Name`.
 #[derive(Default)]
