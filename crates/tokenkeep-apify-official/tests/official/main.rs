@@ -1,4 +1,12 @@
 //! The official client over the backend, against a stand-in for Apify over real TLS.
 
 mod answers;
+mod bodies;
+mod errors;
+mod hosts;
+mod printed;
+mod repeats;
+mod requests;
 mod scene;
+mod streams;
+mod tokens;

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokenkeep_apify::{Apify, Boundary, Retries};
-use tokenkeep_apify_official::apify_client::{ApifyClient, ApifyClientBuilder};
+use tokenkeep_apify::{Apify, Boundary, Refused, Retries};
+use tokenkeep_apify_official::apify_client::{ApifyClient, ApifyClientBuilder, ApifyClientError};
 use tokenkeep_apify_official::{official_builder, official_client};
 use tokenkeep_core::{
     ApiToken, Credential, CredentialSource, Error, ErrorKind, Incarnation, IssuedToken, Origin, Outcome,
@@ -49,6 +49,10 @@ impl Scene {
         official_builder(&self.apify(boundary, Retries::none()), self.spy.credential())
     }
 
+    pub(crate) fn origin(&self) -> Origin {
+        Origin::parse(&self.stand_in.origin()).unwrap()
+    }
+
     /// What the stand-in was asked for: methods and targets.
     pub(crate) fn asked(&self) -> Vec<String> {
         let requests = self.stand_in.requests();
@@ -67,7 +71,7 @@ pub(crate) struct Spy {
     token: String,
     issued: AtomicUsize,
     told: Mutex<Vec<String>>,
-    refuses: Mutex<Option<ErrorKind>>,
+    refuses: Mutex<Option<(usize, ErrorKind)>>,
     fails_to_record: Mutex<bool>,
 }
 
@@ -88,7 +92,12 @@ impl Spy {
 
     /// Gives no token from now on.
     pub(crate) fn refuse(&self, kind: ErrorKind) {
-        *self.refuses.lock().unwrap() = Some(kind);
+        self.refuse_from(0, kind);
+    }
+
+    /// Gives none from the time on that it is asked so often.
+    pub(crate) fn refuse_from(&self, asked: usize, kind: ErrorKind) {
+        *self.refuses.lock().unwrap() = Some((asked, kind));
     }
 
     pub(crate) fn fail_to_record(&self) {
@@ -111,8 +120,8 @@ struct Handle(Arc<Spy>);
 #[async_trait]
 impl CredentialSource for Handle {
     async fn issue(&self, _: Use<'_>) -> Result<IssuedToken, Error> {
-        self.0.issued.fetch_add(1, Ordering::SeqCst);
-        if let Some(kind) = *self.0.refuses.lock().unwrap() {
+        let asked = self.0.issued.fetch_add(1, Ordering::SeqCst) + 1;
+        if let Some((_, kind)) = self.0.refuses.lock().unwrap().filter(|(from, _)| asked >= *from) {
             return Err(kind.into());
         }
         let token = ApiToken::new(self.0.token.clone())?;
@@ -127,6 +136,18 @@ impl CredentialSource for Handle {
             false => Ok(()),
         }
     }
+}
+
+/// Why a boundary refused it, if one did.
+pub(crate) fn refused(error: &ApifyClientError) -> Option<Refused> {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(refused) = error.downcast_ref() {
+            return Some(*refused);
+        }
+        cause = error.source();
+    }
+    None
 }
 
 /// Everything that anyone could print of an error.
