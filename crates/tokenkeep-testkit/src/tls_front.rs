@@ -36,9 +36,12 @@ pub struct TlsFront {
     tasks: Tasks,
 }
 
+type Reworded = Arc<dyn Fn(&str) -> String + Send + Sync>;
+
 #[derive(Default)]
 struct State {
     added: HeaderMap,
+    reworded: Option<Reworded>,
     exchanges: Vec<Exchange>,
 }
 
@@ -121,6 +124,12 @@ impl TlsFront {
         }
     }
 
+    /// Asks the server for what this makes of each request's target (`/v2/actors?desc=1`), from now on: for a server that takes the same
+    /// in other words only. The record keeps what the client sent.
+    pub fn reword_targets(&self, reworded: impl Fn(&str) -> String + Send + Sync + 'static) {
+        lock(&self.state).reworded = Some(Arc::new(reworded));
+    }
+
     /// Every exchange so far, in the order in which they ended, and forgets them.
     #[must_use]
     pub fn take_exchanges(&self) -> Vec<Exchange> {
@@ -177,7 +186,9 @@ impl Path {
         self.tasks.spawn(async move { drop(connection.await) });
 
         let body = Full::new(Bytes::from(recorded.body.clone()));
-        let mut request = Request::builder().method(recorded.method.as_str()).uri(&recorded.target);
+        let reworded = lock(&self.state).reworded.clone();
+        let target = reworded.map_or_else(|| recorded.target.clone(), |reworded| reworded(&recorded.target));
+        let mut request = Request::builder().method(recorded.method.as_str()).uri(target);
         let own = [CONTENT_LENGTH.as_str(), TRANSFER_ENCODING.as_str(), "connection", "host"];
         for (name, value) in &recorded.headers {
             if !name.starts_with(':') && !own.contains(&name.as_str()) {

@@ -56,3 +56,18 @@ async fn a_request_goes_through_as_it_came_with_what_is_added() {
     assert!(front.take_exchanges().is_empty());
     assert!(!format!("{exchanges:?}").contains("a-token"));
 }
+
+#[tokio::test]
+async fn a_reworded_target_is_asked_for_and_the_clients_is_kept() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+    let front = TlsFront::start(listener.local_addr().expect("its port").port()).await.expect("a port");
+    front.reword_targets(|target| target.replace("b=1", "b=true"));
+    let server = tokio::spawn(echo_once(listener));
+    let client =
+        builder(tls(front.ca_der(), rustls::ALL_VERSIONS, &[b"h2", b"http/1.1"])).build().expect("a client");
+    let post = client.post(format!("{}/a?b=1", front.origin())).body("the body");
+    let answer = post.send().await.expect("an answer").bytes().await.expect("a body");
+    assert!(answer.starts_with(b"POST /a?b=true HTTP/1.1\r\n"), "{answer:?}");
+    assert_eq!(front.take_exchanges()[0].request.target, "/a?b=1");
+    server.await.expect("it ends");
+}
