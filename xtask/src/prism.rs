@@ -15,6 +15,10 @@ use crate::{cargo, tools};
 const MANIFEST: &str = "interop/prism/package.json";
 /// Tells the tests where Prism listens.
 const VARIABLE: &str = "PRISM_PORT";
+/// Names the run that the official client takes itself to be.
+const OWN_RUN: &str = "ACTOR_RUN_ID";
+/// The test targets that have such tests: of our client, and of Apify's own over our transport.
+const TARGETS: [&str; 2] = ["typed", "prism"];
 /// How the names of those tests begin. They are ignored unless somebody asks for them.
 const TESTS: &str = "prism::";
 /// How long Prism may take to start.
@@ -50,16 +54,19 @@ pub(crate) fn check(workspace: &Workspace, description: &ApiDescription) -> Resu
     let mut server = Server(server);
     server.wait_for(port).map_err(|error| format!("{error}; see {}", log.display()))?;
 
-    let tests = || {
-        let mut tests = workspace.cargo();
-        description.apply(&mut tests);
-        tests.env(VARIABLE, port.to_string());
-        // As in the part `test`, so that nothing is compiled anew.
-        tests.args(["test", "--workspace", "--all-features", "--test", "typed", "--", "--ignored", TESTS]);
-        tests
-    };
-    some_are_listed(&cargo::capture(tests().arg("--list"))?)?;
-    cargo::run(&mut tests())
+    for target in TARGETS {
+        let tests = || {
+            let mut tests = workspace.cargo();
+            description.apply(&mut tests);
+            tests.env(VARIABLE, port.to_string()).env(OWN_RUN, "FakeRun0000000001");
+            // As in the part `test`, so that nothing is compiled anew.
+            tests.args(["test", "--workspace", "--all-features", "--test", target, "--", "--ignored", TESTS]);
+            tests
+        };
+        some_are_listed(&cargo::capture(tests().arg("--list"))?)?;
+        cargo::run(&mut tests())?;
+    }
+    Ok(())
 }
 
 /// A filter that no test's name fits is a success for the test harness, and would be one here for ever.
