@@ -17,8 +17,8 @@ use crate::workspace::{Package, Target, Workspace};
 /// How long one may run.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The packages of examples; the second needs a PostgreSQL server, the third an OpenBao server.
-const PACKAGES: [&str; 3] = ["examples", "examples-postgres", "examples-openbao"];
+/// The packages of examples; the third needs a PostgreSQL server, the fourth an OpenBao server.
+const PACKAGES: [&str; 4] = ["examples", "examples-official", "examples-postgres", "examples-openbao"];
 
 pub(crate) fn run(workspace: &Workspace, postgres: &Postgres, openbao: &OpenBao) -> Result<(), String> {
     let mut examples = Vec::new();

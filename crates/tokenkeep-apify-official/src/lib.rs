@@ -1,4 +1,73 @@
-//! Apify's official client, crate [`apify_client`], run over tokenkeep: it holds no token and stays within a boundary.
+//! Apify's official client, crate [`apify_client`], over tokenkeep: it holds no token, stays within a boundary, and speaks to Apify alone.
+//!
+//! ```no_run
+//! use tokenkeep_apify::Apify;
+//! use tokenkeep_apify_official::{apify_client::ApifyClientError, into_error, official_client};
+//!
+//! # async fn example(credential: tokenkeep_core::Credential) -> Result<(), tokenkeep_core::Error> {
+//! let apify = Apify::new()?; // once per process
+//! let client = official_client(&apify, credential); // a vault's: connection.credential()
+//!
+//! // From here on it is the official client as it is.
+//! let mut runs = client.runs().iterate(Default::default(), Default::default());
+//! while let Some(run) = runs.next().await.map_err(into_error)? {
+//!     println!("{} {}", run.id, run.status.unwrap_or_default());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Left alone, the official client keeps the token in a plain string and shows it in its `{:?}`, takes `http://`, obeys `HTTP_PROXY`,
+//! follows redirects, and takes a 404 that may mean a bad token for "there is nothing". Here its requests become calls of
+//! [`ApifyClient`](tokenkeep_apify::ApifyClient): each attempt asks the credential for the token, so that a disconnect counts at once, and
+//! tells it what came of it.
+//!
+//! # What of a request is sent
+//!
+//! - Its method and its URL, where that is of the origin of the [`Apify`](tokenkeep_apify::Apify) and the
+//!   [`Boundary`](tokenkeep_apify::Boundary) allows it. Else it fails with `Misuse` before the credential is asked and anything is sent:
+//!   another host, scheme or port, `?token=`, `?method=`, a path that can be read in two ways. A name is written `user~name` or `user/name`;
+//!   one without its user is no identifier for the boundary.
+//! - Of its headers Accept, Content-Type, Content-Encoding (br, deflate, gzip), Idempotency-Key and User-Agent. The rest is dropped:
+//!   Authorization, Cookie, Host and Proxy-Authorization, whoever set them.
+//! - Its body as it is: a boundary does not judge bodies. The official client compresses none; `request_compression` of
+//!   [`official_builder`] lets it. Its copies of a body are plain vectors, which nobody wipes.
+//!
+//! The user agent is the official client's, with tokenkeep's name behind it; a run shows it in `meta.userAgent`. No proxy comes
+//! from the environment, only from [`ApifyBuilder::proxy`](tokenkeep_apify::ApifyBuilder::proxy).
+//!
+//! # What of an answer comes back
+//!
+//! What the boundary lets through, and of the headers Content-Type and the four numbers by which the official client counts the items of a
+//! dataset, where it lets the body through as it is. An answer that it projects may lack what the official client's type wants: then the
+//! call fails, with `Serde`. An answer may have 8 MiB, unless [`ApifyBuilder::max_body`](tokenkeep_apify::ApifyBuilder::max_body) says
+//! otherwise; logs and items that the official client streams come piece by piece, as many as there are. A stream is refused where the
+//! boundary must read the answer whole.
+//!
+//! A run that is started, of an Actor or a task, is told to the credential, and so on record in a vault.
+//!
+//! # Errors
+//!
+//! | what happened | the official client's error |
+//! | --- | --- |
+//! | a 404 `record-or-token-not-found` | carries ours, of the kind `NotFoundOrTokenRefused`; never `None`, and never `false` |
+//! | any other 404 | as it always was: `None` where the official client says so, else `Api` |
+//! | an error answer of Apify's | `Api`, with status and type; Apify's message is kept back, as it repeats what was sent |
+//! | anything else: refused, not connected, no answer, one that can't be passed on | carries ours |
+//! | what came of a failed call could not be recorded | carries ours |
+//!
+//! Its type has no variant for another's error, so one of ours is carried by `Serde`, whose text begins with "(De)serialization error: tokenkeep".
+//! [`error_of`] finds it, and it is among the causes; [`into_error`] makes one of ours of each. A `HEAD` has no body to tell a 404
+//! by: where it has one, the same is asked once more with `GET`, and the body is not read.
+//!
+//! # Time and repeats
+//!
+//! Calls are repeated by [`Retries`](tokenkeep_apify::Retries) alone, with a token asked for each time: the official client's own are off.
+//! A `POST` is not repeated where it may have been done; its idempotency keys change nothing about that. An attempt may take as long as the
+//! official client says, see [`official_builder`]; where it sets no limit (`Timeout::NoTimeout`, while it waits for a run), six minutes, and
+//! a stream may be silent for as long as it likes. All attempts of a call stand under
+//! [`ApifyBuilder::deadline`](tokenkeep_apify::ApifyBuilder::deadline).
+
 mod backend;
 mod client;
 mod error;

@@ -1,6 +1,7 @@
 //! The transport against a stand-in for a provider: real TLS on the loopback interface, and everything it does wrong.
 
 mod answers;
+mod asked;
 mod bodies;
 mod boundary;
 mod budget;
