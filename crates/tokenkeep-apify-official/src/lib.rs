@@ -67,6 +67,21 @@
 //! official client says, see [`official_builder`]; where it sets no limit (`Timeout::NoTimeout`, while it waits for a run), six minutes, and
 //! a stream may be silent for as long as it likes. All attempts of a call stand under
 //! [`ApifyBuilder::deadline`](tokenkeep_apify::ApifyBuilder::deadline).
+//!
+//! # Which of its methods work
+//!
+//! All that Apify's API description has, as far as the boundary goes. Each public method of the official client is called in a test against
+//! a server that goes by that description, and is a row of a table that says what becomes of it under
+//! [`Boundary::analytics`](tokenkeep_apify::Boundary::analytics): `tests/prism`. What the table tells that is not plain:
+//!
+//! - Not in the description, and so refused under every boundary: to change, delete, resurrect or charge an Actor's or a task's `last_run`; a
+//!   build's log with `raw`; `record_exists` in a run's store; to create a webhook through its Actor or task; another user's usage and limits.
+//! - A value in a query that holds `&`, `;`, `#`, `%` or `\` is refused, encoded as it may be: of `download_items`, a `;` as delimiter.
+//! - `datasets().list` and `key_value_stores().list` show what others share with the account, too, unless their options say
+//!   `ownership: Some("ownedByMe".into())`. Under `analytics` they must.
+//! - `batch_add_requests` never fails: what the boundary or the credential refused is among its unprocessed requests.
+//! - The links that `create_items_public_url` and the like make are signed with a key of the storage's. Under `analytics` it does not come through,
+//!   and they are not: they open nothing of what the account keeps to itself.
 
 mod backend;
 mod client;

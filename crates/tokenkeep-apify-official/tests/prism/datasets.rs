@@ -40,6 +40,15 @@ pub(crate) fn add(rows: &mut Vec<Row>) {
             DatasetListItemsOptions::default(), None, Some(DownloadItemsFormat::Jsonl)) as json => Projected,
         get_statistics() as json => Projected,
     );
+    let separated: [Route<DatasetClient>; 1] = [("by semicolons", |client| client.dataset("d1"), None)];
+    rows!(rows, "datasets", DatasetClient via separated;
+        download_items(DownloadItemsFormat::Csv, semicolons()) as bytes => Refused,
+    );
+}
+
+/// With a delimiter that some servers take for the end of a parameter, encoded or not.
+fn semicolons() -> DatasetDownloadOptions {
+    DatasetDownloadOptions { delimiter: Some(";".into()), ..DatasetDownloadOptions::default() }
 }
 
 pub(crate) fn storages() -> StorageListOptions {

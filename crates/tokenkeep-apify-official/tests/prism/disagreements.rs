@@ -8,7 +8,7 @@ use crate::table::Row;
 
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The description has no such operation or parameter, so no boundary lets it through. Nothing is sent.
+    /// The description has no such operation or parameter, or it can be read in two ways: no boundary lets it through, and nothing is sent.
     Refused(Refused),
     /// Prism answers with this status, and says this among other things.
     Prism(u16, &'static str),
@@ -46,6 +46,12 @@ pub(crate) static KNOWN: &[Disagreement] = &[
         routes: &[],
         why: "the description knows of no input to a metamorph",
         failure: Failure::Prism(400, "No supported content types, but request included a non-empty body"),
+    },
+    Disagreement {
+        methods: &["DatasetClient::download_items"],
+        routes: &["by semicolons"],
+        why: "a semicolon in a query can be read in more than one way",
+        failure: Failure::Refused(Refused::Query),
     },
     Disagreement {
         methods: &["KeyValueStoreClient::record_exists"],

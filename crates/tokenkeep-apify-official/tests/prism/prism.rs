@@ -147,6 +147,9 @@ fn under_analytics(row: &Row, seen: &Seen) -> Result<(), String> {
             return Err(format!("{} {}: these came through: {found:?}", answer.method, answer.target));
         }
     }
+    if is_signed(seen) {
+        return Err("it signs a link to what the boundary does not let through".to_owned());
+    }
     let refused = refused(seen).is_some();
     let fits = match row.analytics {
         Analytics::NoCall => sent == 0,
@@ -161,6 +164,11 @@ fn under_analytics(row: &Row, seen: &Seen) -> Result<(), String> {
     if fits { Ok(()) } else { Err(format!("{sent} sent, {:?}, {:?}", accepted(seen), seen.outcome)) }
 }
 
+/// Whether what came is a link that opens what it points at, to whoever has it.
+fn is_signed(seen: &Seen) -> bool {
+    matches!(&seen.outcome, Ok(Came::Json(Value::String(link))) if link.contains("signature="))
+}
+
 /// All requests of a batch are among those that were not processed.
 fn nothing_was_done(seen: &Seen) -> bool {
     let Ok(Came::Json(Value::Object(said))) = &seen.outcome else { return false };
@@ -173,7 +181,7 @@ fn nothing_was_done(seen: &Seen) -> bool {
 async fn every_method_of_the_official_client_under_analytics() {
     let prism = Prism::new().await;
     let (all, analytics) = (prism.client(Boundary::all()), prism.client(Boundary::analytics()));
-    let (mut wrong, mut less) = (Vec::new(), 0);
+    let (mut wrong, mut less, mut signed) = (Vec::new(), 0, 0);
     for row in table() {
         let seen = prism.call(&row, &analytics).await;
         if let Err(why) = under_analytics(&row, &seen) {
@@ -182,9 +190,11 @@ async fn every_method_of_the_official_client_under_analytics() {
         // The examples hold what has to be kept back, or nothing would be seen here.
         if row.analytics == Analytics::Projected {
             let whole = prism.call(&row, &all).await;
+            signed += usize::from(is_signed(&whole));
             less += usize::from(whole.answers.iter().filter_map(strangers).any(|found| !found.is_empty()));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(less > 20, "of {less} answers only something has to be kept back");
+    assert!(signed > 0, "no example holds the key that links are signed with");
 }
