@@ -40,16 +40,24 @@ impl Public {
 
 /// Where the release lies that Cargo resolved.
 fn folder() -> PathBuf {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["metadata", "--format-version", "1", "--locked", "--offline", "--all-features"]);
-    let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().expect("cargo starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo answers in JSON");
+    let version = String::from_utf8(cargo(&["-vV"])).expect("cargo's version is text");
+    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).expect("cargo names its host");
+    // Of other platforms nothing has been downloaded.
+    let metadata = cargo(&["metadata", "--format-version", "1", "--locked", "--filter-platform", host]);
+    let metadata: Value = serde_json::from_slice(&metadata).expect("cargo answers in JSON");
     let packages = metadata["packages"].as_array().expect("packages");
     let ours: Vec<&Value> = packages.iter().filter(|package| package["name"] == "apify-client").collect();
     let [package] = ours[..] else { panic!("{} releases of apify-client in the lock", ours.len()) };
     let manifest = Path::new(package["manifest_path"].as_str().expect("a path"));
     manifest.with_file_name("src")
+}
+
+fn cargo(arguments: &[&str]) -> Vec<u8> {
+    let mut cargo = Command::new(env!("CARGO"));
+    let output =
+        cargo.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().expect("cargo starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
 }
 
 #[derive(Default)]
