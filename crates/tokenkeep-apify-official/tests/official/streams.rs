@@ -4,13 +4,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use tokenkeep_apify::Boundary;
+use tokenkeep_apify::{Apify, Boundary, Retries};
 use tokenkeep_apify_official::apify_client::{DownloadItemsFormat, LogRedirect, StreamedLogOptions, Timeout};
-use tokenkeep_apify_official::into_error;
+use tokenkeep_apify_official::{error_of, into_error, official_client};
 use tokenkeep_core::ErrorKind;
 use tokenkeep_testkit::Fault;
 
-use crate::scene::{BUILD, DATASET, RUN, Scene};
+use crate::scene::{BUILD, DATASET, RUN, STORE, Scene};
 
 pub(crate) const FORMAT: DownloadItemsFormat = DownloadItemsFormat::Json;
 
@@ -46,6 +46,29 @@ async fn silence_ends_a_stream() {
     let error = log.next().await.unwrap().unwrap_err();
     assert_eq!(into_error(error).kind(), ErrorKind::ProviderUnavailable);
     assert!(log.next().await.is_none());
+}
+
+/// The limits of the official client's calls are not those of this Apify's others.
+#[tokio::test]
+async fn what_may_be_silent_or_slow_is_waited_for() {
+    let scene = Scene::new().await;
+    scene.stand_in.answer_always(Some(Fault::Pause(Duration::from_secs(3))));
+    let hasty = Apify::builder().origin(scene.origin()).extra_root_der(&scene.stand_in.ca_der());
+    let hasty = hasty.timeout(Duration::from_millis(1500)).retries(Retries::none());
+    let hasty = hasty.boundary(Boundary::all()).build().unwrap();
+    let client = official_client(&hasty, scene.spy.credential());
+    let log = client.run(RUN).log().with_timeout(Timeout::NoTimeout);
+    let mut log = Box::pin(log.stream().await.unwrap().unwrap());
+    assert_eq!(log.next().await.unwrap().unwrap(), b"The first line.\n");
+    assert_eq!(log.next().await.unwrap().unwrap(), b"The second line.\n");
+
+    let store = client.key_value_store(STORE);
+    let record = store.get_record("OUTPUT").await.unwrap().unwrap();
+    assert!(record.value.ends_with(b"The second line.\n"));
+    let unlimited = store.clone().with_timeout(Timeout::NoTimeout).get_record("OUTPUT").await.unwrap();
+    assert_eq!(unlimited.unwrap().value, record.value);
+    // What is short by the official client's word takes this Apify's limit.
+    assert!(error_of(&client.me().get().await.unwrap_err()).is_some());
 }
 
 #[tokio::test]

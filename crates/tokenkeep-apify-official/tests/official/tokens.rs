@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokenkeep_apify::{Boundary, Retries};
 use tokenkeep_apify_official::{error_of, official_client};
 use tokenkeep_core::{ApiToken, Credential, Error, ErrorKind};
-use tokenkeep_testkit::Fault;
+use tokenkeep_testkit::{Fault, JsonStandIn, fake_token};
 
-use crate::scene::{ACTOR, RUN, Scene};
+use crate::scene::{ACTOR, RUN, Scene, Spy, apify};
 
 #[tokio::test]
 async fn what_was_disconnected_makes_no_call_from_then_on() {
@@ -64,6 +64,19 @@ async fn the_credential_is_told_what_came_of_each() {
     scene.stand_in.answer_next(Fault::CloseWithoutAnswer);
     assert!(client.me().get().await.is_err());
     assert_eq!(scene.spy.told(), ["Unanswered"]);
+}
+
+#[tokio::test]
+async fn a_run_of_a_task_is_told_too_and_what_starts_none_is_not() {
+    let run = r#"{"data": {"id": "FakeRun0000000009", "status": "READY"}}"#;
+    let server = JsonStandIn::start(move |_| (201, run.to_owned())).await.unwrap();
+    let spy = Spy::new(&fake_token());
+    let apify = apify(&server.origin(), &server.ca_der(), Boundary::all(), Retries::none());
+    let client = official_client(&apify, spy.credential());
+    client.task("task1").start::<()>(None, Default::default()).await.unwrap();
+    client.run(RUN).abort(None).await.unwrap();
+    client.task("task1").last_run(None).get().await.unwrap();
+    assert_eq!(spy.told(), ["Created(\"FakeRun0000000009\")", "Accepted", "Accepted"]);
 }
 
 #[tokio::test]

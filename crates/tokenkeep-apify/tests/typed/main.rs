@@ -8,5 +8,6 @@ mod logs;
 mod pages;
 mod prism;
 mod promised;
+mod raw;
 mod runs;
 mod scene;
