@@ -54,7 +54,7 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "prism",
-        what: "every typed call of Apify against a server that serves Apify's own API description",
+        what: "every typed call of Apify, and every method of the official client, against a server that serves Apify's own API description",
         run: |context| Ok(prism::check(&context.workspace, &context.api_description)?),
     },
     Part {

@@ -4,7 +4,7 @@
 
 use tokenkeep_apify::Refused;
 
-use crate::table::Row;
+use crate::table::{Row, table};
 
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -19,7 +19,7 @@ pub(crate) enum Failure {
 #[derive(Debug)]
 pub(crate) struct Disagreement {
     methods: &'static [&'static str],
-    /// By which routes; empty for all.
+    /// By which routes.
     routes: &'static [&'static str],
     pub(crate) why: &'static str,
     pub(crate) failure: Failure,
@@ -28,7 +28,7 @@ pub(crate) struct Disagreement {
 const LAST: &[&str] = &["an Actor's last", "a task's last"];
 const OF_RUNS: &[&str] = &["of a run", "of an Actor's last run", "of a task's last run"];
 
-pub(crate) static KNOWN: &[Disagreement] = &[
+static KNOWN: &[Disagreement] = &[
     Disagreement {
         methods: &["RunClient::update", "RunClient::delete"],
         routes: LAST,
@@ -43,7 +43,7 @@ pub(crate) static KNOWN: &[Disagreement] = &[
     },
     Disagreement {
         methods: &["RunClient::metamorph", "RunClient::metamorph_raw"],
-        routes: &[],
+        routes: &["by id", "an Actor's last", "a task's last"],
         why: "the description knows of no input to a metamorph",
         failure: Failure::Prism(400, "No supported content types, but request included a non-empty body"),
     },
@@ -95,7 +95,18 @@ pub(crate) static KNOWN: &[Disagreement] = &[
 ];
 
 pub(crate) fn of(row: &Row) -> Option<&'static Disagreement> {
-    KNOWN.iter().find(|known| {
-        known.methods.contains(&row.method) && (known.routes.is_empty() || known.routes.contains(&row.route))
-    })
+    KNOWN.iter().find(|known| known.methods.contains(&row.method) && known.routes.contains(&row.route))
+}
+
+#[test]
+fn each_known_one_is_of_rows_that_are_there() {
+    let table = table();
+    for known in KNOWN {
+        for method in known.methods {
+            for route in known.routes {
+                let is_it = |row: &&Row| row.method == *method && row.route == *route;
+                assert_eq!(table.iter().filter(is_it).count(), 1, "{method} ({route})");
+            }
+        }
+    }
 }

@@ -6,7 +6,7 @@ use apify_client::{
     LastRunOptions, LogRedirect, RunChargeOptions, RunListOptions, RunMetamorphOptions, RunResurrectOptions,
     StreamedLogOptions,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::table::{Route, Row, rows};
 
@@ -39,6 +39,11 @@ pub(crate) fn add(rows: &mut Vec<Row>) {
         wait_for_finish(Some(0)) as json => Projected,
         get_streamed_log(StreamedLogOptions { to_log: LogRedirect::Default, from_start: true })
             as redirection => Projected,
+    );
+    let bare: [Route<RunClient>; 1] = [("without input", |client| client.run("r1"), None)];
+    rows!(rows, "runs", RunClient via bare;
+        metamorph("a2", None::<&Value>, metamorph()) as json => Refused,
+        metamorph_raw("a2", b"", metamorph()) as json => Refused,
     );
 }
 
