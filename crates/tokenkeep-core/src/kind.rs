@@ -14,6 +14,8 @@ pub enum ErrorKind {
     InvalidToken,
     /// A tenant, connection or provider name or an origin is not allowed.
     InvalidName,
+    /// The text given as an environment variable can't be one, or its set has no room for it.
+    InvalidVariable,
     /// The call does not fit what was configured: another provider's connection, an origin not bound to the token.
     Misuse,
     /// The provider does not accept the token.
@@ -144,6 +146,7 @@ impl ErrorKind {
             | Self::Revoked
             | Self::Suspected => Fault::Customer,
             Self::InvalidName
+            | Self::InvalidVariable
             | Self::Misuse
             | Self::NotFound
             | Self::NotFoundOrTokenRefused
@@ -191,6 +194,9 @@ impl ErrorKind {
         match self {
             Self::InvalidToken => "the text given as a token can't be one",
             Self::InvalidName => "a tenant, connection or provider name or an origin is not allowed",
+            Self::InvalidVariable => {
+                "the text given as an environment variable can't be one, or its set is full"
+            }
             Self::Misuse => "the call does not fit what was configured",
             Self::TokenRefused => "the provider does not accept the token",
             Self::OtherAccount => "the token is of another account than the one that is connected",

@@ -127,6 +127,7 @@ mod random;
 #[cfg(feature = "async")]
 mod runs;
 mod seal;
+mod secret_vars;
 mod suite;
 #[cfg(test)]
 mod suite_cases;
@@ -154,5 +155,6 @@ pub use random::fill_random;
 #[cfg(feature = "async")]
 pub use runs::{ListedRun, RunList, RunPage};
 pub use seal::{SealDraft, open_payload, open_token, seal_token};
+pub use secret_vars::{SecretVarRejected, SecretVars};
 pub use token::{ApiToken, TokenRejected};
 pub use wrap::{UnwrapRequest, WrapRequest, WrappedDek};
