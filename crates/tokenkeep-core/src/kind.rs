@@ -125,6 +125,8 @@ pub enum CustomerAction {
     ReplaceInstead,
     /// Make a token for each connection: this one is used for another one too.
     UseOwnToken,
+    /// Replace each value of a set of secret variables where it came from, since others may have them; then enter the new ones.
+    ReplaceVariables,
     /// Nothing but waiting.
     TryAgainLater,
     /// Tell the application's support: it is not the customer's to mend.
@@ -283,6 +285,9 @@ impl fmt::Display for CustomerAction {
             }
             Self::UseOwnToken => {
                 "This token is used for another connection too. Make a token of its own for each at the provider."
+            }
+            Self::ReplaceVariables => {
+                "These secret variables may have leaked. Replace each value where it came from now, then enter the new ones here."
             }
             Self::ContactSupport => {
                 "Something is wrong on our side, and the token is not used meanwhile. Please contact our support."

@@ -113,6 +113,8 @@ mod context;
 #[cfg(feature = "async")]
 mod credential;
 mod crypto_error;
+#[cfg(feature = "async")]
+mod env_target;
 mod envelope;
 mod error;
 mod ids;
@@ -141,6 +143,8 @@ pub use context::{EncryptionContext, PayloadKind, TokenFacts, VaultKeyPurpose};
 #[cfg(feature = "async")]
 pub use credential::{Credential, CredentialSource, IssuedToken, Outcome, Use};
 pub use crypto_error::{DecodeError, OpenError, RandomUnavailable, SealError};
+#[cfg(feature = "async")]
+pub use env_target::{EnvTarget, TargetVar};
 pub use envelope::{Envelope, MAX_PAYLOAD};
 pub use error::Error;
 pub use ids::{BadKekId, Incarnation, KekId, Revision, SecretVersion, VaultId};

@@ -72,11 +72,11 @@ fn each_kind_and_each_action_has_words_of_its_own() {
     for (kind, ..) in KINDS {
         assert!(kind.message().contains(' ') && messages.insert(kind.message()), "{kind:?}");
     }
-    use CustomerAction::{ContactSupport, DeleteOldToken, ReplaceSoon, UseOwnToken};
+    use CustomerAction::{ContactSupport, DeleteOldToken, ReplaceSoon, ReplaceVariables, UseOwnToken};
     let mut actions: HashSet<CustomerAction> = KINDS.iter().filter_map(|kind| kind.3).collect();
-    actions.extend([ReplaceSoon, DeleteOldToken, UseOwnToken, ContactSupport]);
+    actions.extend([ReplaceSoon, DeleteOldToken, UseOwnToken, ReplaceVariables, ContactSupport]);
     let words: HashSet<String> = actions.iter().map(ToString::to_string).collect();
-    assert_eq!((actions.len(), words.len()), (13, 13));
+    assert_eq!((actions.len(), words.len()), (14, 14));
     assert!(words.iter().all(|text| text.ends_with('.')), "{words:?}");
 }
 
