@@ -24,6 +24,18 @@ impl EnvVars {
         Self { client, actor, version }
     }
 
+    pub(crate) fn client(&self) -> &ApifyClient {
+        &self.client
+    }
+
+    pub(crate) fn actor(&self) -> &str {
+        &self.actor
+    }
+
+    pub(crate) fn version(&self) -> &str {
+        &self.version
+    }
+
     /// All of them (`GET /v2/actors/{actorId}/versions/{versionNumber}/env-vars`). Apify has no pages of them.
     ///
     /// Reads the class [`EnvVars`](crate::Class::EnvVars).

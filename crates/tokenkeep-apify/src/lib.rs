@@ -99,6 +99,7 @@ mod build;
 mod client;
 mod dataset;
 mod endpoint;
+mod env_target;
 mod env_var;
 mod error_type;
 mod json;

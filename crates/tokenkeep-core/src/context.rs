@@ -33,6 +33,10 @@ pub struct TokenFacts {
 pub enum PayloadKind {
     /// An API token, as it is sent.
     ApiToken,
+    /// The values of a set of environment variables: [`SecretVars::to_payload`](crate::SecretVars::to_payload).
+    EnvVars,
+    /// What is known of such a set without its values: names, and where they were sent.
+    EnvIndex,
 }
 
 impl PayloadKind {
@@ -41,6 +45,8 @@ impl PayloadKind {
     pub const fn number(self) -> u8 {
         match self {
             Self::ApiToken => 1,
+            Self::EnvVars => 2,
+            Self::EnvIndex => 3,
         }
     }
 
@@ -49,6 +55,8 @@ impl PayloadKind {
     pub const fn from_number(number: u8) -> Option<Self> {
         match number {
             1 => Some(Self::ApiToken),
+            2 => Some(Self::EnvVars),
+            3 => Some(Self::EnvIndex),
             _ => None,
         }
     }

@@ -7,7 +7,7 @@ use core::fmt::{self, Write};
 
 use crate::{
     BadKekId, BadName, BadOrigin, CustomerAction, DecodeError, ErrorKind, Fault, OpenError,
-    RandomUnavailable, SealError, TokenRejected,
+    RandomUnavailable, SealError, SecretVarRejected, TokenRejected,
 };
 
 /// What went wrong, whose fault it is and what to do.
@@ -122,6 +122,7 @@ macro_rules! from_typed {
 
 from_typed! {
     TokenRejected => InvalidToken,
+    SecretVarRejected => InvalidVariable,
     BadName => InvalidName,
     BadOrigin => InvalidName,
     BadKekId => Misuse,

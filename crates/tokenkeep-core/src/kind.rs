@@ -14,6 +14,8 @@ pub enum ErrorKind {
     InvalidToken,
     /// A tenant, connection or provider name or an origin is not allowed.
     InvalidName,
+    /// The text given as an environment variable can't be one, or its set has no room for it.
+    InvalidVariable,
     /// The call does not fit what was configured: another provider's connection, an origin not bound to the token.
     Misuse,
     /// The provider does not accept the token.
@@ -123,6 +125,8 @@ pub enum CustomerAction {
     ReplaceInstead,
     /// Make a token for each connection: this one is used for another one too.
     UseOwnToken,
+    /// Replace each value of a set of secret variables where it came from, since others may have them; then enter the new ones.
+    ReplaceVariables,
     /// Nothing but waiting.
     TryAgainLater,
     /// Tell the application's support: it is not the customer's to mend.
@@ -144,6 +148,7 @@ impl ErrorKind {
             | Self::Revoked
             | Self::Suspected => Fault::Customer,
             Self::InvalidName
+            | Self::InvalidVariable
             | Self::Misuse
             | Self::NotFound
             | Self::NotFoundOrTokenRefused
@@ -191,6 +196,9 @@ impl ErrorKind {
         match self {
             Self::InvalidToken => "the text given as a token can't be one",
             Self::InvalidName => "a tenant, connection or provider name or an origin is not allowed",
+            Self::InvalidVariable => {
+                "the text given as an environment variable can't be one, or its set is full"
+            }
             Self::Misuse => "the call does not fit what was configured",
             Self::TokenRefused => "the provider does not accept the token",
             Self::OtherAccount => "the token is of another account than the one that is connected",
@@ -277,6 +285,9 @@ impl fmt::Display for CustomerAction {
             }
             Self::UseOwnToken => {
                 "This token is used for another connection too. Make a token of its own for each at the provider."
+            }
+            Self::ReplaceVariables => {
+                "These secret variables may have leaked. Replace each value where it came from now, then enter the new ones here."
             }
             Self::ContactSupport => {
                 "Something is wrong on our side, and the token is not used meanwhile. Please contact our support."

@@ -113,6 +113,8 @@ mod context;
 #[cfg(feature = "async")]
 mod credential;
 mod crypto_error;
+#[cfg(feature = "async")]
+mod env_target;
 mod envelope;
 mod error;
 mod ids;
@@ -127,6 +129,7 @@ mod random;
 #[cfg(feature = "async")]
 mod runs;
 mod seal;
+mod secret_vars;
 mod suite;
 #[cfg(test)]
 mod suite_cases;
@@ -140,6 +143,8 @@ pub use context::{EncryptionContext, PayloadKind, TokenFacts, VaultKeyPurpose};
 #[cfg(feature = "async")]
 pub use credential::{Credential, CredentialSource, IssuedToken, Outcome, Use};
 pub use crypto_error::{DecodeError, OpenError, RandomUnavailable, SealError};
+#[cfg(feature = "async")]
+pub use env_target::{EnvTarget, TargetVar};
 pub use envelope::{Envelope, MAX_PAYLOAD};
 pub use error::Error;
 pub use ids::{BadKekId, Incarnation, KekId, Revision, SecretVersion, VaultId};
@@ -154,5 +159,6 @@ pub use random::fill_random;
 #[cfg(feature = "async")]
 pub use runs::{ListedRun, RunList, RunPage};
 pub use seal::{SealDraft, open_payload, open_token, seal_token};
+pub use secret_vars::{SecretVarRejected, SecretVars};
 pub use token::{ApiToken, TokenRejected};
 pub use wrap::{UnwrapRequest, WrapRequest, WrappedDek};

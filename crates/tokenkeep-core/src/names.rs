@@ -23,6 +23,9 @@ pub enum BadName {
     /// It has a character outside lower-case ASCII letters, digits and `-`, or an end that is not a letter or digit.
     #[error("the {0} name may have lower-case letters, digits and hyphens alone")]
     NotPlain(&'static str),
+    /// It begins with `~`, as the names of what is no connection do.
+    #[error("the {0} name begins with ~, which is kept for what is no connection")]
+    Reserved(&'static str),
 }
 
 /// Characters that show nothing or reorder what stands beside them: two names that look alike would differ.

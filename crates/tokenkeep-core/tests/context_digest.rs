@@ -44,9 +44,11 @@ fn a_request_tells_a_vault_key_from_a_token() {
 
 #[test]
 fn kinds_and_purposes_keep_their_numbers_and_names() {
-    assert_eq!(PayloadKind::ApiToken.number(), 1);
+    let kinds = [PayloadKind::ApiToken, PayloadKind::EnvVars, PayloadKind::EnvIndex];
+    assert_eq!(kinds.map(PayloadKind::number), [1, 2, 3]);
     for number in 0..=255 {
-        assert_eq!(PayloadKind::from_number(number), (number == 1).then_some(PayloadKind::ApiToken));
+        let known = kinds.into_iter().find(|kind| kind.number() == number);
+        assert_eq!(PayloadKind::from_number(number), known);
     }
     let names = VaultKeyPurpose::ALL.map(VaultKeyPurpose::name);
     assert_eq!(names, ["fingerprint", "record-mac", "audit-mac", "checkpoint-signing", "tenant-pseudonym"]);

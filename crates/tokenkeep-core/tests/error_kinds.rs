@@ -5,17 +5,18 @@ use std::error::Error as _;
 
 use tokenkeep_core::{
     BadKekId, CustomerAction, DecodeError, Error, ErrorKind, Fault, OpenError, Origin, RandomUnavailable,
-    SealError, TenantId, TokenRejected,
+    SealError, SecretVarRejected, TenantId, TokenRejected,
 };
 
 /// Kind, fault, whether it can be tried again, what the customer can do.
 #[rustfmt::skip]
-const KINDS: [(ErrorKind, Fault, bool, Option<CustomerAction>); 34] = {
+const KINDS: [(ErrorKind, Fault, bool, Option<CustomerAction>); 35] = {
     use CustomerAction as Do;
     use ErrorKind as Kind;
     [
         (Kind::InvalidToken, Fault::Customer, false, Some(Do::EnterTokenAgain)),
         (Kind::InvalidName, Fault::Caller, false, None),
+        (Kind::InvalidVariable, Fault::Caller, false, None),
         (Kind::Misuse, Fault::Caller, false, None),
         (Kind::TokenRefused, Fault::Customer, false, Some(Do::ReplaceToken)),
         (Kind::OtherAccount, Fault::Customer, false, Some(Do::UseSameAccount)),
@@ -71,11 +72,11 @@ fn each_kind_and_each_action_has_words_of_its_own() {
     for (kind, ..) in KINDS {
         assert!(kind.message().contains(' ') && messages.insert(kind.message()), "{kind:?}");
     }
-    use CustomerAction::{ContactSupport, DeleteOldToken, ReplaceSoon, UseOwnToken};
+    use CustomerAction::{ContactSupport, DeleteOldToken, ReplaceSoon, ReplaceVariables, UseOwnToken};
     let mut actions: HashSet<CustomerAction> = KINDS.iter().filter_map(|kind| kind.3).collect();
-    actions.extend([ReplaceSoon, DeleteOldToken, UseOwnToken, ContactSupport]);
+    actions.extend([ReplaceSoon, DeleteOldToken, UseOwnToken, ReplaceVariables, ContactSupport]);
     let words: HashSet<String> = actions.iter().map(ToString::to_string).collect();
-    assert_eq!((actions.len(), words.len()), (13, 13));
+    assert_eq!((actions.len(), words.len()), (14, 14));
     assert!(words.iter().all(|text| text.ends_with('.')), "{words:?}");
 }
 
@@ -101,8 +102,9 @@ fn a_report_tells_the_kind_the_detail_and_every_cause() {
 fn each_typed_error_becomes_its_kind_and_stays_its_source() {
     let bad_name = TenantId::new("").unwrap_err();
     let bad_origin = Origin::parse("").unwrap_err();
-    let becomes: [(Error, ErrorKind, String); 15] = [
+    let becomes: [(Error, ErrorKind, String); 16] = [
         (TokenRejected::Empty.into(), ErrorKind::InvalidToken, TokenRejected::Empty.to_string()),
+        (SecretVarRejected::Nul.into(), ErrorKind::InvalidVariable, SecretVarRejected::Nul.to_string()),
         (bad_name.into(), ErrorKind::InvalidName, bad_name.to_string()),
         (bad_origin.into(), ErrorKind::InvalidName, bad_origin.to_string()),
         (BadKekId.into(), ErrorKind::Misuse, BadKekId.to_string()),

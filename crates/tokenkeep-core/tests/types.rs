@@ -5,7 +5,7 @@ use std::fmt::Display;
 use serde::{Deserialize, Serialize};
 use tokenkeep_core::{
     ApiToken, Credential, CredentialSource, Dek, EncryptionContext, Envelope, Error, IssuedToken, Kek,
-    Provider, SealDraft, UnwrapRequest, WrapRequest, WrappedDek,
+    Provider, SealDraft, SecretVars, UnwrapRequest, WrapRequest, WrappedDek,
 };
 
 /// Does not compile when the type has one of the traits.
@@ -29,6 +29,8 @@ fn secrets_are_not_cloned_printed_compared_or_serialized() {
         )+ };
     }
     secret!(ApiToken, Dek, Kek, IssuedToken, SealDraft<'static>, WrapRequest<'static>);
+    // A set of variables may be made from nothing, as nothing is in it then.
+    lacks!(SecretVars: Clone, Copy, Display, PartialEq, std::hash::Hash, Serialize, Deserialize<'static>);
     // A credential gives tokens out; it is not told from another, written down or made from nothing.
     lacks!(Credential: Display, PartialEq, Serialize, Deserialize<'static>, Default);
 }
@@ -37,6 +39,7 @@ fn secrets_are_not_cloned_printed_compared_or_serialized() {
 fn what_is_shared_between_threads() {
     fn sent<T: Send + Sync + Unpin + 'static>() {}
     sent::<ApiToken>();
+    sent::<SecretVars>();
     sent::<Dek>();
     sent::<Kek>();
     sent::<Envelope>();

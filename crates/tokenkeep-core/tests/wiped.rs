@@ -11,8 +11,8 @@ use std::os::unix::fs::FileExt;
 use aes::Aes256;
 use aes::cipher::{BlockCipherEncrypt, KeyInit};
 use tokenkeep_core::{
-    ApiToken, Dek, EncryptionContext, Kek, KekId, SealDraft, VaultId, VaultKeyPurpose, open_payload,
-    open_token, seal_token,
+    ApiToken, Dek, EncryptionContext, Kek, KekId, SealDraft, SecretVars, VaultId, VaultKeyPurpose,
+    open_payload, open_token, seal_token,
 };
 
 /// Bytes that occur nowhere else in the process. Made at run time, so that no constant holds them.
@@ -96,6 +96,38 @@ fn a_token() {
     assert_eq!(watch.remaining(&secret), 64);
     drop(token);
     assert!(watch.remaining(&secret) < 16);
+}
+
+#[test]
+fn a_secret_variable() {
+    let secret = secret::<64>();
+    let text = || String::from_utf8(secret.to_vec()).unwrap();
+    for (name, accepted) in [("NAME", true), ("no name", false)] {
+        let mut vars = SecretVars::new();
+        let value = text();
+        let mut watch = Watch::on(value.as_ptr(), 64);
+        assert_eq!(watch.remaining(&secret), 64);
+        assert_eq!(vars.set(name, value).is_ok(), accepted);
+        assert!(watch.remaining(&secret) < 16);
+    }
+    for removed in [true, false] {
+        let mut vars = SecretVars::new();
+        vars.set("NAME", text()).unwrap();
+        let payload = vars.to_payload();
+        let mut vars = SecretVars::from_payload(&payload).unwrap();
+        let mut watches = [
+            Watch::on(vars.expose_secret("NAME").unwrap().as_ptr(), 64),
+            Watch::on(payload.as_ptr(), payload.len()),
+        ];
+        watches.iter_mut().for_each(|watch| assert_eq!(watch.remaining(&secret), 64));
+        if removed {
+            assert!(vars.remove("NAME"));
+        } else {
+            drop(vars);
+        }
+        drop(payload);
+        watches.iter_mut().for_each(|watch| assert!(watch.remaining(&secret) < 16));
+    }
 }
 
 #[test]

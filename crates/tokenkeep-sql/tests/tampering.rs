@@ -46,7 +46,7 @@ async fn a_record_that_does_not_parse_is_tampered() {
         ("tokenkeep_connection", "provider = CAST(x'ff' AS TEXT)"),
         ("tokenkeep_connection", "origin = 'http://Planted!'"),
         ("tokenkeep_connection", "kind = 0"),
-        ("tokenkeep_connection", "kind = 2"),
+        ("tokenkeep_connection", "kind = 9"),
         ("tokenkeep_connection", "kind = 257"), // 1 in its lowest byte
         ("tokenkeep_connection", "kind = -1"),
         ("tokenkeep_connection", "incarnation = x'00'"),

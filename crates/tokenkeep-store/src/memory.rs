@@ -5,7 +5,7 @@ use std::ops::{Bound, Range, RangeInclusive};
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use tokenkeep_core::{ConnectionId, Error, ErrorKind, KekId};
+use tokenkeep_core::{ConnectionId, Error, ErrorKind, KekId, PayloadKind};
 
 use crate::{
     AtProvider, AuditChain, AuditEntry, AuditHead, Change, Counted, Expected, KekClosure, PausedRecord,
@@ -166,7 +166,7 @@ impl TokenStore for MemoryStore {
             record.paused_at.is_some_and(|paused| time.contains(&paused))
         };
         let is_meant = |record: &&Record| match which {
-            Counted::Held => true,
+            Counted::Held => record.kind == PayloadKind::ApiToken,
             Counted::PausedDuring(time) => during(record, time),
             Counted::StillPaused(time) => record.status == Status::Paused && during(record, time),
         };

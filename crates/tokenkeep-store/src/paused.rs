@@ -52,7 +52,8 @@ pub struct ProbeTurn {
 /// What of a provider's [`TokenStore::count`](crate::TokenStore::count) counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Counted {
-    /// Records that hold a token.
+    /// Records that hold a token. Of another [kind](tokenkeep_core::PayloadKind) there may be any number: they say nothing of how many of
+    /// a provider's tokens are paused, and are not counted.
     Held,
     /// Tokens of records that were last paused in this time, whatever came of it. One that several records hold counts once: it is
     /// known by the first 8 bytes of its fingerprint, at least.

@@ -8,6 +8,7 @@ use tokenkeep_core::{
 };
 use tokenkeep_store::{Action, AuditChain, Change, Purge, Record, Status, Timestamp};
 
+use crate::env::names::check_connection;
 use crate::inner::{Inner, TokenPlace};
 use crate::kept::KeptToken;
 use crate::leak::LeakResponse;
@@ -174,6 +175,8 @@ pub(crate) async fn prepare_connect(
     provider: &dyn Provider,
     token: &Arc<ApiToken>,
 ) -> Result<PreparedChange, Error> {
+    // A handle by an id may be of a set.
+    check_connection(id.clone())?;
     let spec = provider.spec();
     let fingerprint = vault.keys.fingerprints.of(&spec.origin, PayloadKind::ApiToken, token);
     let (before, holders) = vacant(vault, id, &fingerprint).await?;
@@ -255,6 +258,8 @@ pub(crate) async fn prepare_replace(
     provider: &dyn Provider,
     token: &Arc<ApiToken>,
 ) -> Result<PreparedChange, Error> {
+    // A handle by an id may be of a set.
+    check_connection(id.clone())?;
     let fingerprint = vault.keys.fingerprints.of(&provider.spec().origin, PayloadKind::ApiToken, token);
     let (before, holders) = vault.load_with_holders(id, &fingerprint).await?;
     let before = before.filter(Record::is_live).ok_or(ErrorKind::NotConnected)?;

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use tokenkeep_core::{
     ConnectionId, CredentialSource, Error, ErrorKind, Incarnation, IssuedToken, Meaning, Outcome,
-    SecretVersion, Use,
+    PayloadKind, SecretVersion, Use,
 };
 use tokenkeep_store::{Action, Change, Record, Status};
 
-use crate::inner::Inner;
+use crate::inner::{Inner, of_kind};
 use crate::observe::Operation;
 use crate::pausing::pause;
 
@@ -50,6 +50,7 @@ impl ConnectionCredential {
     }
 
     fn permit(&self, record: &Record, usage: Use<'_>) -> Result<(), Error> {
+        of_kind(record, PayloadKind::ApiToken)?;
         if self.probe.as_ref().is_some_and(|asking| asking.strong_count() == 0) {
             return Err(Error::new(ErrorKind::Misuse).because("a credential for one check was used after it"));
         }

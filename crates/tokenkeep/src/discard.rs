@@ -9,6 +9,7 @@ use tokenkeep_store::{
 };
 
 use crate::disconnect::{finish, write_uses};
+use crate::env::names::kind_of;
 use crate::inner::Inner;
 use crate::receipt::Receipt;
 
@@ -122,6 +123,10 @@ impl Found<'_> {
     /// record that was tampered with, so they count as pending unless the trail shows that there can be none.
     fn purge(&self, vault: &Inner, genuine: Option<&Record>) -> Purge {
         let due = vault.hooks.due();
+        // The hooks of a set are told the record of its values alone.
+        if self.trail.of == PayloadKind::EnvIndex {
+            return Purge::Done;
+        }
         if due == Purge::Pending || vault.hooks.nowhere {
             return due;
         }
@@ -153,7 +158,7 @@ impl Found<'_> {
             id: id.clone(),
             provider: spec.name.clone(),
             origin: spec.origin.clone(),
-            kind: PayloadKind::ApiToken,
+            kind: kind_of(id),
             incarnation: incarnation.map_or_else(Incarnation::random, Ok)?,
             secret_version: version.unwrap_or(SecretVersion::FIRST),
             revision: self.revision(genuine),
@@ -181,6 +186,8 @@ impl Found<'_> {
 
 /// What the trail says last of a record. It goes on behind entries that were altered: each is judged by the one before it.
 struct Trail {
+    /// What the record holds, by its name.
+    of: PayloadKind,
     shard: u16,
     /// Where the shard ended when it was looked at last: at least up to there it was read.
     end: u64,
@@ -196,7 +203,15 @@ struct Trail {
 impl Trail {
     fn of(id: &ConnectionId) -> Self {
         let shard = shard_of(id.tenant());
-        Self { shard, end: 0, after: 0, before: Some(AuditHead::empty(shard)), pinned: None, gaps: false }
+        Self {
+            of: kind_of(id),
+            shard,
+            end: 0,
+            after: 0,
+            before: Some(AuditHead::empty(shard)),
+            pinned: None,
+            gaps: false,
+        }
     }
 
     async fn read_on(&mut self, vault: &Inner, id: &ConnectionId) -> Result<(), Error> {

@@ -5,6 +5,7 @@ use std::fmt;
 use tokenkeep_core::{ConnectionId, Error, ErrorKind};
 use tokenkeep_store::{Action, Purge, Record, Scan, Scrub, Status, Timestamp};
 
+use crate::env::{SetIds, remove_set};
 use crate::inner::Inner;
 use crate::observe::Ended;
 use crate::purge::purge;
@@ -14,6 +15,9 @@ use crate::receipt::{Backups, Receipt};
 const PAGE: u32 = 64;
 
 pub(crate) async fn disconnect(vault: &Inner, id: &ConnectionId) -> Result<Receipt, Error> {
+    if let Some(set) = SetIds::of(id) {
+        return Box::pin(remove_set(vault, &set)).await;
+    }
     write_uses(vault, id).await;
     let tombstone = remove(vault, id).await?;
     Ok(finish(vault, &tombstone).await)

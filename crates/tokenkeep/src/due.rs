@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokenkeep_core::Error;
 use tokenkeep_store::{Record, Timestamp, TokenSet};
 
+use crate::env::names::is_reserved;
 use crate::inner::Inner;
 use crate::observe::Operation;
 use crate::replacement::Replacement;
@@ -71,6 +72,9 @@ impl DueConnections {
                     self.vault.listed_anew(record).await?
                 };
                 self.page.pop_front();
+                if is_reserved(status.id.name()) {
+                    continue;
+                }
                 let is_due = status.replacement.is_some_and(|replacement| replacement != Replacement::Fresh);
                 if is_due || status.state == ConnectionState::Tampered {
                     return Ok(Some(status));

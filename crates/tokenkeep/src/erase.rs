@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
-use tokenkeep_core::{ConnectionId, Error, TenantId};
+use tokenkeep_core::{ConnectionId, Error, ErrorKind, TenantId};
 use tokenkeep_store::Scan;
 
 use crate::disconnect::disconnect;
+use crate::env::SetIds;
 use crate::inner::Inner;
 use crate::observe::Operation;
 use crate::receipt::Receipt;
@@ -19,7 +20,7 @@ const PAGE: u32 = 64;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Erased {
-    /// Which connection.
+    /// Which connection; or the values of a set of secret environment variables, named `~env/NAME`.
     pub id: ConnectionId,
     /// What its disconnect did. `Tampered` when its record was altered: its token is not used any more, but an operator
     /// must end it ([`Connection::discard_tampered`](crate::Connection::discard_tampered)). The others are disconnected all the same.
@@ -55,6 +56,10 @@ impl TenantErasure {
     pub async fn next(&mut self) -> Result<Option<Erased>, Error> {
         loop {
             if let Some(id) = self.page.front() {
+                if !self.again && self.comes_with_its_set(id).await? {
+                    self.page.pop_front();
+                    continue;
+                }
                 let work = disconnect(&self.vault, id);
                 let receipt = self.vault.watch.over(Operation::Disconnect, Some(id), work).await;
                 return match receipt {
@@ -78,6 +83,17 @@ impl TenantErasure {
                 // One more look, for what came in behind.
                 (self.again, self.after) = (true, None);
             }
+        }
+    }
+
+    /// Whether this is one half of a set, and the other one is still to come, which ends both: a set has one receipt.
+    async fn comes_with_its_set(&self, id: &ConnectionId) -> Result<bool, Error> {
+        match SetIds::of(id).filter(|ids| ids.index == *id) {
+            None => Ok(false),
+            Some(ids) => match self.vault.store.record(&ids.values).await {
+                Err(error) if error.kind() == ErrorKind::Tampered => Ok(true),
+                values => Ok(values?.is_some()),
+            },
         }
     }
 

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokenkeep_core::{
-    ApiToken, ConnectionId, EncryptionContext, Envelope, Error, ErrorKind, Incarnation, PayloadKind,
-    Revision, SealDraft, SecretVersion, TokenFacts, VaultId,
+    ApiToken, ConnectionId, Dek, EncryptionContext, Envelope, Error, ErrorKind, Incarnation, PayloadKind,
+    Revision, SealDraft, SecretVersion, TokenFacts, VaultId, open_payload,
 };
 use tokenkeep_keys::KeyProvider;
 use tokenkeep_store::{
     Action, AuditChain, AuditDraft, Change, Expected, Record, RecordChange, Sealed, Timestamp, TokenStore,
 };
+use zeroize::Zeroizing;
 
 use crate::checkpoint::CheckpointSink;
 use crate::clock::Clock;
@@ -103,21 +104,54 @@ impl Inner {
         place: &TokenPlace<'_>,
         token: &ApiToken,
     ) -> Result<Sealed, Error> {
+        let fingerprint = self.keys.fingerprints.of(place.origin, place.kind, token);
+        self.seal_payload(id, place, token.expose_secret().as_bytes(), fingerprint).await
+    }
+
+    /// Seals what is kept at this place, whatever it is.
+    pub(crate) async fn seal_payload(
+        &self,
+        id: &ConnectionId,
+        place: &TokenPlace<'_>,
+        payload: &[u8],
+        fingerprint: [u8; 32],
+    ) -> Result<Sealed, Error> {
         let context = self.context(id, place);
         let draft = SealDraft::new(&context)?;
         let wrapped = self.key_provider.wrap_dek(&draft.wrap_request()).await?;
-        let envelope = draft.finish(token.expose_secret().as_bytes(), &wrapped)?;
-        let fingerprint = self.keys.fingerprints.of(place.origin, place.kind, token);
+        let envelope = draft.finish(payload, &wrapped)?;
         Ok(Sealed { kek: *envelope.kek(), envelope: envelope.into_bytes(), fingerprint })
     }
 
     /// Opens the token of a checked record.
     pub(crate) async fn open(&self, id: &ConnectionId, record: &Record) -> Result<ApiToken, Error> {
+        of_kind(record, PayloadKind::ApiToken)?;
+        let (envelope, dek, context) = self.unwrapped(id, record).await?;
+        Ok(ApiToken::open(&envelope, &dek, &context)?)
+    }
+
+    /// Opens what a checked record holds, if it is of this kind.
+    pub(crate) async fn open_payload(
+        &self,
+        id: &ConnectionId,
+        record: &Record,
+        kind: PayloadKind,
+    ) -> Result<Zeroizing<Box<[u8]>>, Error> {
+        of_kind(record, kind)?;
+        let (envelope, dek, context) = self.unwrapped(id, record).await?;
+        Ok(open_payload(&envelope, &dek, &context)?)
+    }
+
+    async fn unwrapped(
+        &self,
+        id: &ConnectionId,
+        record: &Record,
+    ) -> Result<(Envelope, Dek, EncryptionContext), Error> {
         let sealed = record.sealed.as_ref().ok_or(ErrorKind::NotConnected)?;
         let context = self.context(id, &TokenPlace::of(record));
         let envelope = Envelope::decode(sealed.envelope.clone())?;
         let dek = self.key_provider.unwrap_dek(&envelope.unwrap_request(&context)).await?;
-        Ok(ApiToken::open(&envelope, &dek, &context)?)
+        Ok((envelope, dek, context))
     }
 
     /// A change that puts `record` in the place of `before`, with its entry. Sets revision, time and MAC.
@@ -186,6 +220,14 @@ impl Inner {
             self.seen.note(&step.record.id, step.record.revision);
         }
     }
+}
+
+/// A record is used as what it is alone.
+pub(crate) fn of_kind(record: &Record, kind: PayloadKind) -> Result<(), Error> {
+    if record.kind == kind {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Misuse).because("what is kept under this name is of another kind"))
 }
 
 /// What [`Inner::update`] left in the database.

@@ -4,9 +4,12 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
-use tokenkeep_core::{Account, ConnectionId, CustomerAction, Error, ErrorKind, Origin, ProviderName};
+use tokenkeep_core::{
+    Account, ConnectionId, CustomerAction, Error, ErrorKind, Origin, PayloadKind, ProviderName,
+};
 use tokenkeep_store::{Action, Change, Record, Scan, Status, Timestamp};
 
+use crate::env::SetIds;
 use crate::inner::Inner;
 use crate::observe::{IncidentKind, Operation};
 use crate::status::{ConnectionState, ConnectionStatus};
@@ -19,7 +22,7 @@ const PAGE: u32 = 64;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SuspectedToken {
-    /// Whose connection it is, and which.
+    /// Whose connection it is, and which; or the values of a set of secret environment variables, named `~env/NAME`.
     pub id: ConnectionId,
     /// [`Suspected`](ConnectionState::Suspected); or [`Tampered`](ConnectionState::Tampered), when its record was altered: it
     /// is not used then either, and [`Vault::verify`](crate::Vault::verify) says more.
@@ -55,12 +58,26 @@ impl SuspectedToken {
     #[must_use]
     pub fn customer_action(&self) -> CustomerAction {
         // Also for one whose record was altered: what was connected there once may have leaked as the others did.
-        CustomerAction::DeleteAndReplace
+        match SetIds::of(&self.id) {
+            None => CustomerAction::DeleteAndReplace,
+            Some(_) => CustomerAction::ReplaceVariables,
+        }
     }
 }
 
 impl fmt::Display for SuspectedToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if SetIds::of(&self.id).is_some() {
+            let altered = match self.state {
+                ConnectionState::Tampered => "its record was altered, run verify and discard it; ",
+                _ => "",
+            };
+            return write!(
+                f,
+                "{}: {altered}replace each of these secret variables where it came from, then set the new values here",
+                self.id
+            );
+        }
         let (Some(provider), Some(origin)) = (&self.provider, &self.origin) else {
             return write!(
                 f,
@@ -184,6 +201,8 @@ impl LeakResponse {
     fn is_meant(&self, record: &Record) -> bool {
         self.first.as_ref() != Some(&record.id)
             && record.sealed.is_some()
+            // Of a set the values are marked: the index holds none, and says which they are.
+            && record.kind != PayloadKind::EnvIndex
             && self.set_before.is_none_or(|time| record.token_set_at < time)
     }
 

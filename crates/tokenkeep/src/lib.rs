@@ -108,6 +108,7 @@ mod credential;
 mod discard;
 mod disconnect;
 mod due;
+mod env;
 mod erase;
 mod export;
 mod high_water;
@@ -142,6 +143,7 @@ pub use connect::PreparedChange;
 pub use connection::Connection;
 pub use disconnect::FinishedDisconnect;
 pub use due::DueConnections;
+pub use env::{EnvAction, EnvChange, EnvPlan, EnvPush, EnvStep, EnvVarStatus, SecretEnv, SecretEnvStatus};
 pub use erase::{Erased, TenantErasure};
 pub use export::{AuditCursor, AuditExport};
 pub use kept::KeptToken;
@@ -162,9 +164,9 @@ pub use verify::{CheckpointCopy, Finding, Verification, VerifiedUpTo, VerifyProg
 pub use async_trait::async_trait;
 pub use tokenkeep_core::{
     Account, ApiToken, BadName, BadOrigin, ConnectionId, ConnectionName, Credential, CredentialSource,
-    CustomerAction, Error, ErrorKind, Fault, Incarnation, IssuedToken, KekId, ListedRun, Meaning, Origin,
-    Outcome, PayloadKind, Provider, ProviderName, ProviderSpec, Revision, RunList, RunPage, SecretVersion,
-    TenantId, TokenRejected, Use, VaultId,
+    CustomerAction, EnvTarget, Error, ErrorKind, Fault, Incarnation, IssuedToken, KekId, ListedRun, Meaning,
+    Origin, Outcome, PayloadKind, Provider, ProviderName, ProviderSpec, Revision, RunList, RunPage,
+    SecretVarRejected, SecretVars, SecretVersion, TargetVar, TenantId, TokenRejected, Use, VaultId,
 };
 pub use tokenkeep_keys::{
     DestroyableKeys, Destruction, EpochClock, EpochEvent, EpochKeys, EpochObserver, EpochOptions, EpochState,

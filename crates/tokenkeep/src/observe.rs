@@ -156,7 +156,19 @@ named! {
         SuspectLeak = "suspect-leak",
         /// [`Connection::clear_suspicion`](crate::Connection::clear_suspicion).
         ClearSuspicion = "clear-suspicion",
-        /// [`Connection::disconnect`](crate::Connection::disconnect), also as a part of
+        /// [`SecretEnv::create`](crate::SecretEnv::create).
+        CreateEnv = "create-env",
+        /// [`SecretEnv::change`](crate::SecretEnv::change).
+        ChangeEnv = "change-env",
+        /// [`SecretEnv::names`](crate::SecretEnv::names) or [`status`](crate::SecretEnv::status).
+        ReadEnv = "read-env",
+        /// [`SecretEnv::open`](crate::SecretEnv::open).
+        OpenEnv = "open-env",
+        /// [`SecretEnv::plan`](crate::SecretEnv::plan).
+        PlanEnv = "plan-env",
+        /// A step of an [`EnvPush`](crate::EnvPush).
+        PushEnv = "push-env",
+        /// [`Connection::disconnect`](crate::Connection::disconnect) or [`SecretEnv::remove`](crate::SecretEnv::remove), also as a part of
         /// [`Vault::erase_tenant`](crate::Vault::erase_tenant).
         Disconnect = "disconnect",
         /// [`Connection::discard_tampered`](crate::Connection::discard_tampered).

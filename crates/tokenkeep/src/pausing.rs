@@ -1,6 +1,6 @@
 //! What becomes of a token becomes of it under each name that its tenant has for it.
 
-use tokenkeep_core::{ConnectionId, Error, ErrorKind, Incarnation, SecretVersion};
+use tokenkeep_core::{ConnectionId, Error, ErrorKind, Incarnation, PayloadKind, SecretVersion};
 use tokenkeep_store::{Action, Change, Record, Status, Timestamp};
 
 use crate::inner::Inner;
@@ -22,7 +22,7 @@ pub(crate) async fn pause(
 ) -> Result<(), Error> {
     let is_meant = |record: &Record| {
         let current = record.incarnation == incarnation && record.secret_version == secret_version;
-        current && record.status == Status::Active
+        current && record.status == Status::Active && record.kind == PayloadKind::ApiToken
     };
     for _ in 0..TRIES {
         let Some(before) = vault.load(id).await?.filter(is_meant) else { return Ok(()) };

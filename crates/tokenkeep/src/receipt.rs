@@ -6,6 +6,8 @@ use std::time::Duration;
 use tokenkeep_core::{ConnectionId, ProviderName};
 use tokenkeep_store::{Scrub, Timestamp};
 
+use crate::env::SetIds;
+
 /// What older backups of the database still hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -34,7 +36,7 @@ impl Backups {
 #[non_exhaustive]
 #[must_use]
 pub struct Receipt {
-    /// Which connection.
+    /// Which connection; or the values of a set of secret environment variables, named `~env/NAME`.
     pub connection: ConnectionId,
     /// Which provider its token was for.
     pub provider: ProviderName,
@@ -63,8 +65,12 @@ impl Receipt {
 
 impl fmt::Display for Receipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "Disconnected {} from {}", self.connection, self.provider)?;
-        writeln!(f, "  live row        token removed {}", self.removed_at)?;
+        let what = if SetIds::of(&self.connection).is_some() { "set" } else { "token" };
+        match what {
+            "set" => writeln!(f, "Removed {}, for {}", self.connection, self.provider)?,
+            _ => writeln!(f, "Disconnected {} from {}", self.connection, self.provider)?,
+        }
+        writeln!(f, "  live row        {what} removed {}", self.removed_at)?;
         let scrub = match self.scrub {
             Scrub::Done => "scrubbed; the disk itself may keep old blocks",
             Scrub::Pending => "scrub pending: something still reads them",
@@ -85,12 +91,28 @@ impl fmt::Display for Receipt {
         writeln!(f, "  cached data     {hooks}")?;
         match self.backups {
             Backups::BoundedByRetention => {
-                writeln!(f, "  older backups   hold the sealed token for as long as you keep them")?;
+                writeln!(f, "  older backups   hold the sealed {what} for as long as you keep them")?;
             }
             Backups::PlannedUntil(end) => {
-                writeln!(f, "  older backups   hold the sealed token; its keys are planned to end by {end}")?;
+                writeln!(
+                    f,
+                    "  older backups   hold the sealed {what}; its keys are planned to end by {end}"
+                )?;
             }
         }
-        write!(f, "  at {:<13}the token stays valid until it is deleted there", self.provider.as_str())
+        match what {
+            "token" => {
+                write!(
+                    f,
+                    "  at {:<13}the token stays valid until it is deleted there",
+                    self.provider.as_str()
+                )
+            }
+            _ => write!(
+                f,
+                "  at {:<13}what was sent there stays until it is removed there",
+                self.provider.as_str()
+            ),
+        }
     }
 }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokenkeep_core::{ConnectionId, Credential, Error, ErrorKind, Provider, fill_random};
+use tokenkeep_core::{ConnectionId, Credential, Error, ErrorKind, PayloadKind, Provider, fill_random};
 use tokenkeep_store::{ProbeLease, Record, Status, Timestamp};
 
 use crate::connect::same_provider;
 use crate::credential::ConnectionCredential;
-use crate::inner::Inner;
+use crate::inner::{Inner, of_kind};
 use crate::pausing::{Step, settle};
 use crate::status::{ConnectionStatus, PauseReason};
 use crate::suspicion::{Judgement, WINDOW};
@@ -126,6 +126,7 @@ fn is_of_the_token(kind: ErrorKind) -> bool {
 }
 
 fn may_be_asked(record: &Record, provider: &dyn Provider) -> Result<(), Error> {
+    of_kind(record, PayloadKind::ApiToken)?;
     same_provider(record, provider)?;
     if record.status == Status::Suspected {
         return Err(ErrorKind::Suspected.into());

@@ -13,6 +13,8 @@ use crate::checkpoint::{self, Checkpoint, CheckpointKey};
 use crate::connection::Connection;
 use crate::disconnect::{self, FinishedDisconnect, finish_pending};
 use crate::due::DueConnections;
+use crate::env::names::check_connection;
+use crate::env::{self, SecretEnv, SecretEnvStatus, SetIds};
 use crate::erase::TenantErasure;
 use crate::inner::Inner;
 use crate::leak::LeakResponse;
@@ -60,13 +62,43 @@ impl Vault {
     /// A handle on one connection, whether it is connected or not: owned, and cheap to clone.
     ///
     /// # Errors
-    /// `InvalidName` when a name is empty, over 255 bytes or not printable.
+    /// `InvalidName` when a name is empty, over 255 bytes or not printable, or the connection's begins with `~`.
     pub fn connection(&self, tenant: impl AsRef<str>, name: impl AsRef<str>) -> Result<Connection, Error> {
         let tenant = self.tenant_id(tenant)?;
-        Ok(Connection::new(Arc::clone(&self.inner), ConnectionId::new(tenant.as_str(), name)?))
+        let id = check_connection(ConnectionId::new(tenant.as_str(), name)?)?;
+        Ok(Connection::new(Arc::clone(&self.inner), id))
     }
 
-    /// A handle on the connection of an id that this vault gave: in a status, a receipt, a list.
+    /// A handle on one set of a tenant's secret environment variables, whether there is such a set or not: owned, and cheap to clone.
+    /// Sets and connections have names apart from each other.
+    ///
+    /// # Errors
+    /// `InvalidName` when a name is empty or not printable, the tenant's over 255 bytes or the set's over 244.
+    pub fn secret_env(&self, tenant: impl AsRef<str>, name: impl AsRef<str>) -> Result<SecretEnv, Error> {
+        let tenant = self.tenant_id(tenant)?;
+        Ok(SecretEnv::new(Arc::clone(&self.inner), SetIds::new(&tenant, name.as_ref())?))
+    }
+
+    /// Up to `limit` of a tenant's sets of secret environment variables, removed ones too, in order of their names, from behind the one
+    /// of the name `after`. One whose record was altered or put back is listed as [`Tampered`](crate::ConnectionState::Tampered). Opens
+    /// nothing.
+    ///
+    /// # Errors
+    /// `InvalidName`; `Tampered` when a record's very name can't be read; `StoreUnavailable`.
+    pub async fn secret_envs(
+        &self,
+        tenant: impl AsRef<str>,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<SecretEnvStatus>, Error> {
+        let tenant = self.tenant_id(tenant)?;
+        let after = after.map(|name| SetIds::new(&tenant, name)).transpose()?;
+        let work = env::list(&self.inner, tenant, after, limit);
+        self.inner.watch.over(Operation::List, None, work).await
+    }
+
+    /// A handle on the connection of an id that this vault gave: in a status, a receipt, a list. Of an id that is a
+    /// [set's](Self::secret_env), it can be disconnected and suspected, and gives no credential.
     #[must_use]
     pub fn connection_of(&self, id: &ConnectionId) -> Connection {
         Connection::new(Arc::clone(&self.inner), id.clone())
@@ -95,7 +127,7 @@ impl Vault {
         let tenant = self.tenant_id(tenant)?;
         let after = after.map(|name| ConnectionId::new(tenant.as_str(), name.as_str())).transpose()?;
         let work = async {
-            let records = self.inner.store.scan(&Scan::Tenant(tenant), after.as_ref(), limit).await?;
+            let records = self.inner.connections(tenant, after, limit).await?;
             self.inner.listed(&records).await
         };
         self.inner.watch.over(Operation::List, None, work).await

@@ -3,8 +3,8 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use tokenkeep_core::{
-    ApiToken, EncryptionContext, Envelope, Error, ErrorKind, Origin, PayloadKind, SealDraft, TenantId,
-    VaultId, VaultKeyPurpose, fill_random, open_payload,
+    ApiToken, ConnectionId, EncryptionContext, Envelope, Error, ErrorKind, Origin, PayloadKind, SealDraft,
+    TenantId, VaultId, VaultKeyPurpose, fill_random, open_payload,
 };
 use tokenkeep_keys::KeyProvider;
 use tokenkeep_store::{AuditChain, RecordMac, VaultRecord};
@@ -99,19 +99,32 @@ fn key(payload: Zeroizing<Box<[u8]>>) -> Result<Zeroizing<[u8; 32]>, Error> {
     Ok(key)
 }
 
-/// Makes keyed fingerprints of tokens. It wipes itself.
+/// Makes keyed fingerprints of tokens and of secret variables. It wipes itself.
 pub(crate) struct FingerprintKey(Zeroizing<[u8; 32]>);
 
 impl FingerprintKey {
     /// HMAC-SHA-256 over a label, the origin, the kind and the token, each led by its length as a `u64`.
     pub(crate) fn of(&self, origin: &Origin, kind: PayloadKind, token: &ApiToken) -> [u8; 32] {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&*self.0).expect("HMAC takes a key of any length");
-        for field in [
-            &b"tokenkeep fingerprint"[..],
+        self.over(&[
+            b"tokenkeep fingerprint",
             origin.as_str().as_bytes(),
             &[kind.number()],
             token.expose_secret().as_bytes(),
-        ] {
+        ])
+    }
+
+    /// HMAC-SHA-256 over a label of its own, the tenant, the set, the variable and its value, led by their lengths likewise; its first
+    /// half, which tells two values of one variable apart as well.
+    pub(crate) fn of_variable(&self, set: &ConnectionId, name: &str, value: &str) -> [u8; 16] {
+        let (tenant, set) = (set.tenant().as_str(), set.name().as_str());
+        let parts = [tenant, set, name, value].map(str::as_bytes);
+        let whole = self.over(&[b"tokenkeep variable", parts[0], parts[1], parts[2], parts[3]]);
+        std::array::from_fn(|place| whole[place])
+    }
+
+    fn over(&self, fields: &[&[u8]]) -> [u8; 32] {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&*self.0).expect("HMAC takes a key of any length");
+        for field in fields {
             mac.update(&(field.len() as u64).to_be_bytes());
             mac.update(field);
         }

@@ -74,8 +74,9 @@ CREATE INDEX connection_fingerprint ON tokenkeep.connection (fingerprint, tenant
 -- By the age of the tokens: what is due to be replaced.
 CREATE INDEX connection_age ON tokenkeep.connection (token_set_at, tenant, name) WHERE kek IS NOT NULL;
 
--- By provider: how many there are, and how many tokens were paused of late, whatever came of it.
-CREATE INDEX connection_provider ON tokenkeep.connection (provider, origin, paused_at) WHERE kek IS NOT NULL;
+-- By provider: how many there are, and how many tokens were paused of late, whatever came of it. Of tokens alone (kind 1): what else
+-- is kept for a provider is never paused.
+CREATE INDEX connection_provider ON tokenkeep.connection (provider, origin, paused_at) WHERE kek IS NOT NULL AND kind = 1;
 
 -- What is paused, by when that was.
 CREATE INDEX connection_paused ON tokenkeep.connection (provider, origin, paused_at) WHERE status = 'paused';

@@ -70,9 +70,9 @@ CREATE INDEX tokenkeep_connection_age ON tokenkeep_connection (token_set_at, ten
 CREATE INDEX tokenkeep_connection_purge ON tokenkeep_connection (tenant, name) WHERE purge = 'pending';
 
 -- By provider: how many there are, and how many tokens were paused of late, whatever came of it. The last two columns are there so
--- that they are counted without a look at each row.
+-- that they are counted without a look at each row. Of tokens alone (kind 1): what else is kept for a provider is never paused.
 CREATE INDEX tokenkeep_connection_provider ON tokenkeep_connection (provider, origin, paused_at, kek, fingerprint_start)
-    WHERE kek IS NOT NULL;
+    WHERE kek IS NOT NULL AND kind = 1;
 
 -- What is paused, by when that was.
 CREATE INDEX tokenkeep_connection_paused ON tokenkeep_connection (provider, origin, paused_at, fingerprint_start)

@@ -179,7 +179,7 @@ pub(crate) fn paused<'q>(
 const COUNT_HELD: &str = concat!(
     "SELECT count(*) AS counted, ",
     standby!(),
-    " FROM (SELECT 1 FROM tokenkeep.connection WHERE provider = $1 AND origin = $2 AND kek IS NOT NULL \
+    " FROM (SELECT 1 FROM tokenkeep.connection WHERE provider = $1 AND origin = $2 AND kek IS NOT NULL AND kind = 1 \
      ORDER BY provider, origin, paused_at LIMIT $3) AS held"
 );
 
@@ -197,7 +197,8 @@ macro_rules! count_tokens {
         )
     };
 }
-const COUNT_PAUSED: &str = count_tokens!("kek IS NOT NULL AND paused_at >= $4 AND paused_at < $5");
+const COUNT_PAUSED: &str =
+    count_tokens!("kek IS NOT NULL AND kind = 1 AND paused_at >= $4 AND paused_at < $5");
 const COUNT_STILL_PAUSED: &str = count_tokens!("status = 'paused' AND paused_at >= $4 AND paused_at < $5");
 
 /// Looks at so many rows at most.

@@ -197,7 +197,7 @@ pub(crate) fn paused<'q>(
 }
 
 const COUNT_HELD: &str = "SELECT count(*) AS counted FROM (SELECT 1 FROM tokenkeep_connection \
-    WHERE provider = $1 AND origin = $2 AND kek IS NOT NULL LIMIT 0 + $3)";
+    WHERE provider = $1 AND origin = $2 AND kek IS NOT NULL AND kind = 1 LIMIT 0 + $3)";
 
 /// How many tokens there are on so many rows, and how many rows it looked at.
 macro_rules! count_tokens {
@@ -210,7 +210,8 @@ macro_rules! count_tokens {
         )
     };
 }
-const COUNT_PAUSED: &str = count_tokens!("kek IS NOT NULL AND paused_at >= $4 AND paused_at < $5");
+const COUNT_PAUSED: &str =
+    count_tokens!("kek IS NOT NULL AND kind = 1 AND paused_at >= $4 AND paused_at < $5");
 const COUNT_STILL_PAUSED: &str = count_tokens!("status = 'paused' AND paused_at >= $4 AND paused_at < $5");
 
 /// Looks at so many rows at most.

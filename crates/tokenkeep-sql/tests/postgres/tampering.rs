@@ -53,7 +53,7 @@ async fn a_record_that_does_not_parse_is_tampered() {
         "provider = NULL",
         "origin = 'http://Planted!'",
         "kind = 0",
-        "kind = 2",
+        "kind = 9",
         "kind = 257", // 1 in its lowest byte
         "kind = -1",
         "kind = NULL",

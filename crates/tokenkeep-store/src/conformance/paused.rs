@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::{Range, RangeInclusive};
 
-use tokenkeep_core::ConnectionId;
+use tokenkeep_core::{ConnectionId, PayloadKind};
 
 use super::{commit, probes, reads_back, rule, sample_change, sample_id, sample_record, sample_tombstone};
 use crate::{AtProvider, Counted, PausedRecord, ProbeTurn, Record, Status, Timestamp, TokenStore};
@@ -163,6 +163,12 @@ pub async fn counts_are_right(store: &dyn TokenStore) {
         commit(RULE, store, &[sample_change(&twin, None)]).await;
         written.push(PausedRecord { record: twin, due: Timestamp::from_millis(0) });
     }
+    for (n, kind) in [PayloadKind::EnvVars, PayloadKind::EnvIndex].into_iter().enumerate() {
+        let mut set = record(&places[0], "sets", &format!("{n}"), None, Status::Active);
+        set.kind = kind;
+        commit(RULE, store, &[sample_change(&set, None)]).await;
+        written.push(PausedRecord { record: set, due: Timestamp::from_millis(0) });
+    }
     places.push(at("nobody", "https://api.example"));
     for of in &places {
         let during = |record: &Record, time: &Range<Timestamp>| {
@@ -180,7 +186,7 @@ pub async fn counts_are_right(store: &dyn TokenStore) {
         for which in &asked {
             let records = written.iter().map(|paused| &paused.record).filter(|record| of.has(record));
             let meant = records.filter(|record| match which {
-                Counted::Held => true,
+                Counted::Held => record.kind == PayloadKind::ApiToken,
                 Counted::PausedDuring(time) => during(record, time),
                 Counted::StillPaused(time) => record.status == Status::Paused && during(record, time),
             });

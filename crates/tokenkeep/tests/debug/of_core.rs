@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tokenkeep_core::{
     Account, ApiToken, ConnectionId, Credential, Dek, EncryptionContext, Envelope, Error, ErrorKind,
-    Incarnation, Kek, KekId, ListedRun, Origin, PayloadKind, ProviderSpec, RunPage, SealDraft, SecretVersion,
-    TenantId, TokenFacts, Use, VaultId, WrapRequest, WrappedDek, open_token, seal_token,
+    Incarnation, Kek, KekId, ListedRun, Origin, PayloadKind, ProviderSpec, RunPage, SealDraft, SecretVars,
+    SecretVersion, TenantId, TokenFacts, Use, VaultId, WrapRequest, WrappedDek, open_token, seal_token,
 };
 
 use crate::Secrets;
@@ -44,6 +44,13 @@ pub(crate) async fn show(shown: &mut Shown, secrets: &Secrets) {
     show!(shown, tokenkeep_core::UnwrapRequest<'_>: request);
     let dek = request.unwrap_with(&kek).unwrap();
     show!(shown, tokenkeep_core::WrapRequest<'_>: WrapRequest::for_rewrap(&dek, &context).unwrap());
+
+    let mut vars = SecretVars::new();
+    vars.set("SECRET", secrets.token.clone()).unwrap();
+    show!(shown, tokenkeep_core::SecretVars: vars);
+    for (name, value) in [("A", format!("{}\0", secrets.token)), (&*secrets.token.repeat(9), String::new())] {
+        shown.add_error("tokenkeep_core::SecretVarRejected", &vars.set(name, value).unwrap_err());
+    }
 
     let credential = Credential::fixed(spec.origin.clone(), secrets.token());
     let kept = Arc::new(secrets.token());

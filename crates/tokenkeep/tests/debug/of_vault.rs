@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokenkeep::apify::{Apify, Retries};
+use tokenkeep::apify::{self, Apify, Boundary, Class, Retries};
 use tokenkeep::{
-    CheckpointFile, ConnectionId, DueConnections, Error, Incarnation, Incident, LocalKeyring, MemoryStore,
-    Observed, Observer, Origin, PurgeHook, Receipt, SqliteEpochStore, SqliteStore, Timestamp, TokenStore,
-    Vault,
+    CheckpointFile, ConnectionId, Credential, DueConnections, EnvChange, Error, Incarnation, Incident,
+    LocalKeyring, MemoryStore, Observed, Observer, Origin, PurgeHook, Receipt, SecretVars, SqliteEpochStore,
+    SqliteStore, Timestamp, TokenStore, Vault,
 };
 use tokenkeep_store::Scan;
 use tokenkeep_testkit::{Access, ApifyStandIn, Fault, Run};
@@ -58,7 +58,8 @@ pub(crate) async fn show(shown: &mut Shown, secrets: &Secrets) {
     }
     let origin = Origin::parse(&stand_in.origin()).unwrap();
     let builder = Apify::builder().origin(origin).extra_root_der(&stand_in.ca_der());
-    let apify = builder.retries(Retries::none()).build().unwrap();
+    let boundary = Boundary::analytics().allow(Class::EnvVars, apify::Access::ReadAndWrite);
+    let apify = builder.boundary(boundary).retries(Retries::none()).build().unwrap();
     let keyring = folder.path().join("keys/keyring");
     let keys = LocalKeyring::create(&keyring).unwrap();
     let store = SqliteStore::open(folder.path().join("db/tokenkeep.sqlite")).await.unwrap();
@@ -87,6 +88,7 @@ pub(crate) async fn show(shown: &mut Shown, secrets: &Secrets) {
     secrets.also_vault(&fs::read_to_string(&keyring).unwrap(), &record, &records);
     secrets.also_keyring(&fs::read_to_string(&keyring).unwrap());
     of_store::show(shown, &store, &prepared).await;
+    sets(shown, secrets, &vault, &apify).await;
     show!(shown, tokenkeep::PreparedChange: prepared);
     show!(shown, tokenkeep::Vault: vault);
     show!(shown, tokenkeep::Connection: connection);
@@ -211,4 +213,34 @@ async fn show_end(shown: &mut Shown, vault: &Vault, connection: &tokenkeep::Conn
     show!(shown, tokenkeep::TenantErasure: erasure);
     show!(shown, tokenkeep::Erased: erasure.next().await.unwrap().expect("its hooks are pending"));
     show!(shown, tokenkeep::TenantErasure: erasure);
+}
+
+/// A set of secret variables, whose values are tokens here.
+async fn sets(shown: &mut Shown, secrets: &Secrets, vault: &Vault, apify: &Apify) {
+    let env = vault.secret_env("customer-18", "scraper").unwrap();
+    let mut vars = SecretVars::new();
+    vars.set("SECRET", secrets.token.clone()).unwrap();
+    show!(shown, tokenkeep::SecretEnvStatus: env.create(apify.provider(), &vars).await.unwrap());
+    let mut change = EnvChange::new();
+    change.set("ANOTHER", secrets.next.clone()).unwrap();
+    show!(shown, tokenkeep::EnvChange: change);
+    env.change(&change).await.unwrap();
+    show!(shown, tokenkeep::SecretEnv: env);
+    show!(shown, tokenkeep::EnvVarStatus: env.names().await.unwrap()[0]);
+    show!(shown, tokenkeep_core::SecretVars: env.open().await.unwrap());
+    error(shown, &env.create(apify.provider(), &vars).await.unwrap_err());
+
+    let credential = Credential::fixed(apify.provider().spec().origin.clone(), secrets.token());
+    let there = apify.with(credential).actor("jane-doe~price-watch").env_vars("0.1");
+    let plan = env.plan(&there).await.unwrap();
+    show!(shown, tokenkeep::EnvPlan<'_>: plan);
+    show!(shown, tokenkeep::EnvStep: plan.steps()[0]);
+    let mut push = plan.push();
+    push.next().await.unwrap();
+    show!(shown, tokenkeep::EnvPush<'_>: push);
+    push.finish().await.unwrap();
+    for there in tokenkeep::EnvTarget::list(&there).await.unwrap() {
+        show!(shown, tokenkeep_core::TargetVar: there);
+    }
+    show_small!(shown, tokenkeep::EnvAction);
 }

@@ -1,0 +1,20 @@
+//! Sets of secret environment variables: sealed, changed, listed, opened, sent and removed, on every store.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod counting;
+#[path = "../tamper/files.rs"]
+#[allow(dead_code, reason = "some of it is for other tests")]
+mod files;
+mod life;
+mod pairs;
+mod push;
+mod push_faults;
+mod races;
+mod scans;
+mod sealed;
+mod sets;
+#[cfg(feature = "apify")]
+mod stand_in;
+mod suspected;
+mod target;

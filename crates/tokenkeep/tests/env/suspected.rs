@@ -1,0 +1,57 @@
+//! A set that may have leaked.
+
+use tokenkeep::{ConnectionState, CustomerAction, ErrorKind};
+use tokenkeep_testkit::fake_token;
+
+use crate::common::{Fixture, token};
+use crate::sets::{change, named, opened, vars};
+
+#[tokio::test]
+async fn it_is_not_opened_until_all_its_values_are_replaced() {
+    let f = Fixture::new().await;
+    let env = f.vault.secret_env("t", "scraper").unwrap();
+    env.create(&f.provider, &vars(&[("A", "1"), ("B", "2")])).await.unwrap();
+    let suspected = env.suspect_leak().finish().await.unwrap();
+    assert_eq!(suspected.len(), 1);
+    assert_eq!(suspected[0].customer_action(), CustomerAction::ReplaceVariables);
+    let line = suspected[0].to_string();
+    assert!(
+        line.starts_with("t/~env/scraper: replace each of these secret variables where it came from"),
+        "{line}"
+    );
+    assert_eq!(opened(&env).await, Err(ErrorKind::Suspected));
+    assert_eq!(named(&env).await.as_deref(), Ok("A@1 B@1"), "what is to be replaced can be listed");
+    assert_eq!(env.status().await.unwrap().state, ConnectionState::Suspected);
+
+    for step in [
+        change(&[], &[]),
+        change(&[("A", "new")], &[]),
+        change(&[("A", "new"), ("B", "2")], &[]),
+        change(&[("C", "3")], &["A"]),
+    ] {
+        assert_eq!(env.change(&step).await.unwrap_err().kind(), ErrorKind::Suspected, "{step:?}");
+        assert_eq!(opened(&env).await, Err(ErrorKind::Suspected));
+    }
+    env.change(&change(&[("A", "new")], &["B"])).await.unwrap();
+    assert_eq!(opened(&env).await.as_deref(), Ok("A=new"));
+
+    // Or by an operator's word.
+    let _ = env.suspect_leak().finish().await.unwrap();
+    assert_eq!(env.clear_suspicion().await.unwrap().state, ConnectionState::Connected);
+    assert_eq!(opened(&env).await.as_deref(), Ok("A=new"));
+    assert!(f.vault.verify().await.unwrap().is_whole());
+}
+
+#[tokio::test]
+async fn a_tenants_leak_takes_its_sets_with_it_and_names_each_once() {
+    let f = Fixture::new().await;
+    f.vault.connection("t", "apify").unwrap().connect(&f.provider, token(&fake_token())).await.unwrap();
+    for name in ["one", "two"] {
+        f.vault.secret_env("t", name).unwrap().create(&f.provider, &vars(&[("A", "1")])).await.unwrap();
+    }
+    let suspected = f.vault.suspect_leaks_of("t").unwrap().finish().await.unwrap();
+    let ids: Vec<String> = suspected.iter().map(|token| token.id.to_string()).collect();
+    assert_eq!(ids, ["t/apify", "t/~env/one", "t/~env/two"]);
+    let all = f.vault.suspect_all_leaked().finish().await.unwrap();
+    assert_eq!(all, suspected);
+}
