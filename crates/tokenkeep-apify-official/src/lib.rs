@@ -31,7 +31,7 @@
 //! - Of its headers Accept, Content-Type, Content-Encoding (br, deflate, gzip), Idempotency-Key and User-Agent. The rest is dropped:
 //!   Authorization, Cookie, Host and Proxy-Authorization, whoever set them.
 //! - Its body as it is: a boundary does not judge bodies. The official client compresses none; `request_compression` of
-//!   [`official_builder`] lets it. Its copies of a body are plain vectors, which nobody wipes.
+//!   [`official_builder`] lets it. Its copies of bodies, here and of answers, are plain vectors, which nobody wipes.
 //!
 //! The user agent is the official client's, with tokenkeep's name behind it; a run shows it in `meta.userAgent`. No proxy comes
 //! from the environment, only from [`ApifyBuilder::proxy`](tokenkeep_apify::ApifyBuilder::proxy).
@@ -63,7 +63,8 @@
 //! # Time and repeats
 //!
 //! Calls are repeated by [`Retries`](tokenkeep_apify::Retries) alone, with a token asked for each time: the official client's own are off.
-//! A `POST` is not repeated where it may have been done; its idempotency keys change nothing about that. An attempt may take as long as the
+//! A `POST` is not repeated where it may have been done; its idempotency keys change nothing about that. What the official client asks again
+//! after an answer stays its own: runs that it waits for, requests that a queue did not take, a start for which there was no room. An attempt may take as long as the
 //! official client says, see [`official_builder`]; where it sets no limit (`Timeout::NoTimeout`, while it waits for a run), six minutes, and
 //! a stream may be silent for as long as it likes. All attempts of a call stand under
 //! [`ApifyBuilder::deadline`](tokenkeep_apify::ApifyBuilder::deadline).

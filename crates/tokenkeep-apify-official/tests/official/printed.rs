@@ -51,10 +51,8 @@ async fn nothing_that_is_printed_shows_the_token() {
         }
         scene.stand_in.answer_always(None);
     }
-    assert!(
-        text.len() > 10_000 && scanner.scan_bytes("what was printed", text.as_bytes()).is_empty(),
-        "{text}"
-    );
+    assert!(text.len() > 10_000, "{}", text.len());
+    assert_eq!(scanner.scan_bytes("what was printed", text.as_bytes()), []);
     // The scanner would see it.
     write!(text, "{}", scene.token).unwrap();
     assert!(!scanner.scan_bytes("what was printed", text.as_bytes()).is_empty());
