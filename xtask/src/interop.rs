@@ -1,7 +1,7 @@
 //! `cargo xtask interop`: the second implementation, in Python, against the first.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use crate::workspace::Workspace;
@@ -9,6 +9,7 @@ use crate::{cargo, tools, vectors};
 
 /// From the root of the workspace.
 const FOLDER: &str = "interop";
+const REQUIREMENTS: &str = "interop/requirements.txt";
 /// The published checkpoint's key and note.
 const CHECKPOINT: [&str; 2] =
     ["crates/tokenkeep/vectors/checkpoint.key", "crates/tokenkeep/vectors/checkpoint.note"];
@@ -45,7 +46,7 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
 }
 
 pub(crate) fn run(workspace: &Workspace) -> Result<(), String> {
-    let packages = packages(workspace)?;
+    let packages = tools::pip_packages(workspace, REQUIREMENTS, "interop")?;
     let python = |command: &str, file: &Path| {
         let mut python = workspace.command("python3");
         python.env("PYTHONPATH", &packages).env("PYTHONDONTWRITEBYTECODE", "1");
@@ -79,24 +80,4 @@ fn quietly(command: &mut Command) -> Result<(), String> {
     let output = cargo::capture(command)?;
     print!("{}", String::from_utf8_lossy(&output));
     Ok(())
-}
-
-/// The folder with the Python packages, installed if need be.
-fn packages(workspace: &Workspace) -> Result<PathBuf, String> {
-    let requirements = workspace.root.join(FOLDER).join("requirements.txt");
-    let wanted = fs::read_to_string(&requirements)
-        .map_err(|error| format!("cannot read {}: {error}", requirements.display()))?;
-    let folder = workspace.target.join("tools").join("interop");
-    // Written last: a folder without it, or with another list, is made anew.
-    let installed = folder.join("installed.txt");
-    if fs::read_to_string(&installed).is_ok_and(|list| list == wanted) {
-        return Ok(folder);
-    }
-    if folder.exists() {
-        fs::remove_dir_all(&folder).map_err(|error| format!("cannot clear {}: {error}", folder.display()))?;
-    }
-    tools::pip_install(workspace, &requirements, &folder)?;
-    fs::write(&installed, wanted)
-        .map_err(|error| format!("cannot write {}: {error}", installed.display()))?;
-    Ok(folder)
 }
