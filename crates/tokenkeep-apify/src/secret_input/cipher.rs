@@ -27,7 +27,7 @@ impl Password {
 
     /// Draws one: 285 bits from the operating system's generator, of which 190 are the key's.
     pub(super) fn draw() -> Result<Self, RandomUnavailable> {
-        Self::draw_from(|bytes| fill_random(bytes))
+        Self::draw_from(fill_random)
     }
 
     fn draw_from(

@@ -12,7 +12,6 @@ pub(crate) fn show(shown: &mut Shown, secrets: &Secrets) {
     let (pem, passphrase) =
         (made["privateKeys"][0]["base64Pem"].as_str().unwrap(), made["passphrase"].as_str().unwrap());
     secrets.also("the private key's text", pem.as_bytes());
-    secrets.also("the private key's passphrase", passphrase.as_bytes());
     let private = InputPrivateKey::from_base64_pem(pem, passphrase).unwrap();
     let public: InputPublicKey = private.public_key().unwrap();
     let schema = json!({ "properties": { "key": { "isSecret": true, "default": secrets.token } } });
