@@ -1,11 +1,12 @@
-//! `cargo xtask interop`: the second implementation, in Python, against the first.
+//! `cargo xtask interop`: other implementations against this one.
 
 use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
+use crate::secret_input::Extent;
 use crate::workspace::Workspace;
-use crate::{cargo, tools, vectors};
+use crate::{cargo, secret_input, tools, vectors};
 
 /// From the root of the workspace.
 const FOLDER: &str = "interop";
@@ -16,10 +17,11 @@ const CHECKPOINT: [&str; 2] =
 const USAGE: &str = "\
 Holds the core against the second implementation, in Python: each opens what the other sealed and refuses what is bad.
 Checks a published checkpoint with Python too.
+Holds Apify's secret input against npm's @apify/input_secrets and PyPI's apify, both ways, and measures it beside the former.
 
 Usage: cargo xtask interop
 
-It needs python3 with pip; packages go under the target folder.";
+It needs python3 with pip, and Node.js 20 with npm; packages go under the target folder.";
 
 pub(crate) fn main(arguments: &[String]) -> ExitCode {
     match arguments {
@@ -33,7 +35,7 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
             return ExitCode::from(2);
         }
     }
-    match Workspace::read().and_then(|workspace| run(&workspace)) {
+    match Workspace::read().and_then(|workspace| run(&workspace, Extent::CasesAndSpeed)) {
         Ok(()) => {
             println!("ok");
             ExitCode::SUCCESS
@@ -45,7 +47,8 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
     }
 }
 
-pub(crate) fn run(workspace: &Workspace) -> Result<(), String> {
+/// Apify's secret input to this extent, and all the rest.
+pub(crate) fn run(workspace: &Workspace, extent: Extent) -> Result<(), String> {
     let packages = tools::pip_packages(workspace, REQUIREMENTS, "interop")?;
     let python = |command: &str, file: &Path| {
         let mut python = workspace.command("python3");
@@ -72,7 +75,10 @@ pub(crate) fn run(workspace: &Workspace) -> Result<(), String> {
     println!("  Rust, with what Python sealed:");
     let mut rust = workspace.cargo();
     rust.args(["run", "--quiet", "--package", "tokenkeep-core", "--example", "check_vectors", "--"]);
-    quietly(rust.arg(&sealed))
+    quietly(rust.arg(&sealed))?;
+
+    println!("  Apify's own packages, with secret input:");
+    secret_input::run(workspace, &packages, extent)
 }
 
 /// Runs it without naming it: its output is the table.
