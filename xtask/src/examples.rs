@@ -63,13 +63,18 @@ pub(crate) fn run(workspace: &Workspace, postgres: &Postgres, openbao: &OpenBao)
 /// Builds the example with the features it asks for and no more, and gives the program.
 fn build(workspace: &Workspace, package: &Package, example: &Target) -> Result<PathBuf, String> {
     let mut command = workspace.cargo();
-    command.args(["build", "--quiet", "--package", &package.name, "--example", &example.name]);
-    command.args(["--message-format", "json-render-diagnostics"]);
+    command.args(["build", "--quiet", "--package", &package.name]);
     if !example.required_features.is_empty() {
         command.args(["--features", &example.required_features.join(",")]);
     }
-    let messages = cargo::capture(&mut command)?;
-    program(&String::from_utf8_lossy(&messages), &example.name)
+    built(&mut command, &example.name)
+}
+
+/// Runs `build`, a `cargo build`, for this example, and gives the program.
+pub(crate) fn built(build: &mut Command, example: &str) -> Result<PathBuf, String> {
+    build.args(["--example", example, "--message-format", "json-render-diagnostics"]);
+    let messages = cargo::capture(build)?;
+    program(&String::from_utf8_lossy(&messages), example)
         .ok_or_else(|| "Cargo built it but named no program".into())
 }
 

@@ -1,24 +1,27 @@
-//! `cargo xtask interop`: the second implementation, in Python, against the first.
+//! `cargo xtask interop`: other implementations against this one.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
+use crate::secret_input::Extent;
 use crate::workspace::Workspace;
-use crate::{cargo, tools, vectors};
+use crate::{cargo, secret_input, tools, vectors};
 
 /// From the root of the workspace.
 const FOLDER: &str = "interop";
+const REQUIREMENTS: &str = "interop/requirements.txt";
 /// The published checkpoint's key and note.
 const CHECKPOINT: [&str; 2] =
     ["crates/tokenkeep/vectors/checkpoint.key", "crates/tokenkeep/vectors/checkpoint.note"];
 const USAGE: &str = "\
 Holds the core against the second implementation, in Python: each opens what the other sealed and refuses what is bad.
 Checks a published checkpoint with Python too.
+Holds Apify's secret input against npm's @apify/input_secrets and PyPI's apify, both ways, and measures it beside the former.
 
 Usage: cargo xtask interop
 
-It needs python3 with pip; packages go under the target folder.";
+It needs python3 with pip, and Node.js 20 with npm; packages go under the target folder.";
 
 pub(crate) fn main(arguments: &[String]) -> ExitCode {
     match arguments {
@@ -32,7 +35,7 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
             return ExitCode::from(2);
         }
     }
-    match Workspace::read().and_then(|workspace| run(&workspace)) {
+    match Workspace::read().and_then(|workspace| run(&workspace, Extent::CasesAndSpeed)) {
         Ok(()) => {
             println!("ok");
             ExitCode::SUCCESS
@@ -44,8 +47,9 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
     }
 }
 
-pub(crate) fn run(workspace: &Workspace) -> Result<(), String> {
-    let packages = packages(workspace)?;
+/// Apify's secret input to this extent, and all the rest.
+pub(crate) fn run(workspace: &Workspace, extent: Extent) -> Result<(), String> {
+    let packages = tools::pip_packages(workspace, REQUIREMENTS, "interop")?;
     let python = |command: &str, file: &Path| {
         let mut python = workspace.command("python3");
         python.env("PYTHONPATH", &packages).env("PYTHONDONTWRITEBYTECODE", "1");
@@ -71,7 +75,10 @@ pub(crate) fn run(workspace: &Workspace) -> Result<(), String> {
     println!("  Rust, with what Python sealed:");
     let mut rust = workspace.cargo();
     rust.args(["run", "--quiet", "--package", "tokenkeep-core", "--example", "check_vectors", "--"]);
-    quietly(rust.arg(&sealed))
+    quietly(rust.arg(&sealed))?;
+
+    println!("  Apify's own packages, with secret input:");
+    secret_input::run(workspace, &packages, extent)
 }
 
 /// Runs it without naming it: its output is the table.
@@ -79,24 +86,4 @@ fn quietly(command: &mut Command) -> Result<(), String> {
     let output = cargo::capture(command)?;
     print!("{}", String::from_utf8_lossy(&output));
     Ok(())
-}
-
-/// The folder with the Python packages, installed if need be.
-fn packages(workspace: &Workspace) -> Result<PathBuf, String> {
-    let requirements = workspace.root.join(FOLDER).join("requirements.txt");
-    let wanted = fs::read_to_string(&requirements)
-        .map_err(|error| format!("cannot read {}: {error}", requirements.display()))?;
-    let folder = workspace.target.join("tools").join("interop");
-    // Written last: a folder without it, or with another list, is made anew.
-    let installed = folder.join("installed.txt");
-    if fs::read_to_string(&installed).is_ok_and(|list| list == wanted) {
-        return Ok(folder);
-    }
-    if folder.exists() {
-        fs::remove_dir_all(&folder).map_err(|error| format!("cannot clear {}: {error}", folder.display()))?;
-    }
-    tools::pip_install(workspace, &requirements, &folder)?;
-    fs::write(&installed, wanted)
-        .map_err(|error| format!("cannot write {}: {error}", installed.display()))?;
-    Ok(folder)
 }

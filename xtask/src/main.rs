@@ -17,6 +17,7 @@ mod openbao;
 mod options;
 mod postgres;
 mod prism;
+mod secret_input;
 mod summary;
 mod test;
 mod tools;
@@ -38,7 +39,7 @@ Commands:
   bench    The benchmarks, as tables (`cargo xtask bench --help`)
   crash    Kills a process that works on a vault, 500 times on each database (`cargo xtask crash --help`)
   cluster  Kills the active one of three OpenBao nodes under load (`cargo xtask cluster --help`)
-  interop  The second implementation, in Python, against the core
+  interop  Other implementations: of the envelope in Python, of secret input Apify's own (`cargo xtask interop --help`)
   openbao  Prints where OpenBao's program is, and installs it if need be
   vectors  Makes the core's published vectors (`--check`: compares them)
   help     This text";

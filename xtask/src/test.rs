@@ -8,6 +8,7 @@ use crate::cargo;
 use crate::openbao::OpenBao;
 use crate::options::{self, Options, Request};
 use crate::postgres::Postgres;
+use crate::secret_input::Extent;
 use crate::summary::{Line, Outcome, seconds, summary};
 use crate::workspace::Workspace;
 use crate::{bench, cluster, crash, examples, features, fuzz, interop, linked, no_std, prism, tools};
@@ -49,8 +50,8 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "interop",
-        what: "the published vectors, and the second implementation, in Python",
-        run: |context| Ok(interop::run(&context.workspace)?),
+        what: "the published vectors, the second implementation in Python, and Apify's own packages for secret input",
+        run: |context| Ok(interop::run(&context.workspace, Extent::Cases)?),
     },
     Part {
         name: "prism",

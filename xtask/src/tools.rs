@@ -112,17 +112,61 @@ fn find(workspace: &Workspace, tool: &Tool) -> Result<PathBuf, String> {
     Ok(program)
 }
 
-/// Installs npm packages into the folder: those in the lock file beside `manifest`, each with its hash, and no others. Their install
-/// scripts are not run.
-pub(crate) fn npm_install(workspace: &Workspace, manifest: &Path, folder: &Path) -> Result<(), String> {
-    fs::create_dir_all(folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
-    for name in ["package.json", "package-lock.json"] {
-        let (from, to) = (manifest.with_file_name(name), folder.join(name));
-        fs::copy(&from, to).map_err(|error| format!("cannot copy {}: {error}", from.display()))?;
+/// The folder of the npm packages for `purpose`, under the target folder, installed if need be: those in the lock file beside
+/// `manifest` (a path from the root), each with its hash, and no others. Their install scripts are not run.
+///
+/// # Errors
+/// npm is not there, or the packages can't be had.
+pub(crate) fn npm_packages(workspace: &Workspace, manifest: &str, purpose: &str) -> Result<PathBuf, String> {
+    let manifest = workspace.root.join(manifest);
+    let lock = manifest.with_file_name("package-lock.json");
+    installed_once(workspace, purpose, &lock, |folder| {
+        for file in [&manifest, &lock] {
+            let to = folder.join(file.file_name().unwrap_or_default());
+            fs::copy(file, to).map_err(|error| format!("cannot copy {}: {error}", file.display()))?;
+        }
+        let mut command = workspace.command("npm");
+        command.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"]);
+        cargo::run(command.arg(folder))
+    })
+}
+
+/// The folder of the Python packages for `purpose`, under the target folder, installed if need be: those in the list
+/// `requirements` (a path from the root), each with its hash, and no others.
+///
+/// # Errors
+/// Python or pip is not there, or the packages can't be had.
+pub(crate) fn pip_packages(
+    workspace: &Workspace,
+    requirements: &str,
+    purpose: &str,
+) -> Result<PathBuf, String> {
+    let requirements = workspace.root.join(requirements);
+    installed_once(workspace, purpose, &requirements, |folder| pip_install(workspace, &requirements, folder))
+}
+
+/// Runs `install` on an empty folder under the target folder, unless it did so before with the same `list`.
+fn installed_once(
+    workspace: &Workspace,
+    purpose: &str,
+    list: &Path,
+    install: impl FnOnce(&Path) -> Result<(), String>,
+) -> Result<PathBuf, String> {
+    let wanted = fs::read(list).map_err(|error| format!("cannot read {}: {error}", list.display()))?;
+    let folder = workspace.target.join("tools").join(purpose);
+    // Written last: a folder without it, or of another list, is made anew.
+    let installed = folder.join("installed");
+    if fs::read(&installed).is_ok_and(|list| list == wanted) {
+        return Ok(folder);
     }
-    let mut command = workspace.command("npm");
-    command.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"]);
-    cargo::run(command.arg(folder))
+    if folder.exists() {
+        fs::remove_dir_all(&folder).map_err(|error| format!("cannot clear {}: {error}", folder.display()))?;
+    }
+    fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+    install(&folder)?;
+    fs::write(&installed, wanted)
+        .map_err(|error| format!("cannot write {}: {error}", installed.display()))?;
+    Ok(folder)
 }
 
 fn install_wheel(workspace: &Workspace, folder: &Path, wheel: &Wheel, version: &str) -> Result<(), String> {
@@ -136,7 +180,7 @@ fn install_wheel(workspace: &Workspace, folder: &Path, wheel: &Wheel, version: &
 }
 
 /// Installs Python packages into the folder: those in the list `requirements`, each with its hash, and no others.
-pub(crate) fn pip_install(workspace: &Workspace, requirements: &Path, folder: &Path) -> Result<(), String> {
+fn pip_install(workspace: &Workspace, requirements: &Path, folder: &Path) -> Result<(), String> {
     let mut command = workspace.command("python3");
     // Its warning is about installing for everybody, which a folder of our own isn't.
     command.env("PIP_ROOT_USER_ACTION", "ignore");
@@ -151,4 +195,49 @@ pub(crate) fn pip_install(workspace: &Workspace, requirements: &Path, folder: &P
     ]);
     command.args(["--only-binary", ":all:", "--require-hashes", "--target"]).arg(folder);
     cargo::run(command.arg("--requirement").arg(requirements))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_npm_package_is_pinned_by_its_hash_and_names_no_registry() {
+        for (lock, least) in [("prism", 100), ("secret_input", 10)] {
+            let path = format!("{}/../interop/{lock}/package-lock.json", env!("CARGO_MANIFEST_DIR"));
+            let lock: serde_json::Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+            let packages = lock["packages"].as_object().unwrap();
+            assert!(packages.len() > least);
+            for (name, package) in packages.iter().filter(|(name, _)| !name.is_empty()) {
+                let hash = package["integrity"].as_str().unwrap_or_default();
+                assert!(hash.starts_with("sha512-"), "{name} has no hash");
+                assert!(package.get("resolved").is_none(), "{name} names a registry");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_installed_is_kept_until_the_list_is_another() {
+        let target = std::env::temp_dir().join(format!("tokenkeep-xtask-{}", std::process::id()));
+        let workspace = Workspace { root: target.clone(), target: target.clone(), packages: Vec::new() };
+        fs::create_dir_all(&target).unwrap();
+        let list = target.join("list");
+        let install = |fails: bool| {
+            let mut ran = false;
+            let result = installed_once(&workspace, "some", &list, |folder| {
+                ran = true;
+                assert_eq!(fs::read_dir(folder).unwrap().count(), 0, "the folder is empty");
+                fs::write(folder.join("package"), "").unwrap();
+                if fails { Err("it can't be had".into()) } else { Ok(()) }
+            });
+            (ran, result.is_ok())
+        };
+        fs::write(&list, "one").unwrap();
+        assert_eq!(install(true), (true, false));
+        assert_eq!(install(false), (true, true), "what failed is tried again");
+        assert_eq!(install(false), (false, true));
+        fs::write(&list, "two").unwrap();
+        assert_eq!(install(false), (true, true));
+        fs::remove_dir_all(&target).unwrap();
+    }
 }

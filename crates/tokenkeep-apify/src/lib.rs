@@ -112,6 +112,8 @@ mod raw;
 mod run;
 mod run_list;
 mod runs;
+#[cfg(feature = "secret-input")]
+mod secret_input;
 mod start;
 mod token_shape;
 mod usage;
@@ -133,6 +135,10 @@ pub use log::{Log, LogText};
 pub use pages::{Items, Pages};
 pub use run::{Run, RunMeta, RunOptions, RunStats, RunStatus};
 pub use runs::{LastRun, RunClient, Runs};
+#[cfg(feature = "secret-input")]
+pub use secret_input::{
+    FieldName, InputPrivateKey, InputPublicKey, InputSchema, PlainField, PlainInput, SecretInputError,
+};
 pub use start::Start;
 pub use token_shape::TokenShape;
 pub use tokenkeep_https::{Answer, AnswerStream, Call, CallFailure, Method, Proxy, Retries};

@@ -95,7 +95,7 @@
 //! repeating it is safe.
 //!
 //! Features: `sqlite` brings `SqliteStore`, `postgres` brings `PostgresStore`, `apify` the Apify client, `https` the transport for a provider of your own,
-//! `openbao` keys in OpenBao or HashiCorp Vault. The default is the vault alone.
+//! `openbao` keys in OpenBao or HashiCorp Vault, `secret-input` the encrypted inputs of Apify's Actors. The default is the vault alone.
 
 mod audit;
 mod chain_walk;

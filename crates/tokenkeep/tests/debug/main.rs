@@ -9,6 +9,7 @@ mod of_core;
 mod of_keys;
 mod of_network;
 mod of_openbao;
+mod of_secret_input;
 mod of_store;
 mod of_testkit;
 mod of_vault;
@@ -29,6 +30,7 @@ async fn no_public_type_shows_a_secret() {
     Box::pin(of_network::show(&mut shown, &secrets)).await;
     Box::pin(of_openbao::show(&mut shown, &secrets)).await;
     Box::pin(of_vault::show(&mut shown, &secrets)).await;
+    of_secret_input::show(&mut shown, &secrets);
     of_testkit::show(&mut shown, &secrets).await;
     assert_eq!(shown.leaks(&secrets.scanner()), [""; 0]);
 

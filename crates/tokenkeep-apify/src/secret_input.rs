@@ -1,0 +1,24 @@
+//! Secret input: fields of an Actor's input that nobody but the Actor's run can read.
+
+mod cipher;
+mod decrypt;
+mod der;
+mod encrypt;
+mod error;
+mod js;
+mod keys;
+mod pem;
+mod pem_decrypt;
+mod plain;
+mod scan;
+mod schema;
+mod string;
+mod value;
+
+pub use error::{FieldName, SecretInputError};
+pub use keys::{InputPrivateKey, InputPublicKey};
+pub use plain::{PlainField, PlainInput};
+pub use schema::InputSchema;
+
+/// The most bytes of an input: over three times what Apify takes, as encryption makes it longer.
+const MAX_INPUT: usize = 32 * 1024 * 1024;

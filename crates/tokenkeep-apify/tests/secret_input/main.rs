@@ -1,0 +1,9 @@
+//! Secret input: what Apify's SDKs made, what is refused, and what is left of it in memory.
+
+mod environment;
+mod made;
+mod properties;
+mod sdk;
+mod strict;
+#[cfg(target_os = "linux")]
+mod wiped;
