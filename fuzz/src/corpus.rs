@@ -9,6 +9,7 @@ use crate::TARGETS;
 use crate::boundary_seeds;
 use crate::keyring_file::summed;
 use crate::sealed::SEALED;
+use crate::secret_seeds;
 
 /// One file of the corpus.
 #[derive(Debug)]
@@ -43,6 +44,10 @@ pub fn seeds() -> Vec<Seed> {
 
     for (name, reaches, bytes) in boundary_seeds::seeds() {
         add("boundary", name, reaches, bytes);
+    }
+
+    for (target, name, reaches, bytes) in secret_seeds::seeds() {
+        add(target, name, reaches, bytes);
     }
 
     let sealed = SEALED.records[0].bytes.as_slice();

@@ -11,8 +11,14 @@ mod corpus;
 mod envelope_decode;
 mod envelope_open;
 mod facts;
+mod input_key;
+mod input_schema;
 mod keyring_file;
 mod sealed;
+mod secret_input;
+mod secret_made;
+mod secret_seeds;
+mod secret_value;
 mod token_shape;
 
 pub use boundary::boundary;
@@ -20,7 +26,11 @@ pub use context_encoding::context_encoding;
 pub use corpus::{Seed, corpus_folder, seeds};
 pub use envelope_decode::envelope_decode;
 pub use envelope_open::envelope_open;
+pub use input_key::input_key;
+pub use input_schema::input_schema;
 pub use keyring_file::keyring_file;
+pub use secret_input::secret_input;
+pub use secret_value::secret_value;
 pub use token_shape::token_shape;
 
 /// A target: any bytes in; panics at a finding; true where the bytes got as far as what it is about.
@@ -32,6 +42,10 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("context_encoding", context_encoding),
     ("envelope_decode", envelope_decode),
     ("envelope_open", envelope_open),
+    ("input_key", input_key),
+    ("input_schema", input_schema),
     ("keyring_file", keyring_file),
+    ("secret_input", secret_input),
+    ("secret_value", secret_value),
     ("token_shape", token_shape),
 ];

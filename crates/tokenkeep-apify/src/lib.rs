@@ -65,6 +65,26 @@
 //! Whatever comes as a list is awaited for one page, or read to its end as a `Stream`, which has a `next()` of its own: [`List::pages`], [`List::items`]; for the keys in a
 //! store, [`Keys::pages`] and [`Keys::items`]. A field that is not there, that Apify adds, or that the boundary keeps back, breaks nothing.
 //!
+//! # Secret input
+//!
+//! With the feature `secret-input`, [`InputPublicKey::encrypt_input`] encrypts the fields of an Actor's input that its [`InputSchema`] calls secret, and
+//! [`InputPrivateKey::decrypt_input`] decrypts them in the Actor's run, as Apify's SDKs do. `docs/secret-input.md` says what that protects from, and where this
+//! is stricter than they are.
+//!
+//! ```
+//! # #[cfg(feature = "secret-input")]
+//! # fn example(public: &str, private: &str, passphrase: &str) -> Result<(), tokenkeep_core::Error> {
+//! use tokenkeep_apify::{InputPrivateKey, InputPublicKey, InputSchema};
+//!
+//! let schema = InputSchema::parse(r#"{ "properties": { "password": { "type": "string", "isSecret": true } } }"#)?;
+//! let encrypted = InputPublicKey::from_pem(public)?.encrypt_input(&schema, r#"{ "password": "not a real one" }"#)?;
+//!
+//! let key = InputPrivateKey::from_base64_pem(private, passphrase)?; // in a run: from_env()
+//! let plain = key.decrypt_input(&*encrypted)?;
+//! assert_eq!(plain.text_of("password").unwrap().as_str(), "not a real one");
+//! # Ok(()) }
+//! ```
+//!
 //! # Errors
 //!
 //! Calls fail with the [`Error`](tokenkeep_core::Error) of tokenkeep-core; `tokenkeep_https::CallFailure::of` gets the

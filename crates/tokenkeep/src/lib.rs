@@ -197,3 +197,8 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/operations.md")]
 struct Operations;
+
+/// The code in the page on secret input, compiled.
+#[cfg(all(doctest, feature = "secret-input"))]
+#[doc = include_str!("../../../docs/secret-input.md")]
+struct SecretInput;

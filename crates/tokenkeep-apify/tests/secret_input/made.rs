@@ -37,7 +37,7 @@ pub(crate) struct Made {
     pub(crate) values: Vec<Encrypted>,
     /// `ENCRYPTED_JSON` of texts that are no JSON.
     pub(crate) not_json: Vec<String>,
-    /// By `public_encrypt` of PyPI apify.
+    /// By `public_encrypt` of `PyPI` apify.
     pub(crate) from_python: Vec<Encrypted>,
     /// For another key of the same length.
     pub(crate) other_key: String,

@@ -133,7 +133,7 @@ fn what_looks_encrypted_is_never_sent_in_plain_text() {
         let field = public_key().encrypt_field(schema(), "text", json!(passed.text).to_string());
         match (passed.passes, passed.text.len() > 300) {
             (true, true) => {
-                assert!(whole.unwrap().as_slice() == input.as_bytes() && field.unwrap().is_none())
+                assert!(whole.unwrap().as_slice() == input.as_bytes() && field.unwrap().is_none());
             }
             (true, false) => {
                 assert!(matches!(whole, Err(SecretInputError::LooksEncrypted { .. })), "{}", passed.text);

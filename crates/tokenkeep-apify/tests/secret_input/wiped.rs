@@ -194,13 +194,18 @@ fn nothing_is_left_of_a_private_key() {
     let reversed = masked.iter().rev().copied().collect();
     let (mut text, mut number) = (Search::new(vec![masked]), Search::new(vec![reversed]));
     let value = MADE.values[1].encrypted.as_str();
-    for at in [0, 6] {
-        let key = &MADE.private_keys[at];
-        let opened = InputPrivateKey::from_base64_pem(&key.base64_pem, &MADE.passphrase).unwrap();
+    let unencrypted = crate::made::pem_of(&MADE.unencrypted_pem.pkcs8);
+    for at in [None, Some(0), Some(6)] {
+        let name = at.map_or("unencrypted", |at| &MADE.private_keys[at].name);
+        let opened = match at {
+            Some(at) => InputPrivateKey::from_base64_pem(&MADE.private_keys[at].base64_pem, &MADE.passphrase),
+            None => InputPrivateKey::from_unencrypted_pem(&unencrypted),
+        };
+        let opened = opened.unwrap();
         assert_eq!(opened.decrypt_field("f", value).unwrap().text(), Some("fake"));
-        assert_eq!(text.count(), 0, "{}", key.name);
-        assert!(number.count() > 0, "{}", key.name);
+        assert_eq!(text.count(), 0, "{name}");
+        assert!(number.count() > 0, "{name}");
         drop(opened);
-        assert_eq!((text.count(), number.count()), (0, 0), "{}", key.name);
+        assert_eq!((text.count(), number.count()), (0, 0), "{name}");
     }
 }
