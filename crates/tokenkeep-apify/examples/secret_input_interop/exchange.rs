@@ -25,23 +25,27 @@ pub(crate) fn run(parties: &mut Parties, cases: &[Case]) -> Result<(), String> {
 fn one(Parties { npm, python, ours }: &mut Parties, case: &Case) -> Result<(), String> {
     let input = Json::read(&case.input).map_err(|error| format!("the generator made no JSON: {error}"))?;
 
+    let [to_npm, to_python, to_ours, from_npm, from_python] =
+        DIRECTIONS.map(|direction| move |what: String| format!("{direction}: {what}"));
+
     let made = encrypted(ours, case, &input)?;
     let misfits = npm.must(&json!({ "ask": "misfits", "schema": case.schema, "input": made }))?;
     if misfits.as_array().is_none_or(|names| !names.is_empty()) {
         return Err("npm says that a hash of ours is of another schema".into());
     }
-    opened(npm, &made, &input)?;
-    opened(python, &made, &input)?;
-    if opened(ours, &made, &input)? != input {
-        return Err("ours changed how a number is written".into());
+    opened(npm, &made, &input).map_err(to_npm)?;
+    opened(python, &made, &input).map_err(to_python)?;
+    let plain = opened(ours, &made, &input).map_err(&to_ours)?;
+    if plain != input {
+        return Err(to_ours("a number is written otherwise".into()));
     }
 
     let made = encrypted(npm, case, &input)?;
-    opened(ours, &made, &input)?;
+    opened(ours, &made, &input).map_err(from_npm)?;
 
     // JSON can write halves of surrogate pairs; where a text is one, Python has no UTF-8 for it: a named case.
     let made = encrypted(python, case, &input)?;
-    opened(ours, &made, &input)?;
+    opened(ours, &made, &input).map_err(from_python)?;
     Ok(())
 }
 
