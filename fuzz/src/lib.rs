@@ -13,6 +13,7 @@ mod envelope_open;
 mod facts;
 mod keyring_file;
 mod sealed;
+mod secret_vars;
 mod token_shape;
 
 pub use boundary::boundary;
@@ -21,6 +22,7 @@ pub use corpus::{Seed, corpus_folder, seeds};
 pub use envelope_decode::envelope_decode;
 pub use envelope_open::envelope_open;
 pub use keyring_file::keyring_file;
+pub use secret_vars::secret_vars;
 pub use token_shape::token_shape;
 
 /// A target: any bytes in; panics at a finding; true where the bytes got as far as what it is about.
@@ -33,5 +35,6 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("envelope_decode", envelope_decode),
     ("envelope_open", envelope_open),
     ("keyring_file", keyring_file),
+    ("secret_vars", secret_vars),
     ("token_shape", token_shape),
 ];
