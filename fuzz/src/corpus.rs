@@ -169,6 +169,23 @@ pub fn seeds() -> Vec<Seed> {
     ] {
         add("token_shape", name, reaches, text.into());
     }
+    let longest = [&b"\x01\0\x01\x01A\x3f\xf9"[..], &[b'x'; 16_377]].concat();
+    for (name, reaches, bytes) in [
+        ("empty", true, &b"\x01\0\0"[..]),
+        ("two", true, b"\x01\0\x02\x01A\0\x011\x03_b2\0\x02\xc3\xa4"),
+        ("longest", true, &longest),
+        ("another-version", false, b"\x02\0\0"),
+        ("descending", false, b"\x01\0\x02\x01B\0\0\x01A\0\0"),
+        ("twice", false, b"\x01\0\x02\x01A\0\0\x01A\0\0"),
+        ("trailing", false, b"\x01\0\0\x01"),
+        ("digit-first", false, b"\x01\0\x01\x011\0\0"),
+        ("nul", false, b"\x01\0\x01\x01A\0\x01\0"),
+        ("not-utf-8", false, b"\x01\0\x01\x01A\0\x01\xff"),
+        ("cut-off", false, b"\x01\0\x01\x01A\xff\xff"),
+    ] {
+        add("secret_vars", name, reaches, bytes.to_vec());
+    }
+
     add("token_shape", "longest-token", true, vec![b'x'; 16_384]);
     add("token_shape", "token-too-long", false, vec![b'x'; 16_385]);
     add("token_shape", "not-utf-8", false, vec![0xff, b'x']);

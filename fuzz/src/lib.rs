@@ -19,6 +19,7 @@ mod secret_input;
 mod secret_made;
 mod secret_seeds;
 mod secret_value;
+mod secret_vars;
 mod token_shape;
 
 pub use boundary::boundary;
@@ -31,6 +32,7 @@ pub use input_schema::input_schema;
 pub use keyring_file::keyring_file;
 pub use secret_input::secret_input;
 pub use secret_value::secret_value;
+pub use secret_vars::secret_vars;
 pub use token_shape::token_shape;
 
 /// A target: any bytes in; panics at a finding; true where the bytes got as far as what it is about.
@@ -47,5 +49,6 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("keyring_file", keyring_file),
     ("secret_input", secret_input),
     ("secret_value", secret_value),
+    ("secret_vars", secret_vars),
     ("token_shape", token_shape),
 ];

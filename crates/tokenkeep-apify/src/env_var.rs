@@ -11,6 +11,8 @@ use crate::{ApifyClient, boundary, json};
 
 /// The environment variables of one version of an Actor. Owned, cheap to clone; it asks nothing until it is told to.
 ///
+/// It is an [`EnvTarget`](tokenkeep_core::EnvTarget), too: where a vault's sets of secret variables are sent to.
+///
 /// A change counts for the version's next build or run. Apify gives tokens with limited permissions no access to them.
 #[derive(Debug, Clone)]
 pub struct EnvVars {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
-use tokenkeep_core::{Error, ErrorKind, Fault, SecretVars, fill_random};
+use tokenkeep_core::{Error, ErrorKind, SecretVars, fill_random};
 use tokenkeep_store::{Action, Timestamp};
 
 use super::SecretEnv;
@@ -275,14 +275,24 @@ impl<'t> EnvPush<'t> {
     }
 }
 
-/// Whether a request that failed so may still be carried out: its answer did not come, or is none that says what became of it.
+/// Whether a request that failed so may still be carried out: unless the provider said that it is not, or a boundary kept it back. A
+/// credential that was refused says nothing of an attempt before.
 fn may_arrive(error: &Error) -> bool {
-    match error.fault() {
-        Fault::Customer | Fault::Caller => false,
-        Fault::Provider => error.kind() != ErrorKind::RateLimited,
-        // The credential's own store or keys may have failed, and what was sent before that is not told.
-        _ => true,
-    }
+    use ErrorKind::{
+        AlreadyExists, Misuse, NotFound, NotFoundOrTokenRefused, PaymentRequired, RateLimited, ScopeTooSmall,
+        TokenRefused,
+    };
+    !matches!(
+        error.kind(),
+        AlreadyExists
+            | Misuse
+            | NotFound
+            | NotFoundOrTokenRefused
+            | PaymentRequired
+            | RateLimited
+            | ScopeTooSmall
+            | TokenRefused
+    )
 }
 
 impl Drop for EnvPush<'_> {

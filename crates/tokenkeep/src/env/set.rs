@@ -86,7 +86,8 @@ pub(crate) async fn create(
         let index_before = vault.load(&ids.index).await?;
         for before in [&values_before, &index_before].into_iter().flatten() {
             if before.is_live() {
-                return Err(ErrorKind::AlreadyConnected.into());
+                return Err(Error::new(ErrorKind::AlreadyConnected)
+                    .because("there is a set of that name already; change it, or remove it first"));
             }
         }
         if let Some(tombstone) = values_before.as_ref().filter(|before| before.purge == Purge::Pending) {

@@ -157,9 +157,16 @@ async fn one_sends_to_a_target_at_a_time() {
     second.finish().await.unwrap();
     // It is of the same version of the set, and may go on then.
     assert_eq!(first.next().await.unwrap().unwrap().to_string(), "update B");
-    drop(first);
+    // Nor does it go on unseen where the other one is done already.
+    env.change(&change(&[("A", "x"), ("B", "y")], &[])).await.unwrap();
+    let mut third = env.plan(&target).await.unwrap().push();
+    third.next().await.unwrap().unwrap();
+    f.clock.advance(FIVE_MINUTES);
+    elsewhere.plan(&target).await.unwrap().apply().await.unwrap();
+    assert_eq!(third.next().await.unwrap_err().kind(), ErrorKind::Conflict);
+    drop((first, third));
     tokio::task::yield_now().await;
-    assert_eq!(target.shown(), "A=a B=b C=3 D=4");
+    assert_eq!(target.shown(), "A=x B=y C=3 D=4");
     assert_eq!(steps(&env.plan(&target).await.unwrap()), "");
     assert!(f.vault.verify().await.unwrap().is_whole());
 }
