@@ -94,6 +94,7 @@
 //! | `async` (default) | `Provider`, `CredentialSource` and `Credential`, on `async-trait` |
 //! | `aws-lc` | AES-256-GCM by AWS-LC in place of pure Rust. The bytes are the same |
 //! | `dangerous-test-vectors` | [`SealDraft`] from bytes that were not drawn. For making test vectors, and nothing else |
+//! | `redact` | `Redactor`, `HiddenValues` and `ValueScan`: values are hidden in what passes. Needs the standard library |
 //!
 //! # What wiping means
 //!
@@ -106,6 +107,8 @@
 #![no_std]
 
 extern crate alloc;
+#[cfg(feature = "redact")]
+extern crate std;
 
 mod aad;
 mod backend;
@@ -124,6 +127,8 @@ mod origin;
 #[cfg(feature = "async")]
 mod provider;
 mod random;
+#[cfg(feature = "redact")]
+mod redact;
 #[cfg(feature = "async")]
 mod runs;
 mod seal;
@@ -152,6 +157,8 @@ pub use origin::{BadOrigin, Origin};
 #[cfg(feature = "async")]
 pub use provider::{Account, Meaning, Provider, ProviderSpec};
 pub use random::fill_random;
+#[cfg(feature = "redact")]
+pub use redact::{HiddenValues, Redactor, TextPart, ValueScan};
 #[cfg(feature = "async")]
 pub use runs::{ListedRun, RunList, RunPage};
 pub use seal::{SealDraft, open_payload, open_token, seal_token};
