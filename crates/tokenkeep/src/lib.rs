@@ -119,6 +119,8 @@ mod options;
 mod paused;
 mod pausing;
 mod probe;
+#[cfg(feature = "process")]
+mod process;
 mod purge;
 mod receipt;
 mod recheck;
@@ -149,6 +151,8 @@ pub use leak::{LeakResponse, SuspectedToken};
 pub use observe::{Ended, Incident, IncidentKind, Observed, Observer, Operation};
 pub use options::VaultOptions;
 pub use paused::{RecheckOutcome, RecheckPaused, RecheckProgress, RecheckStopped, RecheckedConnection};
+#[cfg(feature = "process")]
+pub use process::{RedactedRead, SecretChild, SecretCommand, SecretCommandError};
 pub use purge::PurgeHook;
 pub use receipt::{Backups, Receipt};
 pub use reconcile::{Reconciliation, UnknownRun};
@@ -177,6 +181,8 @@ pub use tokenkeep_store::{
 
 #[cfg(feature = "apify")]
 pub use tokenkeep_apify as apify;
+#[cfg(feature = "process")]
+pub use tokenkeep_core::{HiddenValues, Redactor, TextPart, ValueScan};
 #[cfg(feature = "https")]
 pub use tokenkeep_https as https;
 #[cfg(feature = "openbao")]

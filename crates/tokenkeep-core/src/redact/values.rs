@@ -6,6 +6,8 @@ use alloc::vec::Vec;
 use core::fmt;
 use std::sync::OnceLock;
 
+use crate::SecretVars;
+
 use super::automaton::Automaton;
 use super::filter::Filter;
 use super::forms::{Forms, SHORTEST};
@@ -13,7 +15,17 @@ use super::forms::{Forms, SHORTEST};
 /// All values together, in bytes. Their forms take up to a hundred times as much.
 const MOST: usize = 1024 * 1024;
 
-/// Values that are kept out of what is shown, with their names. Made once and shared, as it takes some hundred bytes for each byte of a value; it wipes itself.
+/// Values that are kept out of what is shown, with their names. Made once and shared, as it takes some hundred bytes and more for each byte of a
+/// value; it wipes itself.
+///
+/// A value is found as it is; in hexadecimal; escaped in a string of JSON, as `serde_json`, JavaScript, Python, PHP, Go and .NET do it;
+/// percent-encoded, as RFC 3986, `encodeURIComponent`, `encodeURI`, Python and forms do it, with digits of either case; and in base64 of either
+/// alphabet, with anything beside it. Of the characters of base64 at its ends that hold bits of something else too, up to one at each end is left. It is found without the white space around it, and each of its lines of 8 bytes or more by
+/// itself, in all these forms.
+///
+/// **Not found** is what was compressed, encrypted, hashed or encoded twice; base64 that is broken into lines; escapes of shells, of SQL, of
+/// XML or of one language's own (`{:?}`); other alphabets of text than UTF-8; hexadecimal or percent-encoding of mixed case; a part of a value, as where it was cut off,
+/// wrapped, coloured or spelt with something in between; and what can be worked out from anything else.
 pub struct HiddenValues {
     names: Vec<String>,
     /// The numbers of those that are not looked for.
@@ -87,6 +99,12 @@ impl HiddenValues {
             let mut begins = text.iter().enumerate().filter(|(_, byte)| **byte == form[0]);
             begins.any(|(at, _)| form.starts_with(&text[at..]))
         })
+    }
+}
+
+impl From<&SecretVars> for HiddenValues {
+    fn from(vars: &SecretVars) -> Self {
+        Self::new(vars.names().filter_map(|name| Some((name, vars.expose_secret(name)?.as_bytes()))))
     }
 }
 
