@@ -8,19 +8,23 @@ mod boundary;
 mod boundary_seeds;
 mod context_encoding;
 mod corpus;
+mod dotenv;
 mod envelope_decode;
 mod envelope_open;
 mod facts;
 mod keyring_file;
+mod redact;
 mod sealed;
 mod token_shape;
 
 pub use boundary::boundary;
 pub use context_encoding::context_encoding;
 pub use corpus::{Seed, corpus_folder, seeds};
+pub use dotenv::dotenv;
 pub use envelope_decode::envelope_decode;
 pub use envelope_open::envelope_open;
 pub use keyring_file::keyring_file;
+pub use redact::redact;
 pub use token_shape::token_shape;
 
 /// A target: any bytes in; panics at a finding; true where the bytes got as far as what it is about.
@@ -30,8 +34,10 @@ pub type Target = fn(&[u8]) -> bool;
 pub const TARGETS: &[(&str, Target)] = &[
     ("boundary", boundary),
     ("context_encoding", context_encoding),
+    ("dotenv", dotenv),
     ("envelope_decode", envelope_decode),
     ("envelope_open", envelope_open),
     ("keyring_file", keyring_file),
+    ("redact", redact),
     ("token_shape", token_shape),
 ];

@@ -166,9 +166,10 @@ pub use verify::{CheckpointCopy, Finding, Verification, VerifiedUpTo, VerifyProg
 pub use async_trait::async_trait;
 pub use tokenkeep_core::{
     Account, ApiToken, BadName, BadOrigin, ConnectionId, ConnectionName, Credential, CredentialSource,
-    CustomerAction, Error, ErrorKind, Fault, Incarnation, IssuedToken, KekId, ListedRun, Meaning, Origin,
-    Outcome, PayloadKind, Provider, ProviderName, ProviderSpec, Revision, RunList, RunPage,
-    SecretVarRejected, SecretVars, SecretVersion, TenantId, TokenRejected, Use, VaultId,
+    CustomerAction, Error, ErrorKind, Fault, ImportFault, ImportRejected, ImportedVars, Incarnation,
+    IssuedToken, KekId, ListedRun, Meaning, Origin, Outcome, PayloadKind, Provider, ProviderName,
+    ProviderSpec, Revision, RunList, RunPage, SecretVarRejected, SecretVars, SecretVersion, TenantId,
+    TokenRejected, Use, VaultId,
 };
 pub use tokenkeep_keys::{
     DestroyableKeys, Destruction, EpochClock, EpochEvent, EpochKeys, EpochObserver, EpochOptions, EpochState,

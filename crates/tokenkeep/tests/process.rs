@@ -2,12 +2,13 @@
 #![cfg(unix)]
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use std::{fs, io};
 
-use tokenkeep::{SecretCommand, SecretCommandError, SecretVars};
-use tokio::io::AsyncWrite;
+use tokenkeep::{HiddenValues, RedactedRead, SecretCommand, SecretCommandError, SecretVars};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
 /// No test waits longer for what must come.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -138,6 +139,64 @@ impl AsyncWrite for Broken {
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
+}
+
+/// Gives pieces, waiting before each, and then breaks off or ends.
+struct Pieces {
+    left: Vec<&'static [u8]>,
+    breaks: bool,
+    waited: bool,
+}
+
+impl AsyncRead for Pieces {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.waited = !self.waited;
+        if self.waited {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        match self.left.pop() {
+            Some(piece) => buffer.put_slice(piece),
+            None if self.breaks => return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+            None => {}
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Each read is given up after its first poll, and taken up again with a buffer of one byte.
+async fn read_in_bits(breaks: bool) -> (Vec<u8>, io::Result<usize>) {
+    let left = vec![&b"then exampl"[..], b"ample, ", b"an ex"];
+    let values = Arc::new(HiddenValues::new([("NAME", &b"example"[..])]));
+    let mut reader = RedactedRead::new(Pieces { left, breaks, waited: false }, values);
+    let mut said = Vec::new();
+    loop {
+        let mut byte = [0];
+        {
+            let mut given_up = std::pin::pin!(reader.read(&mut byte));
+            if let Poll::Ready(read) =
+                std::future::poll_fn(|context| Poll::Ready(given_up.as_mut().poll(context))).await
+            {
+                match read {
+                    Ok(1) => said.push(byte[0]),
+                    end => return (said, end),
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_read_that_is_given_up_loses_nothing_and_one_that_breaks_shows_no_beginning() {
+    let (said, end) = read_in_bits(false).await;
+    assert_eq!((&said[..], end.unwrap()), (&b"an [hidden NAME], then exampl"[..], 0));
+    let (said, end) = read_in_bits(true).await;
+    assert_eq!(said, b"an [hidden NAME], then [hidden NAME]");
+    assert_eq!(end.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
 }
 
 /// Gone, or waiting to be collected.

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tokenkeep_core::{
     Account, ApiToken, ConnectionId, Credential, Dek, EncryptionContext, Envelope, Error, ErrorKind,
-    HiddenValues, Incarnation, Kek, KekId, ListedRun, Origin, PayloadKind, ProviderSpec, Redactor, RunPage,
-    SealDraft, SecretVars, SecretVersion, TenantId, TokenFacts, Use, ValueScan, VaultId, WrapRequest,
-    WrappedDek, open_token, seal_token,
+    HiddenValues, ImportedVars, Incarnation, Kek, KekId, ListedRun, Origin, PayloadKind, ProviderSpec,
+    Redactor, RunPage, SealDraft, SecretVars, SecretVersion, TenantId, TokenFacts, Use, ValueScan, VaultId,
+    WrapRequest, WrappedDek, open_token, seal_token,
 };
 
 use crate::Secrets;
@@ -61,6 +61,12 @@ pub(crate) async fn show(shown: &mut Shown, secrets: &Secrets) {
     show!(shown, tokenkeep_core::HiddenValues: values);
     show!(shown, tokenkeep_core::Redactor: redactor);
     show!(shown, tokenkeep_core::ValueScan: scan);
+
+    let text = format!("A_NAME={}", secrets.token);
+    show!(shown, tokenkeep_core::ImportedVars: ImportedVars::from_dotenv(text).unwrap());
+    let rejected = ImportedVars::from_dotenv(format!("A_NAME={} {0}", secrets.token)).unwrap_err();
+    show!(shown, tokenkeep_core::ImportFault: rejected.fault);
+    show!(shown, tokenkeep_core::ImportRejected: rejected);
 
     let credential = Credential::fixed(spec.origin.clone(), secrets.token());
     let kept = Arc::new(secrets.token());
