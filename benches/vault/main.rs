@@ -1,6 +1,7 @@
 //! The vault on SQLite and PostgreSQL, beside the same work on the database alone. `cargo xtask bench` shows it as a
 //! table. With `--scale`: PostgreSQL with ten thousand, a hundred thousand and a million connections. With `--epochs`: what
 //! epochs cost, and what they spare the key provider. With `--calls`: calls over HTTPS.
+//! With `--redact`: values hidden in a text.
 #![forbid(unsafe_code)]
 
 mod calls;
@@ -10,6 +11,7 @@ mod floors;
 mod load;
 mod on_postgres;
 mod on_sqlite;
+mod redact;
 mod rounds;
 mod scale;
 mod subjects;
@@ -54,8 +56,13 @@ async fn main() {
         calls::measure(effort).await;
         return;
     }
+    if asked("--redact") {
+        redact::measure(effort).await;
+        return;
+    }
     on_sqlite::measure(effort, &only).await;
     if !effort.is_measured() {
+        redact::measure(effort).await;
         epochs::measure(effort, &epochs::Sizes::SMALL).await;
         calls::measure(effort).await;
     }

@@ -50,6 +50,28 @@ pub fn seeds() -> Vec<Seed> {
         add(target, name, reaches, bytes);
     }
 
+    for (name, reaches, text) in [
+        ("kinds", true, "# c\nexport A=x==\nB='a # $x' # c\r\nC=\"\\n\\\"\\$\\\\\"\nD=\n"),
+        ("lines", true, "A='one\ntwo'\nB=\"three\nfour\""),
+        ("empty", false, ""),
+        ("open", false, "A='x"),
+        ("unclear", false, "A=two words"),
+        ("substituted", false, "A=\"$B\""),
+    ] {
+        add("dotenv", name, reaches, text.into());
+    }
+
+    for (name, reaches, text) in [
+        ("plain", true, "valueothrxvaluexothrvalue"),
+        ("overlap", true, "abcdeebcdxabcdebcdeabcdeebcd"),
+        ("hex", true, "valueothrx76616c7565, 6F746872"),
+        ("base64", true, "valueothrxdmFsdWU= eHZhbHVleA=="),
+        ("run", true, "aaaaaaaaaaaaaaaaaaaaaaaab"),
+        ("nothing", false, "valueothrxvaluothvalu"),
+    ] {
+        add("redact", name, reaches, [b"\x01\x03", text.as_bytes()].concat());
+    }
+
     let sealed = SEALED.records[0].bytes.as_slice();
     let header = [1, 1, 1, b'k', 0, 1, b'w'];
     let with = |at: usize, value: u8| {

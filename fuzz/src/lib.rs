@@ -8,12 +8,14 @@ mod boundary;
 mod boundary_seeds;
 mod context_encoding;
 mod corpus;
+mod dotenv;
 mod envelope_decode;
 mod envelope_open;
 mod facts;
 mod input_key;
 mod input_schema;
 mod keyring_file;
+mod redact;
 mod sealed;
 mod secret_input;
 mod secret_made;
@@ -25,11 +27,13 @@ mod token_shape;
 pub use boundary::boundary;
 pub use context_encoding::context_encoding;
 pub use corpus::{Seed, corpus_folder, seeds};
+pub use dotenv::dotenv;
 pub use envelope_decode::envelope_decode;
 pub use envelope_open::envelope_open;
 pub use input_key::input_key;
 pub use input_schema::input_schema;
 pub use keyring_file::keyring_file;
+pub use redact::redact;
 pub use secret_input::secret_input;
 pub use secret_value::secret_value;
 pub use secret_vars::secret_vars;
@@ -42,6 +46,7 @@ pub type Target = fn(&[u8]) -> bool;
 pub const TARGETS: &[(&str, Target)] = &[
     ("boundary", boundary),
     ("context_encoding", context_encoding),
+    ("dotenv", dotenv),
     ("envelope_decode", envelope_decode),
     ("envelope_open", envelope_open),
     ("input_key", input_key),
@@ -50,5 +55,6 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("secret_input", secret_input),
     ("secret_value", secret_value),
     ("secret_vars", secret_vars),
+    ("redact", redact),
     ("token_shape", token_shape),
 ];

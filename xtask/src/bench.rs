@@ -18,7 +18,7 @@ use table::{Goal, Table};
 const HELP: &str = "\
 The benchmarks: medians of alternated rounds, each beside the floor of the same run.
 
-Usage: cargo xtask bench [--rounds N] [--only seal|vault|epochs|calls] [--without postgres] [--scale]
+Usage: cargo xtask bench [--rounds N] [--only seal|vault|epochs|calls|redact] [--without postgres] [--scale]
 
   --rounds N          how many rounds, 9 unless told (an odd number has a middle)
   --only NAME         only the core's (seal), on each backend; the vault's on SQLite and PostgreSQL; or what epochs cost, and
@@ -89,6 +89,11 @@ const CALLS_NOTES: [(&str, &str); 6] = [
     ("whole", "a call with a vault's credential"),
 ];
 
+const REDACT_NOTES: [(&str, &str); 2] = [
+    ("copy", "the pieces appended to a buffer that is large enough"),
+    ("redact", "so many values of 40 characters looked for in all forms, none of which is there"),
+];
+
 const SCALE_NOTES: [(&str, &str); 2] = [
     ("use", "4096 connections from all over the table, by 16 tasks"),
     ("due page", "the first 128 connections whose token should be replaced soon, read one after another"),
@@ -133,6 +138,7 @@ struct Options {
     vault: bool,
     epochs: bool,
     calls: bool,
+    redact: bool,
     scale: bool,
     without_postgres: bool,
 }
@@ -144,13 +150,14 @@ impl Options {
         vault: true,
         epochs: true,
         calls: true,
+        redact: true,
         scale: false,
         without_postgres: false,
     };
 
-    fn parts(&mut self) -> [(&'static str, &mut bool); 4] {
-        let Self { seal, vault, epochs, calls, .. } = self;
-        [("seal", seal), ("vault", vault), ("epochs", epochs), ("calls", calls)]
+    fn parts(&mut self) -> [(&'static str, &mut bool); 5] {
+        let Self { seal, vault, epochs, calls, redact, .. } = self;
+        [("seal", seal), ("vault", vault), ("epochs", epochs), ("calls", calls), ("redact", redact)]
     }
 
     /// Leaves one of the parts.
@@ -218,6 +225,9 @@ fn run(options: &Options) -> Result<(), String> {
     if options.calls {
         calls(&workspace, options.rounds)?;
     }
+    if options.redact {
+        redact(&workspace, options.rounds)?;
+    }
     println!("\nload average at the end: {}", machine::load());
     Ok(())
 }
@@ -280,6 +290,15 @@ fn calls(workspace: &Workspace, rounds: u32) -> Result<(), String> {
         show(title, floor, &measured.of(operations))?;
     }
     notes(&CALLS_NOTES);
+    Ok(())
+}
+
+fn redact(workspace: &Workspace, rounds: u32) -> Result<(), String> {
+    let results = fresh(workspace, "redact")?.with_extension("tsv");
+    let mut command = of_package(workspace, "bench");
+    own_harness(command.args(["--bench", "vault", "--", "--redact"]), rounds, &results)?;
+    show("a log of 1 MiB, in pieces of 8 KiB", "copy", &Measured::of_lines(&results)?)?;
+    notes(&REDACT_NOTES);
     Ok(())
 }
 
@@ -346,10 +365,16 @@ mod tests {
         assert_eq!(parsed(""), Some(Options { ..all }));
         assert_eq!(
             parsed("--rounds 15 --only vault"),
-            Some(Options { rounds: 15, seal: false, epochs: false, calls: false, ..all })
+            Some(Options { rounds: 15, seal: false, epochs: false, calls: false, redact: false, ..all })
         );
-        assert_eq!(parsed("--only epochs"), Some(Options { seal: false, vault: false, calls: false, ..all }));
-        assert_eq!(parsed("--only calls"), Some(Options { seal: false, vault: false, epochs: false, ..all }));
+        assert_eq!(
+            parsed("--only epochs"),
+            Some(Options { seal: false, vault: false, calls: false, redact: false, ..all })
+        );
+        assert_eq!(
+            parsed("--only calls"),
+            Some(Options { seal: false, vault: false, epochs: false, redact: false, ..all })
+        );
         assert_eq!(parsed("--without postgres"), Some(Options { without_postgres: true, ..all }));
         assert_eq!(parsed("--scale"), Some(Options { scale: true, ..all }));
     }

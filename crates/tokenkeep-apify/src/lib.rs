@@ -116,6 +116,7 @@ mod actor;
 mod apify;
 mod boundary;
 mod build;
+mod cli_secrets;
 mod client;
 mod dataset;
 mod endpoint;
@@ -143,6 +144,7 @@ pub use actor::{Actor, ActorClient, ActorStats, ActorVersion, Actors, RunDefault
 pub use apify::{Apify, ApifyBuilder};
 pub use boundary::{Access, Admitted, Boundary, Class, Refused, TokenPermission, TokenScope};
 pub use build::{Build, BuildClient, BuildMeta, BuildStats, Builds};
+pub use cli_secrets::cli_secrets;
 pub use client::{ApifyClient, Me};
 pub use dataset::{Dataset, DatasetClient, DatasetStats, Datasets};
 pub use env_var::{EnvVar, EnvVarValue, EnvVars, NewEnvVar};

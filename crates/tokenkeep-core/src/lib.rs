@@ -94,6 +94,7 @@
 //! | `async` (default) | `Provider`, `CredentialSource` and `Credential`, on `async-trait` |
 //! | `aws-lc` | AES-256-GCM by AWS-LC in place of pure Rust. The bytes are the same |
 //! | `dangerous-test-vectors` | [`SealDraft`] from bytes that were not drawn. For making test vectors, and nothing else |
+//! | `redact` | `Redactor`, `HiddenValues` and `ValueScan`: values are hidden in what passes. Needs the standard library |
 //!
 //! # What wiping means
 //!
@@ -106,6 +107,8 @@
 #![no_std]
 
 extern crate alloc;
+#[cfg(feature = "redact")]
+extern crate std;
 
 mod aad;
 mod backend;
@@ -118,6 +121,7 @@ mod env_target;
 mod envelope;
 mod error;
 mod ids;
+mod import;
 mod keyring;
 mod keys;
 mod kind;
@@ -126,6 +130,8 @@ mod origin;
 #[cfg(feature = "async")]
 mod provider;
 mod random;
+#[cfg(feature = "redact")]
+mod redact;
 #[cfg(feature = "async")]
 mod runs;
 mod seal;
@@ -148,6 +154,7 @@ pub use env_target::{EnvTarget, TargetVar};
 pub use envelope::{Envelope, MAX_PAYLOAD};
 pub use error::Error;
 pub use ids::{BadKekId, Incarnation, KekId, Revision, SecretVersion, VaultId};
+pub use import::{ImportFault, ImportRejected, ImportedVars};
 pub use keyring::{open_keyring, seal_keyring};
 pub use keys::{Dek, Kek};
 pub use kind::{CustomerAction, ErrorKind, Fault};
@@ -156,6 +163,8 @@ pub use origin::{BadOrigin, Origin};
 #[cfg(feature = "async")]
 pub use provider::{Account, Meaning, Provider, ProviderSpec};
 pub use random::fill_random;
+#[cfg(feature = "redact")]
+pub use redact::{HiddenValues, Redactor, TextPart, ValueScan};
 #[cfg(feature = "async")]
 pub use runs::{ListedRun, RunList, RunPage};
 pub use seal::{SealDraft, open_payload, open_token, seal_token};

@@ -2,17 +2,14 @@
 
 use std::ops::Range;
 
-use base64ct::{Base64Unpadded, Encoding};
 use bytes::Bytes;
-use memchr::memmem;
+use tokenkeep_core::{HiddenValues, TextPart, ValueScan};
 use zeroize::Zeroizing;
 
-use crate::target::is_unreserved;
+use crate::body::wipe;
 
 /// What is shorter, in bytes, is not looked for: too much that is no secret looks the same.
 const SHORTEST: usize = 8;
-/// As it is, escaped in two ways, percent-encoded in two, and base64 of two alphabets at three alignments.
-const MOST_FORMS: usize = 11;
 
 /// A token that was sent. It is wiped where the last user of the request's header lets go of it.
 #[derive(Clone)]
@@ -27,181 +24,100 @@ impl Sent {
     /// Stars out the token where it stands in a text that is there to its end, or was cut.
     pub(crate) fn redact(&self, text: &mut [u8], whole: bool) {
         if !text.is_empty() {
-            let echo = self.echo();
-            // Of the text as it was: the token may begin anew within itself, and stars hide that.
-            let cut = if whole { text.len() } else { text.len() - echo.beginning(text) };
-            echo.redact(text);
-            text[cut..].fill(b'*');
+            self.echo().redact(text, whole);
         }
     }
 
     pub(crate) fn echo(&self) -> Echo {
-        Echo::of(&self.0)
+        let token = (self.0.len() >= SHORTEST).then_some(("", &*self.0));
+        Echo(HiddenValues::new(token))
     }
 }
 
-/// The forms in which a token is looked for, in one block that wipes itself.
-pub(crate) struct Echo {
-    block: Zeroizing<Vec<u8>>,
-    forms: Vec<Range<usize>>,
-}
+/// The forms in which a token is looked for.
+pub(crate) struct Echo(HiddenValues);
 
 impl Echo {
-    fn of(token: &[u8]) -> Self {
-        if token.len() < SHORTEST {
-            return Self { block: Zeroizing::default(), forms: Vec::new() };
+    /// Stars it out wherever it stands in a whole text; in one that was cut, also what may be its beginning at the end.
+    pub(crate) fn redact(&self, text: &mut [u8], whole: bool) {
+        let (scan, mut places) = (ValueScan::new(), Places::default());
+        if whole {
+            scan.finish(&self.0, text, |part| places.add(part));
+        } else {
+            scan.finish_cut(&self.0, text, |part| places.add(part));
         }
-        // Sized first: a block that grows leaves its old self behind. A form takes three bytes for one at most, and what base64 is made
-        // of stands there for a moment, too.
-        let block = Zeroizing::new(Vec::with_capacity(MOST_FORMS * (3 * token.len() + 8)));
-        let mut echo = Self { block, forms: Vec::with_capacity(MOST_FORMS) };
-        echo.add(token.iter().map(|&byte| Written::Plain(byte)));
-        // Most tokens are the same in JSON and percent-encoded.
-        if token.iter().any(|&byte| !is_unreserved(byte)) {
-            echo.add_escaped(token);
-        }
-        for before in 0..3 {
-            echo.add_base64(token, before);
-        }
-        echo
+        places.star_out(text);
     }
+}
 
-    fn add_escaped(&mut self, token: &[u8]) {
-        self.add(token.iter().map(|&byte| match byte {
-            b'"' | b'\\' => Written::Escaped(byte),
-            _ => Written::Plain(byte),
-        }));
-        self.add(token.iter().map(|&byte| match byte {
-            b'"' | b'\\' | b'/' => Written::Escaped(byte),
-            _ => Written::Plain(byte),
-        }));
-        for digits in [b"0123456789ABCDEF", b"0123456789abcdef"] {
-            self.add(token.iter().map(|&byte| match byte {
-                _ if is_unreserved(byte) => Written::Plain(byte),
-                _ => Written::Percent([digits[usize::from(byte >> 4)], digits[usize::from(byte & 15)]]),
-            }));
-        }
-    }
+/// Where it stands in a text that is told part by part.
+#[derive(Default)]
+struct Places {
+    told: usize,
+    hidden: Vec<Range<usize>>,
+}
 
-    fn add(&mut self, token: impl Iterator<Item = Written>) {
-        let start = self.block.len();
-        for byte in token {
-            match byte {
-                Written::Plain(byte) => self.block.push(byte),
-                Written::Escaped(byte) => self.block.extend_from_slice(&[b'\\', byte]),
-                Written::Percent([high, low]) => self.block.extend_from_slice(&[b'%', high, low]),
+impl Places {
+    fn add(&mut self, part: TextPart) {
+        match part {
+            TextPart::Clear(length) => self.told += length,
+            TextPart::Begins(_) => {}
+            TextPart::Hidden(length) => {
+                self.hidden.push(self.told..self.told + length);
+                self.told += length;
             }
         }
-        self.keep(start..self.block.len());
     }
 
-    /// What base64 makes of the token behind this many other bytes, modulo three: the characters that hold bits of the token alone. In
-    /// both alphabets, where that makes a difference.
-    fn add_base64(&mut self, token: &[u8], before: usize) {
-        let whole = (before * 8).div_ceil(6)..(before + token.len()) * 8 / 6;
-        let start = self.block.len();
-        self.block.resize(start + before, 0);
-        self.block.extend_from_slice(token);
-        let end = self.block.len();
-        self.block.resize(end + (end - start).div_ceil(3) * 4, 0);
-        let (padded, encoded) = self.block[start..].split_at_mut(end - start);
-        if Base64Unpadded::encode(padded, encoded).is_err() {
-            return;
-        }
-        let form = end + whole.start..end + whole.end;
-        let differs = self.block[form.clone()].iter().any(|byte| matches!(byte, b'+' | b'/'));
-        self.keep(form.clone());
-        if differs {
-            let start = self.block.len();
-            self.block.extend_from_within(form);
-            for byte in &mut self.block[start..] {
-                *byte = match *byte {
-                    b'+' => b'-',
-                    b'/' => b'_',
-                    other => other,
-                };
-            }
-            self.keep(start..self.block.len());
-        }
-    }
-
-    fn keep(&mut self, form: Range<usize>) {
-        let is_there = self.forms().any(|known| *known == self.block[form.clone()]);
-        if form.len() >= SHORTEST && !is_there {
-            self.forms.push(form);
-        }
-    }
-
-    fn forms(&self) -> impl Iterator<Item = &[u8]> {
-        self.forms.iter().map(|form| &self.block[form.clone()])
-    }
-
-    /// Stars it out wherever it stands.
-    pub(crate) fn redact(&self, text: &mut [u8]) {
-        for place in self.places(text) {
+    fn star_out(self, text: &mut [u8]) {
+        for place in self.hidden {
             text[place].fill(b'*');
         }
     }
+}
 
-    /// Where it stands. They are all looked for before anything is starred out, so that no form is hidden by another one's stars. Of one
-    /// form, those that overlap are one place.
-    pub(crate) fn places(&self, text: &[u8]) -> Vec<Range<usize>> {
-        let mut found: Vec<Range<usize>> = Vec::new();
-        for form in self.forms() {
-            let finder = memmem::Finder::new(form);
-            let mut period = None;
-            let mut from = 0;
-            while let Some(at) = finder.find(&text[from..]) {
-                let start = from + at;
-                let mut end = start + form.len();
-                // The next one can't begin sooner, and where it begins there, it is itself again but for its last bytes.
-                let period = *period.get_or_insert_with(|| period_of(form));
-                let last = &form[form.len() - period..];
-                while text[end..].starts_with(last) {
-                    end += period;
-                }
-                from = end - form.len() + 1;
-                match found.last_mut() {
-                    Some(before) if (before.start..=before.end).contains(&start) => before.end = end,
-                    _ => found.push(start..end),
-                }
-            }
+/// The same in an answer that comes piece by piece.
+pub(crate) struct EchoStream {
+    echo: Echo,
+    scan: ValueScan,
+    /// What may be the beginning of the token, as it came.
+    held: Zeroizing<Vec<u8>>,
+}
+
+impl EchoStream {
+    pub(crate) fn new(echo: Echo) -> Self {
+        Self { echo, scan: ValueScan::new(), held: Zeroizing::default() }
+    }
+
+    /// As much as can be told by now, with stars where the token is.
+    pub(crate) fn piece(&mut self, piece: Bytes) -> Bytes {
+        let mut places = Places::default();
+        self.scan.read(&self.echo.0, &piece, |part| places.add(part));
+        if self.held.is_empty() && places.hidden.is_empty() && places.told == piece.len() {
+            return piece;
         }
-        found
+        let mut text = Zeroizing::new(Vec::with_capacity(self.held.len() + piece.len()));
+        text.extend_from_slice(&self.held);
+        text.extend_from_slice(&piece);
+        wipe(piece);
+        let told = places.told;
+        places.star_out(&mut text[..told]);
+        self.held = Zeroizing::new(text[told..].to_vec());
+        Bytes::copy_from_slice(&text[..told])
     }
 
-    /// Whether there is something to star out, or at its end the beginning of it.
-    pub(crate) fn touches(&self, text: &[u8]) -> bool {
-        self.beginning(text) > 0 || self.forms().any(|form| memmem::find(text, form).is_some())
+    /// What was held back, at the end of the answer.
+    pub(crate) fn end(mut self) -> Bytes {
+        let mut places = Places::default();
+        self.scan.finish(&self.echo.0, &[], |part| places.add(part));
+        places.star_out(&mut self.held);
+        std::mem::take(&mut *self.held).into()
     }
-
-    /// How many bytes at its end may be the beginning of what is looked for.
-    pub(crate) fn beginning(&self, text: &[u8]) -> usize {
-        let longest = |form: &[u8]| {
-            let end = &text[text.len() - text.len().min(form.len() - 1)..];
-            let mut begins = memchr::memchr_iter(form[0], end);
-            begins.find(|&at| form.starts_with(&end[at..])).map(|at| end.len() - at)
-        };
-        self.forms().filter_map(longest).max().unwrap_or(0)
-    }
-}
-
-/// After how many bytes, at the least, it may begin anew within itself; its length if it never does.
-fn period_of(form: &[u8]) -> usize {
-    (1..form.len()).find(|&shift| form.starts_with(&form[shift..])).unwrap_or(form.len())
-}
-
-/// How a byte of a token is written.
-#[derive(Clone, Copy)]
-enum Written {
-    Plain(u8),
-    Escaped(u8),
-    Percent([u8; 2]),
 }
 
 #[cfg(test)]
 mod tests {
-    use base64ct::Base64UrlUnpadded;
+    use base64ct::{Base64Unpadded, Base64UrlUnpadded, Encoding};
 
     use super::*;
 
@@ -284,21 +200,21 @@ mod tests {
         for unit in ["a", "ab", "aab", "abaabab"] {
             let token = Bytes::from(unit.repeat(40).into_bytes());
             let text = unit.repeat(30_000);
-            let echo = Sent::new(token.clone()).echo();
-            let all = 0..text.len();
-            assert_eq!(echo.places(text.as_bytes()), std::slice::from_ref(&all), "{unit}");
-            assert!(echo.beginning(text.as_bytes()) == token.len() - unit.len(), "{unit}");
+            let (echo, mut places) = (Sent::new(token.clone()).echo(), Places::default());
+            ValueScan::new().finish(&echo.0, text.as_bytes(), |part| places.add(part));
+            let stars = places.hidden.iter().map(ExactSizeIterator::len).sum::<usize>();
+            assert!(stars == text.len() && places.hidden.len() <= text.len() / unit.len(), "{unit}");
             let mut text = format!("{0}{unit}{0}!", "b".repeat(9)).into_bytes();
             Sent::new(token).redact(&mut text, true);
             assert!(text.ends_with(b"b!"), "{unit}");
         }
     }
 
-    /// Each text of two letters up to that length, held against the plain way.
+    /// Each text of two letters up to that length, held against the plain way, whole, cut and in two pieces.
     #[test]
     fn what_is_found_is_what_a_plain_search_finds() {
         for token in [&b"aabaabaab"[..], b"abaababaab", b"aaaaaaaa", b"abbbbbbbb", b"ababababa"] {
-            let echo = Sent::new(Bytes::from_static(token)).echo();
+            let sent = Sent::new(Bytes::from_static(token));
             for bits in 0..1_u32 << 16 {
                 let text: Vec<u8> = (0..16).map(|at| if bits >> at & 1 == 0 { b'a' } else { b'b' }).collect();
                 let mut plain = text.clone();
@@ -306,10 +222,18 @@ mod tests {
                     plain[at..at + token.len()].fill(b'*');
                 }
                 let mut found = text.clone();
-                echo.redact(&mut found);
+                sent.redact(&mut found, true);
                 assert_eq!(found, plain);
-                let most = (0..token.len()).rev().find(|&length| text.ends_with(&token[..length]));
-                assert_eq!(echo.beginning(&text), most.unwrap());
+                let (one, two) = text.split_at(bits as usize % 17);
+                let mut stream = EchoStream::new(sent.echo());
+                let mut pieces = [stream.piece(Bytes::copy_from_slice(one)), Bytes::new()];
+                pieces[1] = stream.piece(Bytes::copy_from_slice(two));
+                assert_eq!([pieces.concat(), stream.end().to_vec()].concat(), plain);
+                let most = (0..=token.len()).rev().find(|&length| text.ends_with(&token[..length]));
+                plain[16 - most.unwrap()..].fill(b'*');
+                found.copy_from_slice(&text);
+                sent.redact(&mut found, false);
+                assert_eq!(found, plain);
             }
         }
     }

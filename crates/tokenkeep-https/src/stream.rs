@@ -9,12 +9,11 @@ use bytes::Bytes;
 use futures_core::Stream;
 use tokenkeep_core::Error;
 use tokio::time::{Instant, Sleep};
-use zeroize::Zeroizing;
 
 use crate::CallFailure;
-use crate::body::{BrokenOff, Incoming, wipe};
+use crate::body::{BrokenOff, Incoming};
 use crate::clock::after;
-use crate::echo::Echo;
+use crate::echo::{Echo, EchoStream};
 use crate::reading::content_type;
 
 /// A provider's answer to a call that it accepted, piece by piece as it comes: of [`Call::stream`](crate::Call::stream).
@@ -36,8 +35,7 @@ pub struct AnswerStream {
     attempts: u32,
     content_type: Option<String>,
     /// The token that may come back.
-    echo: Option<Echo>,
-    held: Held,
+    echo: Option<Box<EchoStream>>,
     /// `None` once it is over.
     body: Option<Incoming>,
     limit: Option<usize>,
@@ -52,14 +50,6 @@ pub struct AnswerStream {
     left: Duration,
 }
 
-/// What may be the beginning of a token that comes back, as it came.
-#[derive(Default)]
-struct Held {
-    bytes: Zeroizing<Vec<u8>>,
-    /// So many of them at the start belong to a token that was there whole: one may begin within another.
-    starred: usize,
-}
-
 impl AnswerStream {
     pub(crate) fn new(
         response: reqwest::Response,
@@ -70,7 +60,7 @@ impl AnswerStream {
         let content_type = content_type(&response).map(|text| {
             let mut text = text.as_bytes().to_vec();
             if let Some(echo) = &echo {
-                echo.redact(&mut text);
+                echo.redact(&mut text, true);
             }
             String::from_utf8_lossy(&text).into_owned()
         });
@@ -78,8 +68,7 @@ impl AnswerStream {
             status: response.status().as_u16(),
             attempts: 1,
             content_type,
-            echo,
-            held: Held::default(),
+            echo: echo.map(|echo| Box::new(EchoStream::new(echo))),
             body: Some(Incoming::of(response)),
             limit,
             taken: 0,
@@ -126,7 +115,6 @@ impl AnswerStream {
             // Closes the connection or the stream, if it is not at its end.
             self.body = None;
             self.echo = None;
-            self.held = Held::default();
         }
         Poll::Ready(
             next.map(|piece| piece.map_err(|failure| failure.after_attempts(self.attempts, false).into())),
@@ -150,19 +138,18 @@ impl AnswerStream {
             match next {
                 None => {
                     self.body = None;
-                    let mut rest = std::mem::take(&mut self.held);
-                    if let Some(echo) = &self.echo {
-                        echo.redact(&mut rest.bytes);
-                    }
-                    rest.bytes[..rest.starred].fill(b'*');
-                    let rest = std::mem::take(&mut *rest.bytes);
-                    return Poll::Ready((!rest.is_empty()).then(|| Ok(rest.into())));
+                    let rest = self.echo.take().map_or_else(Bytes::new, |echo| echo.end());
+                    return Poll::Ready((!rest.is_empty()).then_some(Ok(rest)));
                 }
                 Some(Err(broken)) => return Poll::Ready(Some(Err(self.broken_off(broken.timed_out)))),
                 Some(Ok(piece)) => {
                     let piece = match self.within_limit(piece) {
-                        Ok(piece) => self.redacted(piece),
+                        Ok(piece) => piece,
                         Err(failure) => return Poll::Ready(Some(Err(failure))),
+                    };
+                    let piece = match &mut self.echo {
+                        Some(echo) => echo.piece(piece),
+                        None => piece,
                     };
                     if !piece.is_empty() {
                         return Poll::Ready(Some(Ok(piece)));
@@ -178,30 +165,6 @@ impl AnswerStream {
             Some(limit) if self.taken > limit => Err(CallFailure::too_large(self.status, limit)),
             _ => Ok(piece),
         }
-    }
-
-    /// As much as can be told by now, with stars where the token is.
-    fn redacted(&mut self, piece: Bytes) -> Bytes {
-        let Some(echo) = &self.echo else { return piece };
-        if self.held.bytes.is_empty() && !echo.touches(&piece) {
-            return piece;
-        }
-        let mut text = Zeroizing::new(Vec::with_capacity(self.held.bytes.len() + piece.len()));
-        text.extend_from_slice(&self.held.bytes);
-        text.extend_from_slice(&piece);
-        wipe(piece);
-        // Of the text as it came: stars would hide a token that begins within another.
-        let told = text.len() - echo.beginning(&text);
-        let held = Zeroizing::new(text[told..].to_vec());
-        let mut places = echo.places(&text);
-        places.push(0..self.held.starred);
-        // What begins behind that is found again.
-        let end = places.iter().filter(|place| place.start <= told).map(|place| place.end).max();
-        for place in places {
-            text[place].fill(b'*');
-        }
-        self.held = Held { bytes: held, starred: end.unwrap_or(0).saturating_sub(told) };
-        Bytes::copy_from_slice(&text[..told])
     }
 
     fn broken_off(&self, timed_out: bool) -> CallFailure {

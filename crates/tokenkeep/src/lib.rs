@@ -120,6 +120,8 @@ mod options;
 mod paused;
 mod pausing;
 mod probe;
+#[cfg(feature = "process")]
+mod process;
 mod purge;
 mod receipt;
 mod recheck;
@@ -151,6 +153,8 @@ pub use leak::{LeakResponse, SuspectedToken};
 pub use observe::{Ended, Incident, IncidentKind, Observed, Observer, Operation};
 pub use options::VaultOptions;
 pub use paused::{RecheckOutcome, RecheckPaused, RecheckProgress, RecheckStopped, RecheckedConnection};
+#[cfg(feature = "process")]
+pub use process::{RedactedRead, SecretChild, SecretCommand, SecretCommandError};
 pub use purge::PurgeHook;
 pub use receipt::{Backups, Receipt};
 pub use reconcile::{Reconciliation, UnknownRun};
@@ -164,9 +168,10 @@ pub use verify::{CheckpointCopy, Finding, Verification, VerifiedUpTo, VerifyProg
 pub use async_trait::async_trait;
 pub use tokenkeep_core::{
     Account, ApiToken, BadName, BadOrigin, ConnectionId, ConnectionName, Credential, CredentialSource,
-    CustomerAction, EnvTarget, Error, ErrorKind, Fault, Incarnation, IssuedToken, KekId, ListedRun, Meaning,
-    Origin, Outcome, PayloadKind, Provider, ProviderName, ProviderSpec, Revision, RunList, RunPage,
-    SecretVarRejected, SecretVars, SecretVersion, TargetVar, TenantId, TokenRejected, Use, VaultId,
+    CustomerAction, EnvTarget, Error, ErrorKind, Fault, ImportFault, ImportRejected, ImportedVars,
+    Incarnation, IssuedToken, KekId, ListedRun, Meaning, Origin, Outcome, PayloadKind, Provider,
+    ProviderName, ProviderSpec, Revision, RunList, RunPage, SecretVarRejected, SecretVars, SecretVersion,
+    TargetVar, TenantId, TokenRejected, Use, VaultId,
 };
 pub use tokenkeep_keys::{
     DestroyableKeys, Destruction, EpochClock, EpochEvent, EpochKeys, EpochObserver, EpochOptions, EpochState,
@@ -179,6 +184,8 @@ pub use tokenkeep_store::{
 
 #[cfg(feature = "apify")]
 pub use tokenkeep_apify as apify;
+#[cfg(feature = "process")]
+pub use tokenkeep_core::{HiddenValues, Redactor, TextPart, ValueScan};
 #[cfg(feature = "https")]
 pub use tokenkeep_https as https;
 #[cfg(feature = "openbao")]

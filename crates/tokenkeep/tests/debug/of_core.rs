@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use tokenkeep_core::{
     Account, ApiToken, ConnectionId, Credential, Dek, EncryptionContext, Envelope, Error, ErrorKind,
-    Incarnation, Kek, KekId, ListedRun, Origin, PayloadKind, ProviderSpec, RunPage, SealDraft, SecretVars,
-    SecretVersion, TenantId, TokenFacts, Use, VaultId, WrapRequest, WrappedDek, open_token, seal_token,
+    HiddenValues, ImportedVars, Incarnation, Kek, KekId, ListedRun, Origin, PayloadKind, ProviderSpec,
+    Redactor, RunPage, SealDraft, SecretVars, SecretVersion, TenantId, TokenFacts, Use, ValueScan, VaultId,
+    WrapRequest, WrappedDek, open_token, seal_token,
 };
 
 use crate::Secrets;
@@ -51,6 +52,21 @@ pub(crate) async fn show(shown: &mut Shown, secrets: &Secrets) {
     for (name, value) in [("A", format!("{}\0", secrets.token)), (&*secrets.token.repeat(9), String::new())] {
         shown.add_error("tokenkeep_core::SecretVarRejected", &vars.set(name, value).unwrap_err());
     }
+
+    let values = Arc::new(HiddenValues::new([("A_NAME", secrets.token.as_bytes())]));
+    let (mut redactor, mut scan) = (Redactor::new(values.clone()), ValueScan::new());
+    redactor.push(&secrets.token.as_bytes()[..10], &mut Vec::new());
+    scan.read(&values, secrets.token.as_bytes(), |_| ());
+    show_small!(shown, tokenkeep_core::TextPart);
+    show!(shown, tokenkeep_core::HiddenValues: values);
+    show!(shown, tokenkeep_core::Redactor: redactor);
+    show!(shown, tokenkeep_core::ValueScan: scan);
+
+    let text = format!("A_NAME={}", secrets.token);
+    show!(shown, tokenkeep_core::ImportedVars: ImportedVars::from_dotenv(text).unwrap());
+    let rejected = ImportedVars::from_dotenv(format!("A_NAME={} {0}", secrets.token)).unwrap_err();
+    show!(shown, tokenkeep_core::ImportFault: rejected.fault);
+    show!(shown, tokenkeep_core::ImportRejected: rejected);
 
     let credential = Credential::fixed(spec.origin.clone(), secrets.token());
     let kept = Arc::new(secrets.token());

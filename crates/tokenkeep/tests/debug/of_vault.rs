@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use tokenkeep::apify::{self, Apify, Boundary, Class, Retries};
 use tokenkeep::{
     CheckpointFile, ConnectionId, Credential, DueConnections, EnvChange, Error, Incarnation, Incident,
-    LocalKeyring, MemoryStore, Observed, Observer, Origin, PurgeHook, Receipt, SecretVars, SqliteEpochStore,
-    SqliteStore, Timestamp, TokenStore, Vault,
+    LocalKeyring, MemoryStore, Observed, Observer, Origin, PurgeHook, Receipt, SecretCommand, SecretVars,
+    SqliteEpochStore, SqliteStore, Timestamp, TokenStore, Vault,
 };
 use tokenkeep_store::Scan;
 use tokenkeep_testkit::{Access, ApifyStandIn, Fault, Run};
@@ -67,6 +67,7 @@ pub(crate) async fn show(shown: &mut Shown, secrets: &Secrets) {
     let sink = CheckpointFile::open_or_create(folder.path().join("sink/checkpoints")).await.unwrap();
     let options = || Vault::options().observer(Arc::clone(&watch)).checkpoints(sink.clone());
     show!(shown, tokenkeep::CheckpointFile: sink);
+    of_process(shown, secrets);
     show!(shown, tokenkeep::VaultOptions: options().on_disconnect("cache", Failing));
     let vault = options().on_disconnect("cache", Failing).open(store.clone(), keys.clone()).await.unwrap();
     let connection = vault.connection("customer-17", "apify").unwrap();
@@ -243,4 +244,17 @@ async fn sets(shown: &mut Shown, secrets: &Secrets, vault: &Vault, apify: &Apify
         show!(shown, tokenkeep_core::TargetVar: there);
     }
     show_small!(shown, tokenkeep::EnvAction);
+}
+
+fn of_process(shown: &mut Shown, secrets: &Secrets) {
+    let mut vars = SecretVars::new();
+    vars.set("A_NAME", secrets.token.clone()).unwrap();
+    let command = SecretCommand::new("sh").args(["-c", "true"]);
+    let child = command.spawn(&vars).unwrap();
+    show!(shown, tokenkeep::SecretCommand: command);
+    show!(shown, tokenkeep::SecretChild: child);
+    show!(shown, tokenkeep::RedactedRead<tokio::process::ChildStdout>: child.into_parts().1);
+    let mut vars = SecretVars::new();
+    vars.set("LD_PRELOAD", secrets.token.clone()).unwrap();
+    show!(shown, tokenkeep::SecretCommandError: command.spawn(&vars).unwrap_err());
 }

@@ -1,0 +1,115 @@
+//! The values that are looked for.
+
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use std::sync::OnceLock;
+
+use crate::SecretVars;
+
+use super::automaton::Automaton;
+use super::filter::Filter;
+use super::forms::{Forms, SHORTEST};
+
+/// All values together, in bytes. Their forms take up to a hundred times as much.
+const MOST: usize = 1024 * 1024;
+
+/// Values that are kept out of what is shown, with their names. Made once and shared, as it takes some hundred bytes and more for each byte of a
+/// value; it wipes itself.
+///
+/// A value is found as it is; in hexadecimal; escaped in a string of JSON, as `serde_json`, JavaScript, Python, PHP, Go and .NET do it;
+/// percent-encoded, as RFC 3986, `encodeURIComponent`, `encodeURI`, Python and forms do it, with digits of either case; and in base64 of either
+/// alphabet, with anything beside it. Of the characters of base64 at its ends that hold bits of something else too, up to one at each end is left. It is found without the white space around it, and each of its lines of 8 bytes or more by
+/// itself, in all these forms.
+///
+/// **Not found** is what was compressed, encrypted, hashed or encoded twice; base64 that is broken into lines; escapes of shells, of SQL, of
+/// XML or of one language's own (`{:?}`); other alphabets of text than UTF-8; hexadecimal or percent-encoding of mixed case; a part of a value, as where it was cut off,
+/// wrapped, coloured or spelt with something in between; and what can be worked out from anything else.
+pub struct HiddenValues {
+    names: Vec<String>,
+    /// The numbers of those that are not looked for.
+    left_out: Vec<usize>,
+    forms: Forms,
+    filter: Filter,
+    longest: usize,
+    /// Made when it is needed: of a token that never comes back, it never is.
+    automaton: OnceLock<Automaton>,
+}
+
+impl HiddenValues {
+    /// Of names, which are shown in place of the values, and values.
+    ///
+    /// A value of less than 4 bytes is not looked for: `on`, `yes` and `123` stand in every log, and what is left of one with each of
+    /// them hidden says where they were. Neither is one behind 1 MiB of others. [`unredacted`](Self::unredacted) names them.
+    pub fn new<'a>(values: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Self {
+        let (mut names, mut left_out, mut kept, mut bytes) = (Vec::new(), Vec::new(), Vec::new(), 0);
+        for (name, value) in values {
+            let number = names.len();
+            names.push(name.to_owned());
+            if value.len() >= SHORTEST && value.len() <= MOST - bytes {
+                bytes += value.len();
+                kept.push((number as u32, value));
+            } else if !value.is_empty() {
+                left_out.push(number);
+            }
+        }
+        let forms = Forms::of(kept.iter().copied());
+        let longest = forms.iter().map(<[u8]>::len).max().unwrap_or(0);
+        Self { names, left_out, filter: Filter::of(&forms), forms, longest, automaton: OnceLock::new() }
+    }
+
+    /// The names of values that are **not** looked for, as they are too short or too long. An empty value is not among them.
+    pub fn unredacted(&self) -> impl Iterator<Item = &str> {
+        self.left_out.iter().map(|&number| self.names[number].as_str())
+    }
+
+    /// The name of the value of this number, as [`TextPart::Begins`](super::TextPart::Begins) has it.
+    #[must_use]
+    pub fn name(&self, number: usize) -> Option<&str> {
+        self.names.get(number).map(String::as_str)
+    }
+
+    /// The length of the longest form, in bytes; 0 if nothing is looked for.
+    #[must_use]
+    pub fn longest(&self) -> usize {
+        self.longest
+    }
+
+    pub(super) fn forms(&self) -> &Forms {
+        &self.forms
+    }
+
+    pub(super) fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    pub(super) fn automaton(&self) -> &Automaton {
+        self.automaton.get_or_init(|| Automaton::of(&self.forms))
+    }
+
+    /// If it was needed.
+    pub(super) fn built(&self) -> Option<&Automaton> {
+        self.automaton.get()
+    }
+
+    /// Whether a text, which is too short for a form, ends with the beginning of one.
+    pub(super) fn begin_in(&self, text: &[u8]) -> bool {
+        self.forms.iter().any(|form| {
+            let mut begins = text.iter().enumerate().filter(|(_, byte)| **byte == form[0]);
+            begins.any(|(at, _)| form.starts_with(&text[at..]))
+        })
+    }
+}
+
+impl From<&SecretVars> for HiddenValues {
+    fn from(vars: &SecretVars) -> Self {
+        Self::new(vars.names().filter_map(|name| Some((name, vars.expose_secret(name)?.as_bytes()))))
+    }
+}
+
+impl fmt::Debug for HiddenValues {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HiddenValues").field("names", &self.names).finish_non_exhaustive()
+    }
+}
