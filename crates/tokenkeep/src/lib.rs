@@ -209,3 +209,8 @@ struct Operations;
 #[cfg(all(doctest, feature = "secret-input"))]
 #[doc = include_str!("../../../docs/secret-input.md")]
 struct SecretInput;
+
+/// The code in the page on secret environment variables, compiled.
+#[cfg(all(doctest, feature = "apify", feature = "process"))]
+#[doc = include_str!("../../../docs/secret-env.md")]
+struct SecretEnvironment;
