@@ -41,7 +41,7 @@ pub fn redact(bytes: &[u8]) -> bool {
         assert_eq!(places(&values, [&text[place.clone()]]), [(0..place.len(), *owner)]);
     }
     let mut clear = 0;
-    for end in whole.iter().map(|(place, _)| place.clone()).chain([text.len()..text.len()]) {
+    for end in whole.iter().map(|(place, _)| place.clone()).chain(std::iter::once(text.len()..text.len())) {
         assert_eq!(places(&values, [&text[clear..end.start]]), []);
         clear = end.end;
     }
