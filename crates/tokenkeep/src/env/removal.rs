@@ -55,21 +55,25 @@ async fn load(vault: &Inner, id: &ConnectionId) -> Result<Result<Option<Record>,
     }
 }
 
+/// Puts tombstones where records of the set were tampered with, and removes the half that was whole with it.
 pub(crate) async fn discard_set(vault: &Inner, ids: &SetIds, spec: &ProviderSpec) -> Result<Receipt, Error> {
-    let mut discarded = false;
+    let mut discarded = None;
     let mut refused = None;
     for id in [&ids.index, &ids.values] {
         match discard(vault, id, spec).await {
-            Ok(_) => discarded = true,
+            Ok(receipt) => discarded = Some(receipt),
             Err(error) if matches!(error.kind(), ErrorKind::Misuse | ErrorKind::NotConnected) => {
                 refused.get_or_insert(error);
             }
             Err(error) => return Err(error),
         }
     }
-    match refused {
-        Some(error) if !discarded => Err(error),
-        // The half that was whole goes with it.
-        _ => remove_set(vault, ids).await,
+    if let (None, Some(error)) = (&discarded, refused) {
+        return Err(error);
+    }
+    match (remove_set(vault, ids).await, discarded) {
+        // There never were values: somebody planted an index.
+        (Err(error), Some(receipt)) if error.kind() == ErrorKind::NotConnected => Ok(receipt),
+        (receipt, _) => receipt,
     }
 }
