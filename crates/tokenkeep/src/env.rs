@@ -121,7 +121,8 @@ impl SecretEnv {
     /// How the set stands. Opens nothing.
     ///
     /// # Errors
-    /// `Tampered` when one of its records was altered or is older than one seen before; `StoreUnavailable`.
+    /// `Tampered` when one of its records was altered, is older than one seen before, or is there without the other one; `Conflict` when
+    /// the set is made and removed without a pause; `StoreUnavailable`.
     pub async fn status(&self) -> Result<SecretEnvStatus, Error> {
         let work = status::status(&self.vault, &self.ids);
         self.vault.watch.over(Operation::ReadEnv, Some(&self.ids.values), work).await
@@ -196,7 +197,7 @@ impl SecretEnv {
     /// audit trail has; the other one is removed with it.
     ///
     /// # Errors
-    /// As there; `Misuse` when both records are those that the trail has: [`remove`](Self::remove) it.
+    /// As there; `Misuse` when both records are those that the trail has, and fit: [`remove`](Self::remove) it.
     ///
     /// # Cancellation
     /// Safe: what a dropped call left is finished by [`remove`](Self::remove).

@@ -33,7 +33,7 @@ pub struct SuspectedToken {
     pub origin: Option<Origin>,
     /// Whose token it is there; `None` when the record was altered.
     pub account: Option<Account>,
-    /// When it was set; `None` when the record was altered.
+    /// When it was set, of a set the value that was set first of those that it has; `None` when the record was altered.
     pub token_set_at: Option<Timestamp>,
 }
 
@@ -136,7 +136,8 @@ impl LeakResponse {
         Self { vault, from, first: None, after: None, set_before: None, marked: VecDeque::new() }
     }
 
-    /// Only tokens that were set before this time: the leak ended then, or this is what an earlier run left over.
+    /// Only tokens that were set before this time, and sets of which a value was: the leak ended then, or this is what an earlier run left
+    /// over.
     pub fn set_before(mut self, time: Timestamp) -> Self {
         self.set_before = Some(time);
         self

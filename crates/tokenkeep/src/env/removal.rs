@@ -4,6 +4,7 @@ use tokenkeep_core::{ConnectionId, Error, ErrorKind, ProviderSpec};
 use tokenkeep_store::{Action, Purge, Record, Status};
 
 use super::names::SetIds;
+use super::set::halves;
 use crate::discard::discard;
 use crate::disconnect::finish;
 use crate::inner::Inner;
@@ -69,7 +70,11 @@ pub(crate) async fn discard_set(vault: &Inner, ids: &SetIds, spec: &ProviderSpec
         }
     }
     if let (None, Some(error)) = (&discarded, refused) {
-        return Err(error);
+        // Both records are the trail's. One that was ended alone is no set: the other one is removed.
+        return match halves(vault, ids).await {
+            Err(half) if half.kind() == ErrorKind::Tampered => remove_set(vault, ids).await,
+            _ => Err(error),
+        };
     }
     match (remove_set(vault, ids).await, discarded) {
         // There never were values: somebody planted an index.

@@ -6,6 +6,7 @@ mod counting;
 #[path = "../tamper/files.rs"]
 #[allow(dead_code, reason = "some of it is for other tests")]
 mod files;
+mod halves;
 mod life;
 mod pairs;
 mod push;

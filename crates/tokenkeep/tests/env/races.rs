@@ -86,7 +86,7 @@ async fn what_ends_meanwhile_is_not_given() {
 }
 
 /// Polls a future up to so many times, each when it is woken, then drops it. Whether it finished.
-async fn polled<F: Future>(future: F, times: usize) -> bool {
+pub(crate) async fn polled<F: Future>(future: F, times: usize) -> bool {
     let (mut future, mut polled) = (pin!(future), 0);
     poll_fn(|context| {
         polled += 1;

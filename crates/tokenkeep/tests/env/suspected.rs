@@ -55,3 +55,30 @@ async fn a_tenants_leak_takes_its_sets_with_it_and_names_each_once() {
     let all = f.vault.suspect_all_leaked().finish().await.unwrap();
     assert_eq!(all, suspected);
 }
+
+/// A leak that ended before one variable was added has the others all the same.
+#[tokio::test]
+async fn a_set_is_as_old_as_the_oldest_of_its_values() {
+    let f = Fixture::new().await;
+    let env = f.vault.secret_env("t", "scraper").unwrap();
+    let made = env.create(&f.provider, &vars(&[("OLD", "1"), ("B", "2")])).await.unwrap();
+    let set_at = made.changed_at.unwrap();
+    f.clock.advance(1000);
+    let leak_ended = set_at.after(std::time::Duration::from_millis(500));
+    let changed = env.change(&change(&[("NEW", "x"), ("B", "3")], &[])).await.unwrap();
+    let changed_at = set_at.after(std::time::Duration::from_millis(1000));
+    assert_eq!(changed.changed_at, Some(changed_at));
+    f.clock.advance(1000);
+    env.plan(&crate::target::Target::new()).await.unwrap().apply().await.unwrap();
+    assert_eq!(env.status().await.unwrap(), changed, "that it is sent changes no value");
+
+    let suspect =
+        async || f.vault.suspect_leaks_of("t").unwrap().set_before(leak_ended).finish().await.unwrap();
+    let suspected = suspect().await;
+    assert_eq!((suspected.len(), suspected[0].token_set_at), (1, Some(set_at)));
+    assert_eq!(opened(&env).await, Err(ErrorKind::Suspected));
+    // Once the old one went, nothing of it is left that leaked.
+    env.change(&change(&[("B", "4"), ("NEW", "y")], &["OLD"])).await.unwrap();
+    assert_eq!(suspect().await, []);
+    assert_eq!(opened(&env).await.as_deref(), Ok("B=4 NEW=y"));
+}
