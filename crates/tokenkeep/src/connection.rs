@@ -134,7 +134,7 @@ impl Connection {
         Credential::new(ConnectionCredential::for_use(Arc::clone(&self.vault), self.id.clone()))
     }
 
-    /// How the connection stands.
+    /// How the connection stands; by the name of either record of a set of secret variables, how the set does.
     ///
     /// # Errors
     /// `Tampered` when its record was altered or is older than one seen before; `StoreUnavailable`.

@@ -25,6 +25,7 @@ pub(crate) use names::SetIds;
 pub use plan::{EnvAction, EnvPlan, EnvStep};
 pub use push::EnvPush;
 pub(crate) use removal::{discard_set, remove_set};
+pub(crate) use set::halves;
 pub use status::{EnvVarStatus, SecretEnvStatus};
 
 /// A handle on one set of a tenant's secret environment variables, whether there is such a set or not. Owned, cheap to clone, holds no

@@ -10,6 +10,7 @@ use tokenkeep_core::{
 use tokenkeep_store::{Action, Change, Record, Scan, Status, Timestamp};
 
 use crate::env::SetIds;
+use crate::env::names::{absent, named};
 use crate::inner::Inner;
 use crate::observe::{IncidentKind, Operation};
 use crate::status::{ConnectionState, ConnectionStatus};
@@ -129,7 +130,7 @@ impl LeakResponse {
     }
 
     pub(crate) fn one(vault: Arc<Inner>, id: ConnectionId) -> Self {
-        Self::from(vault, From::One(id))
+        Self::from(vault, From::One(named(id)))
     }
 
     fn from(vault: Arc<Inner>, from: From) -> Self {
@@ -261,7 +262,7 @@ impl LeakResponse {
         &self,
         id: &ConnectionId,
     ) -> Result<(VecDeque<SuspectedToken>, Vec<Record>, Scan), Error> {
-        let mut marked = VecDeque::from([self.mark(id).await?.ok_or(ErrorKind::NotConnected)?]);
+        let mut marked = VecDeque::from([self.mark(id).await?.ok_or_else(|| absent(id))?]);
         let Some(sealed) = self.vault.load(id).await?.and_then(|record| record.sealed) else {
             return Ok((marked, Vec::new(), Scan::Tenant(id.tenant().clone())));
         };
@@ -299,6 +300,7 @@ fn suspected(before: &Record) -> Record {
 }
 
 pub(crate) async fn clear_suspicion(vault: &Inner, id: &ConnectionId) -> Result<ConnectionStatus, Error> {
+    let id = &named(id.clone());
     let before = vault.live(id).await?;
     if before.status == Status::Suspected {
         let change =

@@ -3,7 +3,7 @@
 use tokenkeep_core::{ConnectionId, Error, ErrorKind, ProviderSpec};
 use tokenkeep_store::{Action, Purge, Record, Status};
 
-use super::names::SetIds;
+use super::names::{SetIds, absent};
 use super::set::halves;
 use crate::discard::discard;
 use crate::disconnect::finish;
@@ -37,7 +37,7 @@ pub(crate) async fn remove_set(vault: &Inner, ids: &SetIds) -> Result<Receipt, E
         if changes.is_empty() {
             // What was altered is not removed here; whatever could be, is.
             let (values, _) = (values?, index?);
-            return Ok(finish(vault, &values.ok_or(ErrorKind::NotConnected)?).await);
+            return Ok(finish(vault, &values.ok_or_else(|| absent(&ids.values))?).await);
         }
         match vault.commit(&changes).await {
             Ok(()) => {}

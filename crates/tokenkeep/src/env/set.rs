@@ -8,7 +8,7 @@ use tokenkeep_store::{Action, Change, Purge, Record, Status, Timestamp};
 
 use super::change::EnvChange;
 use super::index::{Index, IndexedVar};
-use super::names::SetIds;
+use super::names::{SetIds, absent};
 use super::status::SecretEnvStatus;
 use crate::inner::{Inner, TokenPlace, of_kind};
 use crate::purge::purge;
@@ -89,7 +89,7 @@ pub(crate) async fn pair(vault: &Inner, ids: &SetIds) -> Result<Pair, Error> {
     let mut looks = Looks::default();
     for _ in 0..TRIES {
         let halves = halves(vault, ids).await?;
-        let [Some(values), Some(record)] = halves.live() else { return Err(ErrorKind::NotConnected.into()) };
+        let [Some(values), Some(record)] = halves.live() else { return Err(absent(&ids.values)) };
         of_kind(values, PayloadKind::EnvVars)?;
         let index = open_index(vault, ids, record).await?;
         if index.values == values.secret_version.get() {
@@ -142,8 +142,7 @@ pub(crate) async fn create(
     for _ in 0..TRIES {
         let Halves { values: values_before, index: index_before } = halves(vault, ids).await?;
         if values_before.as_ref().is_some_and(Record::is_live) {
-            return Err(Error::new(ErrorKind::AlreadyConnected)
-                .because("there is a set of that name already; change it, or remove it first"));
+            return Err(Error::new(ErrorKind::AlreadyConnected).of_variables());
         }
         if let Some(tombstone) = values_before.as_ref().filter(|before| before.purge == Purge::Pending) {
             if !purge(vault, tombstone).await.complete {
@@ -221,6 +220,7 @@ pub(crate) async fn change(
         let stays = |name: &&String| !set.contains(*name) && !removed.contains(name);
         if suspected && pair.index.vars.keys().any(|name| stays(&name)) {
             return Err(Error::new(ErrorKind::Suspected)
+                .of_variables()
                 .because("replace or remove all values of the set in one change"));
         }
         if set.is_empty() && removed.is_empty() && !suspected {
@@ -302,8 +302,8 @@ pub(crate) async fn open(vault: &Inner, ids: &SetIds) -> Result<(Pair, SecretVar
 pub(crate) fn permit(values: &Record) -> Result<(), Error> {
     match values.status {
         Status::Active => Ok(()),
-        Status::Suspected => Err(ErrorKind::Suspected.into()),
-        Status::Disconnected => Err(ErrorKind::NotConnected.into()),
+        Status::Suspected => Err(Error::new(ErrorKind::Suspected).of_variables()),
+        Status::Disconnected => Err(absent(&values.id)),
         // No provider refuses a set.
         Status::Paused | Status::Revoked => Err(ErrorKind::Internal.into()),
     }

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use tokenkeep_core::{Error, ErrorKind, Origin, PayloadKind, ProviderName, SecretVersion, TenantId};
+use tokenkeep_core::{
+    CustomerAction, Error, ErrorKind, Origin, PayloadKind, ProviderName, SecretVersion, TenantId,
+};
 use tokenkeep_store::{Change, Purge, Record, Status, Timestamp};
 
 use super::names::SetIds;
@@ -38,7 +40,7 @@ pub struct SecretEnvStatus {
     /// The set's name.
     pub name: String,
     /// How it stands: `NotConnected` where there never was such a set, `Connected`, `Suspected`, `Disconnected` where it was removed, or
-    /// `Tampered`.
+    /// `Tampered`. What its customer must do is said by [`customer_action`](Self::customer_action).
     pub state: ConnectionState,
     /// The provider that it is for; `None` where nothing is known.
     pub provider: Option<ProviderName>,
@@ -57,6 +59,12 @@ pub struct SecretEnvStatus {
 }
 
 impl SecretEnvStatus {
+    /// What the customer must do for it to be opened; `None` when it is.
+    #[must_use]
+    pub fn customer_action(&self) -> Option<CustomerAction> {
+        self.state.customer_action_of_variables()
+    }
+
     /// `changed_at` is when the values last changed: their own record has since when the oldest of them is there.
     pub(super) fn of(ids: &SetIds, values: &Record, changed_at: Timestamp) -> Self {
         let state = match values.status {
