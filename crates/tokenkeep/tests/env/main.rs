@@ -8,6 +8,8 @@ mod counting;
 mod files;
 mod halves;
 mod life;
+#[cfg(feature = "postgres")]
+mod on_postgres;
 mod pairs;
 mod push;
 mod push_faults;
