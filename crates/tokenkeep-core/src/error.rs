@@ -25,13 +25,14 @@ pub struct Error {
     kind: ErrorKind,
     detail: Option<&'static str>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    of_variables: bool,
 }
 
 impl Error {
     /// An error of this kind.
     #[must_use]
     pub fn new(kind: ErrorKind) -> Self {
-        Self { kind, detail: None, source: None }
+        Self { kind, detail: None, source: None, of_variables: false }
     }
 
     /// The same with a fixed text that says more than its kind does.
@@ -45,6 +46,14 @@ impl Error {
     #[must_use]
     pub fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
         self.source = Some(Box::new(source));
+        self
+    }
+
+    /// The same, of a set of secret environment variables and not of a connection's token: what it says, and what the customer can do,
+    /// is about those.
+    #[must_use]
+    pub fn of_variables(mut self) -> Self {
+        self.of_variables = true;
         self
     }
 
@@ -69,7 +78,10 @@ impl Error {
     /// What the customer can do about it; `None` where it is not the customer's to mend.
     #[must_use]
     pub fn customer_action(&self) -> Option<CustomerAction> {
-        self.kind.customer_action()
+        match self.of_variables {
+            true => self.kind.customer_action_of_variables(),
+            false => self.kind.customer_action(),
+        }
     }
 }
 
@@ -90,7 +102,10 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.kind.message())?;
+        f.write_str(match self.of_variables {
+            true => self.kind.message_of_variables(),
+            false => self.kind.message(),
+        })?;
         match self.detail {
             Some(detail) => write!(f, ": {detail}"),
             None => Ok(()),

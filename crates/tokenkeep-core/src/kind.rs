@@ -127,6 +127,10 @@ pub enum CustomerAction {
     UseOwnToken,
     /// Replace each value of a set of secret variables where it came from, since others may have them; then enter the new ones.
     ReplaceVariables,
+    /// Enter the secret variables: there are none.
+    EnterVariables,
+    /// Change the secret variables that are there, or remove them first.
+    ChangeVariables,
     /// Nothing but waiting.
     TryAgainLater,
     /// Tell the application's support: it is not the customer's to mend.
@@ -260,6 +264,28 @@ impl ErrorKind {
             _ => None,
         }
     }
+
+    /// As [`message`](Self::message), of a set of secret environment variables.
+    pub(crate) fn message_of_variables(self) -> &'static str {
+        match self {
+            Self::AlreadyConnected => "there is a set of secret variables of that name; change it instead",
+            Self::NotConnected => "there is no such set of secret variables",
+            Self::Suspected => {
+                "the secret variables may have leaked; each must be replaced where it came from, then here"
+            }
+            other => other.message(),
+        }
+    }
+
+    /// As [`customer_action`](Self::customer_action), of a set of secret environment variables.
+    pub(crate) fn customer_action_of_variables(self) -> Option<CustomerAction> {
+        match self {
+            Self::AlreadyConnected => Some(CustomerAction::ChangeVariables),
+            Self::NotConnected => Some(CustomerAction::EnterVariables),
+            Self::Suspected => Some(CustomerAction::ReplaceVariables),
+            other => other.customer_action(),
+        }
+    }
 }
 
 impl fmt::Display for CustomerAction {
@@ -289,6 +315,8 @@ impl fmt::Display for CustomerAction {
             Self::ReplaceVariables => {
                 "These secret variables may have leaked. Replace each value where it came from now, then enter the new ones here."
             }
+            Self::EnterVariables => "Enter your secret variables first.",
+            Self::ChangeVariables => "Change the secret variables that are there, or remove them first.",
             Self::ContactSupport => {
                 "Something is wrong on our side, and the token is not used meanwhile. Please contact our support."
             }

@@ -72,11 +72,15 @@ fn each_kind_and_each_action_has_words_of_its_own() {
     for (kind, ..) in KINDS {
         assert!(kind.message().contains(' ') && messages.insert(kind.message()), "{kind:?}");
     }
-    use CustomerAction::{ContactSupport, DeleteOldToken, ReplaceSoon, ReplaceVariables, UseOwnToken};
+    use CustomerAction::{
+        ChangeVariables, ContactSupport, DeleteOldToken, EnterVariables, ReplaceSoon, ReplaceVariables,
+        UseOwnToken,
+    };
     let mut actions: HashSet<CustomerAction> = KINDS.iter().filter_map(|kind| kind.3).collect();
     actions.extend([ReplaceSoon, DeleteOldToken, UseOwnToken, ReplaceVariables, ContactSupport]);
+    actions.extend([EnterVariables, ChangeVariables]);
     let words: HashSet<String> = actions.iter().map(ToString::to_string).collect();
-    assert_eq!((actions.len(), words.len()), (14, 14));
+    assert_eq!((actions.len(), words.len()), (16, 16));
     assert!(words.iter().all(|text| text.ends_with('.')), "{words:?}");
 }
 
@@ -136,4 +140,21 @@ fn sealing(error: SealError, kind: ErrorKind) -> (Error, ErrorKind, String) {
 
 fn opening(error: OpenError, kind: ErrorKind) -> (Error, ErrorKind, String) {
     (error.into(), kind, error.to_string())
+}
+
+#[test]
+fn of_variables_the_words_are_about_those_and_the_kind_is_the_same() {
+    use CustomerAction::{ChangeVariables, EnterVariables, ReplaceVariables};
+    for (kind, _, retryable, action) in KINDS {
+        let (error, token) = (Error::new(kind).of_variables(), Error::new(kind));
+        let own = match kind {
+            ErrorKind::AlreadyConnected => Some(ChangeVariables),
+            ErrorKind::NotConnected => Some(EnterVariables),
+            ErrorKind::Suspected => Some(ReplaceVariables),
+            _ => None,
+        };
+        assert_eq!((error.kind(), error.is_retryable()), (kind, retryable));
+        assert_eq!(error.customer_action(), own.or(action), "{kind:?}");
+        assert_eq!(error.to_string() != token.to_string(), own.is_some(), "{kind:?}");
+    }
 }

@@ -10,6 +10,7 @@ use crate::connect::{PreparedChange, prepare_connect, prepare_replace};
 use crate::credential::ConnectionCredential;
 use crate::discard::discard;
 use crate::disconnect::disconnect;
+use crate::env::{SetIds, discard_set};
 use crate::inner::Inner;
 use crate::kept::KeptToken;
 use crate::leak::{LeakResponse, clear_suspicion};
@@ -133,7 +134,7 @@ impl Connection {
         Credential::new(ConnectionCredential::for_use(Arc::clone(&self.vault), self.id.clone()))
     }
 
-    /// How the connection stands.
+    /// How the connection stands; by the name of either record of a set of secret variables, how the set does.
     ///
     /// # Errors
     /// `Tampered` when its record was altered or is older than one seen before; `StoreUnavailable`.
@@ -244,6 +245,9 @@ impl Connection {
     /// # Ok(()) }
     /// ```
     ///
+    /// Of a record of a set of secret variables it ends the whole set, as
+    /// [`SecretEnv::discard_tampered`](crate::SecretEnv::discard_tampered) does.
+    ///
     /// # Errors
     /// `Misuse` when the record is the one that the trail has: disconnect it. `NotConnected` where there is neither a record nor an
     /// entry of one. `Tampered` when the end of the trail was altered or cut: restart the process if it saw it end further on;
@@ -255,7 +259,12 @@ impl Connection {
     /// Safe: a dropped call put the tombstone there or did not. If it did, a repeated one is `Misuse`, and
     /// [`disconnect`](Self::disconnect) finishes it and gives the receipt.
     pub async fn discard_tampered(&self, provider: &dyn Provider) -> Result<Receipt, Error> {
-        let work = discard(&self.vault, &self.id, provider.spec());
+        let work = async {
+            match SetIds::of(&self.id) {
+                Some(set) => Box::pin(discard_set(&self.vault, &set, provider.spec())).await,
+                None => discard(&self.vault, &self.id, provider.spec()).await,
+            }
+        };
         self.vault.watch.over(Operation::DiscardTampered, Some(&self.id), work).await
     }
 }

@@ -9,7 +9,7 @@ use tokenkeep_store::{
 };
 
 use crate::disconnect::{finish, write_uses};
-use crate::env::names::kind_of;
+use crate::env::names::{absent, kind_of};
 use crate::inner::Inner;
 use crate::receipt::Receipt;
 
@@ -96,7 +96,7 @@ impl Found<'_> {
     /// What is wrong with it, as the entry says it.
     fn fault(&self, vault: &Inner, id: &ConnectionId) -> Result<&'static str, Error> {
         let record = match (&self.present, self.genuine(vault, id)) {
-            (Present::Absent, _) if self.expected().is_none() => return Err(ErrorKind::NotConnected.into()),
+            (Present::Absent, _) if self.expected().is_none() => return Err(absent(id)),
             (Present::Absent, _) => return Ok("missing"),
             (_, None) => return Ok("altered"),
             (_, Some(record)) => record,

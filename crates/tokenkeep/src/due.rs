@@ -72,9 +72,6 @@ impl DueConnections {
                     self.vault.listed_anew(record).await?
                 };
                 self.page.pop_front();
-                if is_reserved(status.id.name()) {
-                    continue;
-                }
                 let is_due = status.replacement.is_some_and(|replacement| replacement != Replacement::Fresh);
                 if is_due || status.state == ConnectionState::Tampered {
                     return Ok(Some(status));
@@ -90,8 +87,10 @@ impl DueConnections {
     }
 
     async fn read_page(&self) -> Result<Option<(TokenSet, VecDeque<(Record, ConnectionStatus)>)>, Error> {
-        let page = self.vault.store.tokens_set(self.during.clone(), self.after.as_ref(), PAGE).await?;
+        let mut page = self.vault.store.tokens_set(self.during.clone(), self.after.as_ref(), PAGE).await?;
         let Some(after) = page.last().map(TokenSet::of) else { return Ok(None) };
+        // A store may give those of sets, too; or a token's record was altered to look like one, or the other way round.
+        page.retain(|record| !is_reserved(record.id.name()));
         let listed = self.vault.listed(&page).await?;
         Ok(Some((after, page.into_iter().zip(listed).collect())))
     }

@@ -25,6 +25,7 @@ pub(crate) use names::SetIds;
 pub use plan::{EnvAction, EnvPlan, EnvStep};
 pub use push::EnvPush;
 pub(crate) use removal::{discard_set, remove_set};
+pub(crate) use set::halves;
 pub use status::{EnvVarStatus, SecretEnvStatus};
 
 /// A handle on one set of a tenant's secret environment variables, whether there is such a set or not. Owned, cheap to clone, holds no
@@ -121,7 +122,8 @@ impl SecretEnv {
     /// How the set stands. Opens nothing.
     ///
     /// # Errors
-    /// `Tampered` when one of its records was altered or is older than one seen before; `StoreUnavailable`.
+    /// `Tampered` when one of its records was altered, is older than one seen before, or is there without the other one; `Conflict` when
+    /// the set is made and removed without a pause; `StoreUnavailable`.
     pub async fn status(&self) -> Result<SecretEnvStatus, Error> {
         let work = status::status(&self.vault, &self.ids);
         self.vault.watch.over(Operation::ReadEnv, Some(&self.ids.values), work).await
@@ -196,7 +198,7 @@ impl SecretEnv {
     /// audit trail has; the other one is removed with it.
     ///
     /// # Errors
-    /// As there; `Misuse` when both records are those that the trail has: [`remove`](Self::remove) it.
+    /// As there; `Misuse` when both records are those that the trail has, and fit: [`remove`](Self::remove) it.
     ///
     /// # Cancellation
     /// Safe: what a dropped call left is finished by [`remove`](Self::remove).

@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::checkpoint::CheckpointSink;
 use crate::clock::Clock;
+use crate::env::names::absent;
 use crate::high_water::HighWater;
 use crate::observe::Watch;
 use crate::probe::Probe;
@@ -61,7 +62,7 @@ impl Inner {
     /// As [`load`](Self::load), where there must be a token.
     pub(crate) async fn live(&self, id: &ConnectionId) -> Result<Record, Error> {
         let record = self.load(id).await?.filter(Record::is_live);
-        record.ok_or_else(|| ErrorKind::NotConnected.into())
+        record.ok_or_else(|| absent(id))
     }
 
     /// A record that was read after its mark was.

@@ -10,6 +10,7 @@ use tokenkeep_core::{
 use tokenkeep_store::{Action, Change, Record, Scan, Status, Timestamp};
 
 use crate::env::SetIds;
+use crate::env::names::{absent, named};
 use crate::inner::Inner;
 use crate::observe::{IncidentKind, Operation};
 use crate::status::{ConnectionState, ConnectionStatus};
@@ -33,7 +34,7 @@ pub struct SuspectedToken {
     pub origin: Option<Origin>,
     /// Whose token it is there; `None` when the record was altered.
     pub account: Option<Account>,
-    /// When it was set; `None` when the record was altered.
+    /// When it was set, of a set the value that was set first of those that it has; `None` when the record was altered.
     pub token_set_at: Option<Timestamp>,
 }
 
@@ -129,14 +130,15 @@ impl LeakResponse {
     }
 
     pub(crate) fn one(vault: Arc<Inner>, id: ConnectionId) -> Self {
-        Self::from(vault, From::One(id))
+        Self::from(vault, From::One(named(id)))
     }
 
     fn from(vault: Arc<Inner>, from: From) -> Self {
         Self { vault, from, first: None, after: None, set_before: None, marked: VecDeque::new() }
     }
 
-    /// Only tokens that were set before this time: the leak ended then, or this is what an earlier run left over.
+    /// Only tokens that were set before this time, and sets of which a value was: the leak ended then, or this is what an earlier run left
+    /// over.
     pub fn set_before(mut self, time: Timestamp) -> Self {
         self.set_before = Some(time);
         self
@@ -260,7 +262,7 @@ impl LeakResponse {
         &self,
         id: &ConnectionId,
     ) -> Result<(VecDeque<SuspectedToken>, Vec<Record>, Scan), Error> {
-        let mut marked = VecDeque::from([self.mark(id).await?.ok_or(ErrorKind::NotConnected)?]);
+        let mut marked = VecDeque::from([self.mark(id).await?.ok_or_else(|| absent(id))?]);
         let Some(sealed) = self.vault.load(id).await?.and_then(|record| record.sealed) else {
             return Ok((marked, Vec::new(), Scan::Tenant(id.tenant().clone())));
         };
@@ -298,6 +300,7 @@ fn suspected(before: &Record) -> Record {
 }
 
 pub(crate) async fn clear_suspicion(vault: &Inner, id: &ConnectionId) -> Result<ConnectionStatus, Error> {
+    let id = &named(id.clone());
     let before = vault.live(id).await?;
     if before.status == Status::Suspected {
         let change =

@@ -8,6 +8,8 @@ use tokenkeep_core::{
 use tokenkeep_store::{Purge, Record, Status, Timestamp};
 
 use crate::disconnect::removed_at;
+use crate::env::names::is_reserved;
+use crate::env::{SetIds, halves};
 use crate::inner::Inner;
 use crate::replacement::{Replacement, ReplacementPolicy};
 
@@ -67,6 +69,15 @@ impl ConnectionState {
             Self::Suspected => Some(CustomerAction::DeleteAndReplace),
         }
     }
+
+    /// The same, of a set of secret variables.
+    pub(crate) fn customer_action_of_variables(self) -> Option<CustomerAction> {
+        match self {
+            Self::NotConnected | Self::Disconnected => Some(CustomerAction::EnterVariables),
+            Self::Suspected => Some(CustomerAction::ReplaceVariables),
+            other => other.customer_action(),
+        }
+    }
 }
 
 /// Why a connection is paused still. The customer waits in each case.
@@ -109,7 +120,8 @@ pub struct ConnectionStatus {
     pub token_set_at: Option<Timestamp>,
     /// Which token of this life of the connection it is.
     pub secret_version: Option<SecretVersion>,
-    /// Until when its token should be replaced: [`VaultOptions::replace_every`](crate::VaultOptions::replace_every).
+    /// Until when its token should be replaced: [`VaultOptions::replace_every`](crate::VaultOptions::replace_every). `None` for a set of
+    /// secret variables, whose age nobody judges.
     pub replace_by: Option<Timestamp>,
     /// How that stands at the time of asking; `None` when there is no token.
     pub replacement: Option<Replacement>,
@@ -127,6 +139,8 @@ impl ConnectionStatus {
             Status::Disconnected => ConnectionState::Disconnected,
         };
         let live = record.sealed.is_some();
+        // Nobody asks for the variables of a set to be replaced by a date.
+        let of_age = live && !is_reserved(record.id.name());
         Self {
             id: record.id.clone(),
             state,
@@ -139,8 +153,8 @@ impl ConnectionStatus {
             purge_pending: record.purge == Purge::Pending,
             token_set_at: live.then_some(record.token_set_at),
             secret_version: live.then_some(record.secret_version),
-            replace_by: live.then(|| policy.replace_by(record.token_set_at)),
-            replacement: live.then(|| policy.judge(record.token_set_at, now)),
+            replace_by: of_age.then(|| policy.replace_by(record.token_set_at)),
+            replacement: of_age.then(|| policy.judge(record.token_set_at, now)),
             reused: Vec::new(),
         }
     }
@@ -148,7 +162,11 @@ impl ConnectionStatus {
     /// What the customer can do, the most urgent first, for an application to show; empty when all is well.
     #[must_use]
     pub fn customer_actions(&self) -> Vec<CustomerAction> {
-        let mut actions: Vec<CustomerAction> = self.state.customer_action().into_iter().collect();
+        let action = match SetIds::of(&self.id) {
+            Some(_) => self.state.customer_action_of_variables(),
+            None => self.state.customer_action(),
+        };
+        let mut actions: Vec<CustomerAction> = action.into_iter().collect();
         let of_age = match self.replacement {
             // A new token is asked for already.
             _ if matches!(self.state, ConnectionState::Revoked | ConnectionState::Suspected) => None,
@@ -204,6 +222,12 @@ impl Inner {
 
     /// How a connection stands, be there one or not.
     pub(crate) async fn status(&self, id: &ConnectionId) -> Result<ConnectionStatus, Error> {
+        if let Some(set) = SetIds::of(id) {
+            return match &halves(self, &set).await?.values {
+                Some(values) => self.status_of(values).await,
+                None => Ok(ConnectionStatus::absent(&set.values)),
+            };
+        }
         let record = self.load(id).await?;
         match &record {
             Some(record) => self.status_of(record).await,

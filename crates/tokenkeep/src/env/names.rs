@@ -1,6 +1,6 @@
 //! The names of the records that a set is kept in: a part of the names of connections that no connection has.
 
-use tokenkeep_core::{BadName, ConnectionId, ConnectionName, Error, PayloadKind, TenantId};
+use tokenkeep_core::{BadName, ConnectionId, ConnectionName, Error, ErrorKind, PayloadKind, TenantId};
 
 /// What no connection's name begins with.
 pub(crate) const RESERVED: char = '~';
@@ -39,6 +39,20 @@ pub(crate) fn kind_of(id: &ConnectionId) -> PayloadKind {
         Some(ids) if ids.values == *id => PayloadKind::EnvVars,
         Some(_) => PayloadKind::EnvIndex,
         None => PayloadKind::ApiToken,
+    }
+}
+
+/// What a set goes by where it is handled as a connection: the record of its values.
+pub(crate) fn named(id: ConnectionId) -> ConnectionId {
+    SetIds::of(&id).map_or(id, |set| set.values)
+}
+
+/// That there is no such connection, or no such set.
+pub(crate) fn absent(id: &ConnectionId) -> Error {
+    let error = Error::new(ErrorKind::NotConnected);
+    match SetIds::of(id) {
+        Some(_) => error.of_variables(),
+        None => error,
     }
 }
 

@@ -3,7 +3,8 @@
 use tokenkeep_core::{ConnectionId, Error, ErrorKind, ProviderSpec};
 use tokenkeep_store::{Action, Purge, Record, Status};
 
-use super::names::SetIds;
+use super::names::{SetIds, absent};
+use super::set::halves;
 use crate::discard::discard;
 use crate::disconnect::finish;
 use crate::inner::Inner;
@@ -36,7 +37,7 @@ pub(crate) async fn remove_set(vault: &Inner, ids: &SetIds) -> Result<Receipt, E
         if changes.is_empty() {
             // What was altered is not removed here; whatever could be, is.
             let (values, _) = (values?, index?);
-            return Ok(finish(vault, &values.ok_or(ErrorKind::NotConnected)?).await);
+            return Ok(finish(vault, &values.ok_or_else(|| absent(&ids.values))?).await);
         }
         match vault.commit(&changes).await {
             Ok(()) => {}
@@ -55,21 +56,29 @@ async fn load(vault: &Inner, id: &ConnectionId) -> Result<Result<Option<Record>,
     }
 }
 
+/// Puts tombstones where records of the set were tampered with, and removes the half that was whole with it.
 pub(crate) async fn discard_set(vault: &Inner, ids: &SetIds, spec: &ProviderSpec) -> Result<Receipt, Error> {
-    let mut discarded = false;
+    let mut discarded = None;
     let mut refused = None;
     for id in [&ids.index, &ids.values] {
         match discard(vault, id, spec).await {
-            Ok(_) => discarded = true,
+            Ok(receipt) => discarded = Some(receipt),
             Err(error) if matches!(error.kind(), ErrorKind::Misuse | ErrorKind::NotConnected) => {
                 refused.get_or_insert(error);
             }
             Err(error) => return Err(error),
         }
     }
-    match refused {
-        Some(error) if !discarded => Err(error),
-        // The half that was whole goes with it.
-        _ => remove_set(vault, ids).await,
+    if let (None, Some(error)) = (&discarded, refused) {
+        // Both records are the trail's. One that was ended alone is no set: the other one is removed.
+        return match halves(vault, ids).await {
+            Err(half) if half.kind() == ErrorKind::Tampered => remove_set(vault, ids).await,
+            _ => Err(error),
+        };
+    }
+    match (remove_set(vault, ids).await, discarded) {
+        // There never were values: somebody planted an index.
+        (Err(error), Some(receipt)) if error.kind() == ErrorKind::NotConnected => Ok(receipt),
+        (receipt, _) => receipt,
     }
 }

@@ -8,7 +8,7 @@ use tokenkeep_store::{Action, Change, Purge, Record, Status, Timestamp};
 
 use super::change::EnvChange;
 use super::index::{Index, IndexedVar};
-use super::names::SetIds;
+use super::names::{SetIds, absent};
 use super::status::SecretEnvStatus;
 use crate::inner::{Inner, TokenPlace, of_kind};
 use crate::purge::purge;
@@ -23,25 +23,79 @@ pub(crate) struct Pair {
     pub(crate) index: Index,
 }
 
+/// The records of a set, checked: both are live, or none is.
+pub(crate) struct Halves {
+    pub(crate) values: Option<Record>,
+    pub(crate) index: Option<Record>,
+}
+
+impl Halves {
+    async fn read(vault: &Inner, ids: &SetIds) -> Result<Self, Error> {
+        let index = vault.load(&ids.index).await?;
+        Ok(Self { values: vault.load(&ids.values).await?, index })
+    }
+
+    fn live(&self) -> [Option<&Record>; 2] {
+        [&self.values, &self.index].map(|half| half.as_ref().filter(|record| record.is_live()))
+    }
+
+    /// Whether they can be what one commit left.
+    fn fit(&self) -> bool {
+        match self.live() {
+            [None, None] => true,
+            [Some(values), Some(index)] => {
+                (&values.provider, &values.origin, values.incarnation)
+                    == (&index.provider, &index.origin, index.incarnation)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Looks at two records that do not fit. Between the two reads a change may have been committed. Found twice, they stood side by side: no
+/// commit leaves them so.
+#[derive(Default)]
+struct Looks(Option<[Option<Revision>; 2]>);
+
+impl Looks {
+    fn again(&mut self, at: &Halves) -> Result<(), Error> {
+        let seen = [&at.values, &at.index].map(|half| half.as_ref().map(|record| record.revision));
+        if self.0.replace(seen) != Some(seen) {
+            return Ok(());
+        }
+        let detail = match at.live() {
+            [Some(_), Some(_)] => "a set's values and its index are of two versions",
+            _ => "one of a set's two records is missing, or was ended without the other one",
+        };
+        Err(Error::new(ErrorKind::Tampered).because(detail))
+    }
+}
+
+/// The two records as they stand.
+pub(crate) async fn halves(vault: &Inner, ids: &SetIds) -> Result<Halves, Error> {
+    let mut looks = Looks::default();
+    for _ in 0..TRIES {
+        let halves = Halves::read(vault, ids).await?;
+        if halves.fit() {
+            return Ok(halves);
+        }
+        looks.again(&halves)?;
+    }
+    Err(ErrorKind::Conflict.into())
+}
+
 /// The set as it is now: two records that were written together.
 pub(crate) async fn pair(vault: &Inner, ids: &SetIds) -> Result<Pair, Error> {
-    let mut unlike = None;
+    let mut looks = Looks::default();
     for _ in 0..TRIES {
-        let (record, index) = indexed(vault, ids).await?;
-        let values = vault.live(&ids.values).await?;
-        of_kind(&values, PayloadKind::EnvVars)?;
-        let alike = (&values.provider, &values.origin, values.incarnation)
-            == (&record.provider, &record.origin, record.incarnation);
-        if alike && index.values == values.secret_version.get() {
-            return Ok(Pair { values, record, index });
+        let halves = halves(vault, ids).await?;
+        let [Some(values), Some(record)] = halves.live() else { return Err(absent(&ids.values)) };
+        of_kind(values, PayloadKind::EnvVars)?;
+        let index = open_index(vault, ids, record).await?;
+        if index.values == values.secret_version.get() {
+            return Ok(Pair { values: values.clone(), record: record.clone(), index });
         }
-        // Between the two reads a change may have been committed. Found twice, they stood side by side: no commit leaves them so.
-        let seen = (record.revision, values.revision);
-        if unlike.replace(seen) == Some(seen) {
-            return Err(
-                Error::new(ErrorKind::Tampered).because("a set's values and its index are of two versions")
-            );
-        }
+        looks.again(&halves)?;
     }
     Err(ErrorKind::Conflict.into())
 }
@@ -49,9 +103,13 @@ pub(crate) async fn pair(vault: &Inner, ids: &SetIds) -> Result<Pair, Error> {
 /// The index alone.
 pub(crate) async fn indexed(vault: &Inner, ids: &SetIds) -> Result<(Record, Index), Error> {
     let record = vault.live(&ids.index).await?;
-    let payload = vault.open_payload(&ids.index, &record, PayloadKind::EnvIndex).await?;
-    let index = Index::from_payload(&payload).ok_or_else(illegible)?;
+    let index = open_index(vault, ids, &record).await?;
     Ok((record, index))
+}
+
+async fn open_index(vault: &Inner, ids: &SetIds, record: &Record) -> Result<Index, Error> {
+    let payload = vault.open_payload(&ids.index, record, PayloadKind::EnvIndex).await?;
+    Index::from_payload(&payload).ok_or_else(illegible)
 }
 
 /// The values of a set, which must be those that its index knows.
@@ -82,13 +140,9 @@ pub(crate) async fn create(
     vars: &SecretVars,
 ) -> Result<SecretEnvStatus, Error> {
     for _ in 0..TRIES {
-        let values_before = vault.load(&ids.values).await?;
-        let index_before = vault.load(&ids.index).await?;
-        for before in [&values_before, &index_before].into_iter().flatten() {
-            if before.is_live() {
-                return Err(Error::new(ErrorKind::AlreadyConnected)
-                    .because("there is a set of that name already; change it, or remove it first"));
-            }
+        let Halves { values: values_before, index: index_before } = halves(vault, ids).await?;
+        if values_before.as_ref().is_some_and(Record::is_live) {
+            return Err(Error::new(ErrorKind::AlreadyConnected).of_variables());
         }
         if let Some(tombstone) = values_before.as_ref().filter(|before| before.purge == Purge::Pending) {
             if !purge(vault, tombstone).await.complete {
@@ -129,14 +183,14 @@ pub(crate) async fn create(
             vault.change(index_before.as_ref(), record, Action::Connected),
         ];
         match vault.commit(&changes).await {
-            Ok(()) => return SecretEnvStatus::of_change(ids, &changes[0]),
+            Ok(()) => return SecretEnvStatus::of_changes(ids, &changes),
             Err(error) if error.kind() == ErrorKind::Conflict => vault.key_provider.refresh().await?,
             // Its answer may have been lost.
             Err(error) if error.kind() == ErrorKind::StoreUnavailable => {
                 let made = vault.load(&ids.values).await.ok().flatten();
                 let mine = changes[0].record.as_ref().map(|step| &step.record);
                 if made.is_some() && made.as_ref() == mine {
-                    return SecretEnvStatus::of_change(ids, &changes[0]);
+                    return SecretEnvStatus::of_changes(ids, &changes);
                 }
                 return Err(error);
             }
@@ -166,10 +220,11 @@ pub(crate) async fn change(
         let stays = |name: &&String| !set.contains(*name) && !removed.contains(name);
         if suspected && pair.index.vars.keys().any(|name| stays(&name)) {
             return Err(Error::new(ErrorKind::Suspected)
+                .of_variables()
                 .because("replace or remove all values of the set in one change"));
         }
         if set.is_empty() && removed.is_empty() && !suspected {
-            return Ok(SecretEnvStatus::of(ids, &pair.values));
+            return Ok(SecretEnvStatus::of(ids, &pair.values, pair.record.token_set_at));
         }
         // Of values that may have leaked none is taken over, so none is opened.
         let mut vars = if suspected { SecretVars::new() } else { values(vault, ids, &pair).await? };
@@ -186,15 +241,18 @@ pub(crate) async fn change(
         index.forget_removed();
         set_vars(vault, ids, &mut index, &vars, version, now);
         let mut values = Record { secret_version: version, ..pair.values.clone() };
-        (values.status, values.token_set_at) = (Status::Active, now);
+        // A leak that ended since one of the values was set may have that one.
+        values.token_set_at = index.vars.values().map(|var| var.changed_at).min().unwrap_or(now);
+        values.status = Status::Active;
         seal(vault, &mut values, &vars.to_payload()).await?;
-        let record = next_index(vault, &pair.record, &mut index, None).await?;
+        let before = Record { token_set_at: now, ..pair.record.clone() };
+        let record = next_index(vault, &before, &mut index, None).await?;
         let changes = [
             vault.change(Some(&pair.values), values, Action::Replaced),
             vault.change(Some(&pair.record), record, Action::Replaced),
         ];
         match vault.commit(&changes).await {
-            Ok(()) => return SecretEnvStatus::of_change(ids, &changes[0]),
+            Ok(()) => return SecretEnvStatus::of_changes(ids, &changes),
             // Somebody changed it, or the KEK was closed.
             Err(error) if error.kind() == ErrorKind::Conflict => vault.key_provider.refresh().await?,
             Err(error) => return Err(error),
@@ -244,14 +302,14 @@ pub(crate) async fn open(vault: &Inner, ids: &SetIds) -> Result<(Pair, SecretVar
 pub(crate) fn permit(values: &Record) -> Result<(), Error> {
     match values.status {
         Status::Active => Ok(()),
-        Status::Suspected => Err(ErrorKind::Suspected.into()),
-        Status::Disconnected => Err(ErrorKind::NotConnected.into()),
+        Status::Suspected => Err(Error::new(ErrorKind::Suspected).of_variables()),
+        Status::Disconnected => Err(absent(&values.id)),
         // No provider refuses a set.
         Status::Paused | Status::Revoked => Err(ErrorKind::Internal.into()),
     }
 }
 
-/// The record with this index in it, as its next version.
+/// The record with this index in it, as its next version. It keeps the time at which the values changed last.
 pub(crate) async fn next_index(
     vault: &Inner,
     before: &Record,
@@ -259,7 +317,6 @@ pub(crate) async fn next_index(
     keep: Option<&str>,
 ) -> Result<Record, Error> {
     let mut record = Record { secret_version: before.secret_version.next(), ..before.clone() };
-    record.token_set_at = vault.now();
     seal_index(vault, &mut record, index, keep).await?;
     Ok(record)
 }

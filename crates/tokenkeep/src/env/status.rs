@@ -2,11 +2,13 @@
 
 use std::fmt;
 
-use tokenkeep_core::{Error, ErrorKind, Origin, PayloadKind, ProviderName, SecretVersion, TenantId};
+use tokenkeep_core::{
+    CustomerAction, Error, ErrorKind, Origin, PayloadKind, ProviderName, SecretVersion, TenantId,
+};
 use tokenkeep_store::{Change, Purge, Record, Status, Timestamp};
 
 use super::names::SetIds;
-use super::set::indexed;
+use super::set::{Halves, halves, indexed, pair};
 use crate::disconnect::removed_at;
 use crate::inner::{Inner, of_kind};
 use crate::status::ConnectionState;
@@ -38,7 +40,7 @@ pub struct SecretEnvStatus {
     /// The set's name.
     pub name: String,
     /// How it stands: `NotConnected` where there never was such a set, `Connected`, `Suspected`, `Disconnected` where it was removed, or
-    /// `Tampered`.
+    /// `Tampered`. What its customer must do is said by [`customer_action`](Self::customer_action).
     pub state: ConnectionState,
     /// The provider that it is for; `None` where nothing is known.
     pub provider: Option<ProviderName>,
@@ -57,7 +59,14 @@ pub struct SecretEnvStatus {
 }
 
 impl SecretEnvStatus {
-    pub(super) fn of(ids: &SetIds, values: &Record) -> Self {
+    /// What the customer must do for it to be opened; `None` when it is.
+    #[must_use]
+    pub fn customer_action(&self) -> Option<CustomerAction> {
+        self.state.customer_action_of_variables()
+    }
+
+    /// `changed_at` is when the values last changed: their own record has since when the oldest of them is there.
+    pub(super) fn of(ids: &SetIds, values: &Record, changed_at: Timestamp) -> Self {
         let state = match values.status {
             Status::Active => ConnectionState::Connected,
             Status::Paused => ConnectionState::Paused,
@@ -71,16 +80,18 @@ impl SecretEnvStatus {
             origin: Some(values.origin.clone()),
             version: live.then_some(values.secret_version),
             created_at: live.then_some(values.connected_at),
-            changed_at: live.then_some(values.token_set_at),
+            changed_at: live.then_some(changed_at),
             removed_at: removed_at(values),
             purge_pending: values.purge == Purge::Pending,
             ..Self::without_record(ids, state)
         }
     }
 
-    pub(super) fn of_change(ids: &SetIds, values: &Change) -> Result<Self, Error> {
-        let record = values.record.as_ref().map(|step| &step.record);
-        Ok(Self::of(ids, record.ok_or(ErrorKind::Internal)?))
+    /// As these changes of values and index left it.
+    pub(super) fn of_changes(ids: &SetIds, [values, index]: &[Change; 2]) -> Result<Self, Error> {
+        let record =
+            |of: &Change| of.record.as_ref().map(|step| step.record.clone()).ok_or(ErrorKind::Internal);
+        Ok(Self::of(ids, &record(values)?, record(index)?.token_set_at))
     }
 
     pub(super) fn without_record(ids: &SetIds, state: ConnectionState) -> Self {
@@ -100,7 +111,12 @@ impl SecretEnvStatus {
 }
 
 pub(super) async fn names(vault: &Inner, ids: &SetIds) -> Result<Vec<EnvVarStatus>, Error> {
-    let (_, index) = indexed(vault, ids).await?;
+    let index = match indexed(vault, ids).await {
+        Ok((_, index)) => index,
+        // Unless its values are there, there is no set.
+        Err(error) if error.kind() == ErrorKind::NotConnected => pair(vault, ids).await?.index,
+        Err(error) => return Err(error),
+    };
     let named = index.vars.into_iter().map(|(name, var)| EnvVarStatus {
         name,
         changed_in: var.changed_in,
@@ -110,12 +126,11 @@ pub(super) async fn names(vault: &Inner, ids: &SetIds) -> Result<Vec<EnvVarStatu
 }
 
 pub(super) async fn status(vault: &Inner, ids: &SetIds) -> Result<SecretEnvStatus, Error> {
-    vault.load(&ids.index).await?;
-    match vault.load(&ids.values).await? {
-        Some(values) => {
-            of_kind(&values, PayloadKind::EnvVars)?;
-            Ok(SecretEnvStatus::of(ids, &values))
-        }
-        None => Ok(SecretEnvStatus::without_record(ids, ConnectionState::NotConnected)),
-    }
+    let Halves { values, index } = halves(vault, ids).await?;
+    let Some(values) = values else {
+        return Ok(SecretEnvStatus::without_record(ids, ConnectionState::NotConnected));
+    };
+    of_kind(&values, PayloadKind::EnvVars)?;
+    let changed_at = index.map_or(values.token_set_at, |index| index.token_set_at);
+    Ok(SecretEnvStatus::of(ids, &values, changed_at))
 }

@@ -6,7 +6,7 @@ use crate::common::{Fixture, Scripted};
 use crate::files::Files;
 use crate::sets::{change, named, opened, records, vars};
 
-async fn lives(vault: &Vault, other: &Vault, provider: &Scripted, scrub: Scrub) {
+pub(crate) async fn lives(vault: &Vault, other: &Vault, provider: &Scripted, scrub: Scrub) {
     let env = vault.secret_env("customer-17", "scraper").unwrap();
     let elsewhere = other.secret_env("customer-17", "scraper").unwrap();
     assert_eq!(env.status().await.unwrap().state, ConnectionState::NotConnected);
@@ -78,19 +78,6 @@ async fn on_sqlite_under_pseudonyms_too() {
         let (vault, other) = (f.fresh_with(options()).await, f.fresh_with(options()).await);
         lives(&vault, &other, &f.provider, Scrub::Done).await;
     }
-}
-
-#[cfg(feature = "postgres")]
-#[tokio::test]
-async fn postgres_too() {
-    let server = tokenkeep_testkit::ThrowawayPostgres::start().unwrap();
-    let pool = sqlx::postgres::PgPoolOptions::new().connect(&server.url("postgres")).await.unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let keys = tokenkeep::LocalKeyring::create(folder.path().join("keys/keyring")).unwrap();
-    let store = tokenkeep::PostgresStore::open(pool).await.unwrap();
-    let vault = Vault::open(store.clone(), keys.clone()).await.unwrap();
-    let other = Vault::open(store, keys).await.unwrap();
-    lives(&vault, &other, &Scripted::new(), Scrub::Impossible).await;
 }
 
 #[tokio::test]

@@ -6,7 +6,10 @@ mod counting;
 #[path = "../tamper/files.rs"]
 #[allow(dead_code, reason = "some of it is for other tests")]
 mod files;
+mod halves;
 mod life;
+#[cfg(feature = "postgres")]
+mod on_postgres;
 mod pairs;
 mod push;
 mod push_faults;

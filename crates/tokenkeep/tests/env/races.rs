@@ -7,20 +7,17 @@ use std::task::Poll;
 
 use tokenkeep::{ErrorKind, SqliteStore, Vault};
 
-use crate::common::Fixture;
+use crate::common::{Fixture, Scripted};
 use crate::counting::Counting;
 use crate::files::{Files, findings};
 use crate::sets::{change, named, opened, vars};
 
 /// Both apply, whichever comes first, and the halves never part.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn changes_at_the_same_time_all_count() {
-    let f = Files::new();
-    let vault = f.fresh().await;
-    vault.secret_env("t", "scraper").unwrap().create(&f.provider, &vars(&[])).await.unwrap();
+pub(crate) async fn all_count(provider: &Scripted, vaults: [Vault; 4]) {
+    let vault = vaults[0].clone();
+    vault.secret_env("t", "scraper").unwrap().create(provider, &vars(&[])).await.unwrap();
     let mut tasks = tokio::task::JoinSet::new();
-    for n in 0..4 {
-        let vault = f.fresh().await;
+    for (n, vault) in vaults.into_iter().enumerate() {
         tasks.spawn(async move {
             let env = vault.secret_env("t", "scraper").unwrap();
             for round in 0..5 {
@@ -35,11 +32,18 @@ async fn changes_at_the_same_time_all_count() {
         });
     }
     tasks.join_all().await;
-    let env = f.fresh().await.secret_env("t", "scraper").unwrap();
+    let env = vault.secret_env("t", "scraper").unwrap();
     let vars = opened(&env).await.unwrap();
     assert!((0..4).all(|n| vars.contains(&format!("MINE_{n}=4"))), "{vars}");
     assert_eq!(env.status().await.unwrap().version.unwrap().get(), 21);
     assert_eq!(findings(&vault).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_at_the_same_time_all_count() {
+    let f = Files::new();
+    let vaults = [f.fresh().await, f.fresh().await, f.fresh().await, f.fresh().await];
+    all_count(&f.provider, vaults).await;
 }
 
 #[tokio::test]
@@ -86,7 +90,7 @@ async fn what_ends_meanwhile_is_not_given() {
 }
 
 /// Polls a future up to so many times, each when it is woken, then drops it. Whether it finished.
-async fn polled<F: Future>(future: F, times: usize) -> bool {
+pub(crate) async fn polled<F: Future>(future: F, times: usize) -> bool {
     let (mut future, mut polled) = (pin!(future), 0);
     poll_fn(|context| {
         polled += 1;

@@ -10,7 +10,7 @@ use crate::common::{Scripted, give, token};
 use crate::site::Site;
 
 /// As the page has it, but for what it prints.
-async fn end_altered<'p>(
+pub(crate) async fn end_altered<'p>(
     vault: &Vault,
     provider_of: impl Fn(&ConnectionId) -> &'p dyn Provider,
 ) -> Result<Vec<ConnectionId>, Error> {
@@ -23,8 +23,10 @@ async fn end_altered<'p>(
         else {
             continue;
         };
-        if vault.connection_of(&id).discard_tampered(provider_of(&id)).await.is_err() {
-            left.push(id);
+        match vault.connection_of(&id).discard_tampered(provider_of(&id)).await {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::Misuse => {}
+            Err(_) => left.push(id),
         }
     }
     Ok(left)

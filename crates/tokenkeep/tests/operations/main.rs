@@ -5,6 +5,7 @@ mod altered;
 mod common;
 mod escrow;
 mod restored;
+mod sets;
 mod site;
 
 use site::Site;
