@@ -65,13 +65,13 @@ pub enum SecretVarRejected {
     #[error("the value of an environment variable has a NUL in it")]
     Nul,
     /// The set would have over [`SecretVars::MAX_VARS`] variables.
-    #[error("the set would have over 100 environment variables; make another set")]
+    #[error("the set would have over 100 environment variables; leave some out")]
     TooMany,
     /// The names of the set would be over [`SecretVars::MAX_NAMES_LEN`] bytes in all.
-    #[error("the names in the set would be over 8 KiB in all; make another set")]
+    #[error("the names in the set would be over 8 KiB in all; leave some out")]
     NamesTooLong,
     /// The set would be over [`SecretVars::MAX_LEN`] bytes.
-    #[error("the set would be over 16 KiB in all; make another set")]
+    #[error("the set would be over 16 KiB in all; leave some out")]
     TooLong,
 }
 

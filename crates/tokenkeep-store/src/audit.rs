@@ -85,7 +85,8 @@ pub struct AuditDraft {
     /// How often; 1 but for [`Action::UsedAgain`].
     pub count: u64,
     /// The provider's identifier of what a use made (a run), if it made something; what an operator
-    /// [`Discarded`](Action::Discarded).
+    /// [`Discarded`](Action::Discarded); of a set's index that was [`Replaced`](Action::Replaced), the target that it was sent to, if
+    /// that is why.
     pub subject: Option<String>,
 }
 

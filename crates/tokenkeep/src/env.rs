@@ -9,6 +9,7 @@ mod push;
 mod removal;
 mod set;
 mod status;
+mod targets;
 
 use std::sync::Arc;
 
@@ -22,11 +23,13 @@ use crate::receipt::Receipt;
 pub use change::EnvChange;
 pub(crate) use list::list;
 pub(crate) use names::SetIds;
+use plan::Held;
 pub use plan::{EnvAction, EnvPlan, EnvStep};
 pub use push::EnvPush;
 pub(crate) use removal::{discard_set, remove_set};
 pub(crate) use set::halves;
 pub use status::{EnvVarStatus, SecretEnvStatus};
+pub use targets::EnvTargetStatus;
 
 /// A handle on one set of a tenant's secret environment variables, whether there is such a set or not. Owned, cheap to clone, holds no
 /// value. Made by [`Vault::secret_env`](crate::Vault::secret_env).
@@ -145,6 +148,13 @@ impl SecretEnv {
     /// What sending the set to this target would do there: asks for the names that are there, and opens no value. Nothing is sent before the
     /// plan is [applied](EnvPlan::apply).
     ///
+    /// Send one set to a target. Two are not told apart there: each takes its own variables for what is there, whatever the other sent,
+    /// and nothing keeps their pushes apart.
+    ///
+    /// What was sent is kept in the set's index, which has 16 KiB: at names of 24 bytes it has room for 73 targets with 10 variables, 38
+    /// with 20, 14 with 50, and 5 with 100. Beyond, the one that was sent to longest ago is forgotten, and the next push to it sends all.
+    /// A push writes an entry of the audit trail for each variable, one at its begin, and one for its use.
+    ///
     /// # Errors
     /// `Misuse` when the target is at another provider or origin than the set is for, and nobody is asked then; `NotConnected`; `Suspected`;
     /// `Tampered`; those of the target's call; and what the database and the keys may fail with.
@@ -152,8 +162,35 @@ impl SecretEnv {
     /// # Cancellation
     /// Safe: it changes nothing.
     pub async fn plan<'t>(&self, target: &'t dyn EnvTarget) -> Result<EnvPlan<'t>, Error> {
+        self.plan_held(Held::Borrowed(target)).await
+    }
+
+    /// As [`plan`](Self::plan), for a target that is shared: its push can be given to a task of its own.
+    ///
+    /// # Errors
+    /// As [`plan`](Self::plan).
+    ///
+    /// # Cancellation
+    /// Safe: it changes nothing.
+    pub async fn plan_shared(&self, target: Arc<dyn EnvTarget>) -> Result<EnvPlan<'static>, Error> {
+        self.plan_held(Held::Shared(target)).await
+    }
+
+    async fn plan_held<'t>(&self, target: Held<'t>) -> Result<EnvPlan<'t>, Error> {
         let work = Box::pin(plan::plan(self, target));
         self.vault.watch.over(Operation::PlanEnv, Some(&self.ids.values), work).await
+    }
+
+    /// The targets that the set was sent to, by their identifiers, also those at which a push did not come to its end. No value is opened.
+    /// Ask for it before a [removal](Self::remove), and behind a change that is to be sent everywhere. One that was forgotten for want of
+    /// room, as [`plan`](Self::plan) says, is in the audit trail alone: the entries of the set's index (`~env-index/NAME`) name the
+    /// target as their subject.
+    ///
+    /// # Errors
+    /// `NotConnected` when there is no such set; `Tampered`; and what the database and the keys may fail with.
+    pub async fn targets(&self) -> Result<Vec<EnvTargetStatus>, Error> {
+        let work = targets::targets(&self.vault, &self.ids);
+        self.vault.watch.over(Operation::ReadEnv, Some(&self.ids.values), work).await
     }
 
     /// Says that the values may have leaked: see [`Connection::suspect_leak`](crate::Connection::suspect_leak). They are not opened any

@@ -55,7 +55,7 @@ impl FromStr for AuditCursor {
 /// | `incarnation` | to which life of it: 32 hexadecimal digits |
 /// | `secret_version`, `revision` | with which token; which version of the record |
 /// | `count` | how often; 1 but for `used-again` |
-/// | `subject` | the provider's identifier of what a use made; of `discarded`, what was found; or `null` |
+/// | `subject` | the provider's identifier of what a use made; of `discarded`, what was found; of `replaced`, the target that a set is sent to; or `null` |
 /// | `record_mac` | the MAC of the record after it, 64 hexadecimal digits, or `null` where no record changed |
 /// | `mac` | the entry's own, 64 hexadecimal digits |
 ///

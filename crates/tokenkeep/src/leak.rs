@@ -75,7 +75,7 @@ impl fmt::Display for SuspectedToken {
             };
             return write!(
                 f,
-                "{}: {altered}replace each of these secret variables where it came from, then set the new values here",
+                "{}: {altered}replace each of these secret variables where it came from, then set the new values here, then push",
                 self.id
             );
         }

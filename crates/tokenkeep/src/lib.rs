@@ -145,7 +145,10 @@ pub use connect::PreparedChange;
 pub use connection::Connection;
 pub use disconnect::FinishedDisconnect;
 pub use due::DueConnections;
-pub use env::{EnvAction, EnvChange, EnvPlan, EnvPush, EnvStep, EnvVarStatus, SecretEnv, SecretEnvStatus};
+pub use env::{
+    EnvAction, EnvChange, EnvPlan, EnvPush, EnvStep, EnvTargetStatus, EnvVarStatus, SecretEnv,
+    SecretEnvStatus,
+};
 pub use erase::{Erased, TenantErasure};
 pub use export::{AuditCursor, AuditExport};
 pub use kept::KeptToken;

@@ -2,6 +2,7 @@
 
 mod boundaries;
 mod calls;
+mod env_target;
 mod env_vars;
 mod errors;
 mod logs;

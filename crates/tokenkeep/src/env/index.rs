@@ -6,12 +6,16 @@
 //! place among the variables u16, fingerprint 16 | zeros`; numbers are big-endian, times milliseconds since 1970 UTC.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tokenkeep_core::{MAX_PAYLOAD, SecretVars, SecretVersion};
 use tokenkeep_store::Timestamp;
 use zeroize::Zeroizing;
 
 const VERSION: u8 = 1;
+
+/// A lease that lasts longer than any that is taken was written by a clock that is wrong, and bars nobody.
+const LONGEST: Duration = Duration::from_secs(10 * 60);
 
 /// Tells two values of one variable apart, and is of no use without the vault's key.
 pub(crate) type Fingerprint = [u8; 16];
@@ -45,6 +49,13 @@ pub(crate) struct IndexedTarget {
 pub(crate) struct TargetLease {
     pub(crate) holder: [u8; 16],
     pub(crate) until: Timestamp,
+}
+
+impl TargetLease {
+    /// Whether it keeps others out now.
+    pub(crate) fn bars(&self, now: Timestamp) -> bool {
+        now < self.until && self.until <= now.after(LONGEST)
+    }
 }
 
 impl Index {
@@ -134,7 +145,7 @@ impl Index {
                 return Some(payload);
             }
             let spare = self.targets.iter().filter(|(name, target)| {
-                Some(name.as_str()) != keep && target.lease.is_none_or(|lease| lease.until <= now)
+                Some(name.as_str()) != keep && !target.lease.is_some_and(|lease| lease.bars(now))
             });
             let oldest = spare.min_by_key(|(_, target)| target.applied_at).map(|(name, _)| name.clone())?;
             self.targets.remove(&oldest);
@@ -267,6 +278,39 @@ mod tests {
         let has = |number: u8| read.targets.contains_key(&format!("{number:0>200}"));
         assert!(has(1) && has(3) && has(99) && !has(0) && !has(2) && !has(4));
         assert!(index.fitted(None, Timestamp::from_millis(999)).is_some());
+    }
+
+    /// What a clock that was wrong left bars nobody, here too: else a set could not be changed for good.
+    #[test]
+    fn a_lease_that_bars_nobody_is_forgotten_as_any_other() {
+        let full = || {
+            let mut index = sample();
+            let names: Vec<String> = index.vars.keys().cloned().collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            for number in 0..100 {
+                let entry = target(number, Some(i64::MAX - number), &names);
+                index.targets.insert(format!("{number:0>200}"), entry);
+            }
+            index
+        };
+        assert!(full().fitted(None, Timestamp::from_millis(0)).is_some());
+        assert!(full().fitted(None, Timestamp::from_millis(i64::MAX - 1000)).is_none(), "these bar");
+    }
+
+    /// The figures of the documentation: so many targets are known at a time.
+    #[test]
+    fn so_many_targets_have_room() {
+        for (vars, targets) in [(10, 73), (20, 38), (50, 14), (100, 5)] {
+            let mut index = Index::default();
+            index.vars.extend((0..vars).map(|number| (format!("{number:A>24}"), var(7))));
+            let names: Vec<String> = index.vars.keys().cloned().collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let room = (0..).find(|number| {
+                index.targets.insert(format!("{number:0>24}"), target(0, None, &names));
+                index.to_payload().is_none()
+            });
+            assert_eq!(room, Some(targets), "{vars} variables");
+        }
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What sending a set to a target would do there.
 
 use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use tokenkeep_core::{ConnectionName, EnvTarget, Error, ErrorKind, Incarnation, SecretVersion, TargetVar};
 use tokenkeep_store::Record;
@@ -50,18 +52,38 @@ impl fmt::Display for EnvStep {
 /// What sending one version of a set to a target would do there: look at it, then [`apply`](Self::apply) it. Made by
 /// [`SecretEnv::plan`]. Holds no value; `Display` gives a line for each variable.
 ///
-/// What is at a target already is told by what was sent there, not by what it says: a value that somebody changed there by hand is taken
-/// to be the one that was sent. What is at the target and not in the set stays, unless [`removing_others`](Self::removing_others) is called.
+/// What is at a target already is told by what this set sent there, not by what it says: a value that somebody changed there by hand, or
+/// that another set sent, is taken to be the one that was sent. Where that may be, and after a vault's database was put back to an older
+/// state, [send all of it](Self::sending_all). What is at the target and not in the set stays, unless
+/// [`removing_others`](Self::removing_others) is called.
 #[must_use = "nothing is sent until it is applied"]
 pub struct EnvPlan<'t> {
     pub(super) env: SecretEnv,
-    pub(super) target: &'t dyn EnvTarget,
+    pub(super) target: Held<'t>,
     pub(super) target_id: String,
     pub(super) incarnation: Incarnation,
     pub(super) version: SecretVersion,
     pub(super) steps: Vec<EnvStep>,
     pub(super) unchanged: Vec<String>,
     left: Vec<String>,
+    out_of_reach: Vec<String>,
+}
+
+/// A target, as the caller gave it.
+pub(super) enum Held<'t> {
+    Borrowed(&'t dyn EnvTarget),
+    Shared(Arc<dyn EnvTarget>),
+}
+
+impl<'t> Deref for Held<'t> {
+    type Target = dyn EnvTarget + 't;
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::Borrowed(target) => *target,
+            Self::Shared(target) => &**target,
+        }
+    }
 }
 
 impl<'t> EnvPlan<'t> {
@@ -89,7 +111,22 @@ impl<'t> EnvPlan<'t> {
         &self.left
     }
 
-    /// Removes what is at the target and not in the set, whoever put it there, secret or not.
+    /// The variables that are at the target under names that nothing can be sent or removed by: they are left alone, always. Their
+    /// names are shown escaped.
+    #[must_use]
+    pub fn out_of_reach(&self) -> &[String] {
+        &self.out_of_reach
+    }
+
+    /// Sends also what is taken to be at the target already: for a target at which somebody may have changed something by hand, and after
+    /// a database was put back to an older state, when what it knows of the target is old as well.
+    pub fn sending_all(mut self) -> Self {
+        let again = std::mem::take(&mut self.unchanged).into_iter();
+        self.steps.extend(again.map(|name| EnvStep { action: EnvAction::Update, name }));
+        self
+    }
+
+    /// Removes what is at the target and not in the set, whoever put it there, secret or not: also what another set sent there.
     pub fn removing_others(mut self) -> Self {
         let others = std::mem::take(&mut self.left).into_iter();
         self.steps.extend(others.map(|name| EnvStep { action: EnvAction::Remove, name }));
@@ -101,8 +138,8 @@ impl<'t> EnvPlan<'t> {
         EnvPush::new(self)
     }
 
-    /// Sends all of it. After an error that [is retryable](Error::is_retryable) make a new plan, which has what is left, or use
-    /// [`push`](Self::push), which goes on at once.
+    /// Sends all of it. Who must know what was sent before an error, or go on at once after it, uses [`push`](Self::push); a new plan has
+    /// what is left, and may have to wait, as [`EnvPush`] says.
     ///
     /// # Errors
     /// As [`EnvPush::next`].
@@ -114,7 +151,7 @@ impl<'t> EnvPlan<'t> {
     }
 }
 
-pub(super) async fn plan<'t>(env: &SecretEnv, target: &'t dyn EnvTarget) -> Result<EnvPlan<'t>, Error> {
+pub(super) async fn plan<'t>(env: &SecretEnv, target: Held<'t>) -> Result<EnvPlan<'t>, Error> {
     let (vault, ids) = (&env.vault, &env.ids);
     let target_id = target.id();
     // Bounded as names are: it is kept, and shown.
@@ -124,12 +161,13 @@ pub(super) async fn plan<'t>(env: &SecretEnv, target: &'t dyn EnvTarget) -> Resu
             .with_source(bad)
     })?;
     // Before anything is asked: a set goes to its own place alone.
-    same_place(&pair(vault, ids).await?.values, target)?;
+    same_place(&pair(vault, ids).await?.values, &*target)?;
     let there = target.list().await?;
     // Read behind the list, so that what a push recorded meanwhile is not taken for news.
     let Pair { values, index, .. } = pair(vault, ids).await?;
     permit(&values)?;
-    same_place(&values, target)?;
+    same_place(&values, &*target)?;
+    let (there, out_of_reach): (Vec<_>, Vec<_>) = there.into_iter().partition(TargetVar::is_reachable);
     let applied = index.targets.get(&target_id).map(|target| &target.applied);
     let (mut steps, mut unchanged) = (Vec::new(), Vec::new());
     for (name, var) in &index.vars {
@@ -154,6 +192,7 @@ pub(super) async fn plan<'t>(env: &SecretEnv, target: &'t dyn EnvTarget) -> Resu
         steps,
         unchanged,
         left: others.map(str::to_owned).collect(),
+        out_of_reach: out_of_reach.iter().map(|odd| odd.name().to_owned()).collect(),
     })
 }
 
@@ -171,7 +210,9 @@ impl fmt::Display for EnvPlan<'_> {
         for step in &self.steps {
             write!(f, "\n  {:<10} {}", step.action.to_string(), step.name)?;
         }
-        for (what, names) in [("unchanged", &self.unchanged), ("left alone", &self.left)] {
+        for (what, names) in
+            [("unchanged", &self.unchanged), ("left alone", &self.left), ("untouched", &self.out_of_reach)]
+        {
             for name in names {
                 write!(f, "\n  {what:<10} {name}")?;
             }

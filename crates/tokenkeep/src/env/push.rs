@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use tokenkeep_core::{Error, ErrorKind, SecretVars, fill_random};
-use tokenkeep_store::{Action, Timestamp};
+use tokenkeep_store::{Action, Change, Record, Timestamp};
 
 use super::SecretEnv;
 use super::index::{IndexedTarget, TargetLease};
@@ -13,11 +13,12 @@ use super::plan::{EnvAction, EnvPlan, EnvStep, same_place};
 use super::set::{next_index, open, pair, permit};
 use crate::observe::Operation;
 
-/// How long nobody else sends to the target, from each step on: also how long a request that nobody waits for any more is given to arrive.
-const LEASE: Duration = Duration::from_secs(5 * 60);
+/// How long a request of which nothing is known is given to arrive.
+const LATE: Duration = Duration::from_secs(5 * 60);
 
-/// A lease that lasts longer than any that is taken was written by a clock that is wrong, and bars nobody.
-const LONGEST: Duration = Duration::from_secs(10 * 60);
+/// How long nobody else sends to the target, from when something is noted on. It is renewed before a request for which less than [`LATE`]
+/// is left of it.
+const LEASE: Duration = Duration::from_secs(6 * 60);
 
 /// How often a commit is made anew when others change the set's index at the same time.
 const TRIES: usize = 16;
@@ -25,9 +26,16 @@ const TRIES: usize = 16;
 /// Sends a set to a target, one variable at a time. Made by [`EnvPlan::push`].
 ///
 /// Before the first request, what was known of the variables that are to be sent is struck out, so that an interrupted push is seen by
-/// the next plan, also when the set was changed back meanwhile; each one that the target acknowledged is noted. One sends to a target at a
-/// time: a second push is a `Conflict` while the first is at work. One that ended without knowing what became of its last request keeps
-/// the others out for five minutes, so that what arrives late is not taken for what came after it; the same push goes on at once.
+/// the next plan, also when the set was changed back meanwhile; each one that the target acknowledged is noted. Each note is an entry of
+/// the audit trail that names the target.
+///
+/// Of the pushes of a set, one sends to a target at a time: a second push is a `Conflict` while the first is at work. A request of which
+/// it is not known what became of it keeps the others out until five minutes after it was sent, however its push goes on or ends, so that
+/// what arrives late is not taken for what came after it; the same push goes on at once. What the target's own client repeats
+/// by itself is one request here: where a repeat is acknowledged, one before it that was not may arrive later, unseen.
+///
+/// Right before each request the set is read again: nothing more is sent once a suspicion, a removal or a change is committed. One request
+/// that is under way then, with the repeats that the target's client makes of it, is not called back.
 ///
 /// ```
 /// # async fn example(env: tokenkeep::SecretEnv, target: &dyn tokenkeep::EnvTarget) -> Result<(), tokenkeep::Error> {
@@ -44,13 +52,18 @@ pub struct EnvPush<'t> {
     env: SecretEnv,
     plan: EnvPlan<'t>,
     steps: VecDeque<EnvStep>,
+    made: Vec<EnvStep>,
     holder: [u8; 16],
     /// The values, from the first step on.
     vars: Option<SecretVars>,
+    /// Whether the index may have the lease: from before it is asked for.
+    begun: bool,
     /// Until when nobody else sends, as far as this is known.
     leased: Option<Timestamp>,
-    /// Whether what became of the last request is not known.
-    unsure: bool,
+    /// Until when a request of which nothing is known may still arrive.
+    late: Option<Timestamp>,
+    /// What may have been sent and is not noted.
+    sent: Option<String>,
     done: bool,
 }
 
@@ -61,7 +74,10 @@ enum Note<'a> {
     /// This was sent.
     Done(&'a EnvStep),
     Renew,
+    /// Others may send, as soon as nothing arrives late.
     GiveBack,
+    /// Nothing is known of this any more.
+    Strike(&'a str),
 }
 
 impl<'t> EnvPush<'t> {
@@ -71,10 +87,13 @@ impl<'t> EnvPush<'t> {
             env: plan.env.clone(),
             plan,
             steps,
+            made: Vec::new(),
             holder: [0; 16],
             vars: None,
+            begun: false,
             leased: None,
-            unsure: false,
+            late: None,
+            sent: None,
             done: false,
         }
     }
@@ -85,14 +104,21 @@ impl<'t> EnvPush<'t> {
         self.steps.len()
     }
 
+    /// The steps that were made, in order.
+    #[must_use]
+    pub fn made(&self) -> &[EnvStep] {
+        &self.made
+    }
+
     /// Makes the next step and says what it was; `None` at the end. The first one opens the values, which is a use on record.
     ///
     /// A variable that came or went at the target since the plan was made is updated or created all the same.
     ///
     /// # Errors
-    /// `Conflict` when the set changed since the plan was made, or another push is at work at the target; `Suspected`, `NotConnected`,
-    /// `Tampered`; those of the target's calls, such as `ScopeTooSmall` or `ProviderUnavailable`; and what the database and the keys may
-    /// fail with. The step is still the next one then: the same call tries it again, and so does a new plan.
+    /// `Conflict` when the set changed since the plan was made, or another push is at work at the target, or was less than six minutes ago
+    /// and ended without an answer; `Suspected`, `NotConnected`, `Tampered`; those of the target's calls, such as `ScopeTooSmall` or
+    /// `ProviderUnavailable`; and what the database and the keys may fail with. The step is still the next one then: the same call tries
+    /// it again, and so does a new plan.
     ///
     /// # Cancellation
     /// Safe: what a dropped call was about to send may have been sent, and the next call sends it again.
@@ -101,25 +127,31 @@ impl<'t> EnvPush<'t> {
             return Ok(None);
         }
         let (vault, id) = (self.env.vault.clone(), self.env.ids.values.clone());
+        let late = self.late;
         let stepped = vault.watch.over(Operation::PushEnv, Some(&id), Box::pin(self.step())).await;
-        if stepped.is_err() && !self.unsure && self.leased.is_some() {
-            // Others need not wait. If that can't be noted, it runs out.
+        let Err(error) = &stepped else { return stepped };
+        if matches!(error.kind(), ErrorKind::Suspected | ErrorKind::NotConnected) {
+            self.vars = None;
+        }
+        if self.begun && self.late == late {
+            // Others need not wait for this one. If that can't be noted, it runs out.
             let _ = Box::pin(self.note(Note::GiveBack)).await;
-            self.leased = None;
+            (self.begun, self.leased) = (false, None);
         }
         stepped
     }
 
-    /// Makes all steps that are left.
+    /// Makes all steps that are left, and gives these.
     ///
     /// # Errors
-    /// As [`next`](Self::next). What was sent stays so.
-    pub async fn finish(mut self) -> Result<Vec<EnvStep>, Error> {
-        let mut all = Vec::with_capacity(self.left());
-        while let Some(step) = self.next().await? {
-            all.push(step);
-        }
-        Ok(all)
+    /// As [`next`](Self::next). What was sent stays so: [`made`](Self::made) has it, and the same call goes on.
+    ///
+    /// # Cancellation
+    /// Safe, as [`next`](Self::next).
+    pub async fn finish(&mut self) -> Result<Vec<EnvStep>, Error> {
+        let before = self.made.len();
+        while self.next().await?.is_some() {}
+        Ok(self.made[before..].to_vec())
     }
 
     async fn step(&mut self) -> Result<Option<EnvStep>, Error> {
@@ -128,26 +160,32 @@ impl<'t> EnvPush<'t> {
             self.done = true;
             return Ok(None);
         };
-        if self.leased.is_none() {
-            self.begin().await?;
-        } else if self.unsure || self.leased.is_some_and(|until| until <= self.env.vault.now()) {
-            // Somebody may have sent meanwhile, if it ran out.
-            self.leased = Some(self.note(Note::Renew).await?);
+        match self.leased {
+            None => self.begin().await?,
+            // A request has all the time to arrive that it is given. If it ran out, somebody may have sent meanwhile.
+            Some(until) if until < self.env.vault.now().after(LATE) => {
+                self.leased = Some(self.note(Note::Renew).await?);
+            }
+            Some(_) => {}
         }
-        self.unsure = true;
-        let sent = self.send(&step).await;
-        if let Err(error) = &sent {
-            self.unsure = may_arrive(error);
-        }
-        sent?;
-        // Acknowledged: nothing of it arrives late.
-        self.unsure = false;
-        let until = self.note(Note::Done(&step)).await?;
+        self.send(&step).await?;
+        let until = match self.note(Note::Done(&step)).await {
+            Ok(until) => until,
+            Err(refused) => {
+                // What another push noted of it meanwhile may not be there any more.
+                if self.note(Note::Strike(&step.name)).await.is_ok() {
+                    self.sent = None;
+                }
+                return Err(refused);
+            }
+        };
+        self.sent = None;
         self.steps.pop_front();
-        self.leased = (!self.steps.is_empty()).then_some(until);
+        self.leased = Some(until);
         if self.steps.is_empty() {
-            (self.vars, self.done) = (None, true);
+            (self.vars, self.begun, self.leased, self.done) = (None, false, None, true);
         }
+        self.made.push(step.clone());
         Ok(Some(step))
     }
 
@@ -157,9 +195,9 @@ impl<'t> EnvPush<'t> {
         self.is_planned(&pair.values)
     }
 
-    fn is_planned(&self, values: &tokenkeep_store::Record) -> Result<(), Error> {
+    fn is_planned(&self, values: &Record) -> Result<(), Error> {
         permit(values)?;
-        same_place(values, self.plan.target)?;
+        same_place(values, &*self.plan.target)?;
         if (values.incarnation, values.secret_version) == (self.plan.incarnation, self.plan.version) {
             return Ok(());
         }
@@ -179,32 +217,37 @@ impl<'t> EnvPush<'t> {
             self.vars = Some(open(&self.env.vault, &self.env.ids).await?.1);
         }
         let steps: Vec<EnvStep> = self.steps.iter().cloned().collect();
+        // If this is dropped, it may have been committed.
+        self.begun = true;
         self.leased = Some(self.note(Note::Begin(&steps)).await?);
         Ok(())
     }
 
     fn is_free(&self, target: Option<&IndexedTarget>) -> Result<(), Error> {
         let now = self.env.vault.now();
-        let barred = target.and_then(|target| target.lease).is_some_and(|lease| {
-            lease.holder != self.holder && now < lease.until && lease.until <= now.after(LONGEST)
-        });
+        let barred = target
+            .and_then(|target| target.lease)
+            .is_some_and(|lease| lease.holder != self.holder && lease.bars(now));
         if barred {
             return Err(Error::new(ErrorKind::Conflict)
-                .because("another push to this target is at work, or ended less than five minutes ago without an answer"));
+                .because("another push to this target is at work, or sent something less than six minutes ago that was not answered"));
         }
         Ok(())
     }
 
-    /// Notes this at the target's entry, if the set is what was planned and nobody else sends there; until when that is so now.
+    /// Notes this at the target's entry, if the set is what was planned and nobody else sends there; until when that is so now. What is
+    /// taken back is, whatever the set is now.
     async fn note(&self, what: Note<'_>) -> Result<Timestamp, Error> {
         let vault = &self.env.vault;
         for _ in 0..TRIES {
             let mut pair = pair(vault, &self.env.ids).await?;
-            if !matches!(what, Note::GiveBack) {
+            if !matches!(what, Note::GiveBack | Note::Strike(_)) {
                 self.is_planned(&pair.values)?;
             }
             let (now, id) = (vault.now(), &self.plan.target_id);
-            self.is_free(pair.index.targets.get(id))?;
+            if !matches!(what, Note::Strike(_)) {
+                self.is_free(pair.index.targets.get(id))?;
+            }
             let until = now.after(LEASE);
             let fingerprint = |name: &String| pair.index.vars.get(name).map(|var| var.fingerprint);
             let fresh = IndexedTarget { applied_at: now, lease: None, applied: Default::default() };
@@ -235,15 +278,17 @@ impl<'t> EnvPush<'t> {
                         target.applied.insert(step.name.clone(), sent);
                     }
                     target.applied_at = now;
-                    target.lease = held.filter(|_| self.steps.len() > 1);
+                    target.lease =
+                        if self.steps.len() > 1 { held } else { still_due(self.late, now, self.holder) };
                 }
                 Note::Renew => target.lease = held,
-                Note::GiveBack if was_held => target.lease = None,
-                Note::GiveBack => return Ok(now),
+                Note::GiveBack if was_held => target.lease = still_due(self.late, now, self.holder),
+                Note::Strike(name) if target.applied.contains_key(name) => drop(target.applied.remove(name)),
+                Note::GiveBack | Note::Strike(_) => return Ok(now),
             }
             pair.index.targets.insert(id.clone(), target);
             let record = next_index(vault, &pair.record, &mut pair.index, Some(id)).await?;
-            let change = vault.change(Some(&pair.record), record, Action::Replaced);
+            let change = noted(&self.env, &pair.record, record, id);
             match vault.commit(std::slice::from_ref(&change)).await {
                 Ok(()) => return Ok(until),
                 Err(error) if error.kind() == ErrorKind::Conflict => vault.key_provider.refresh().await?,
@@ -254,68 +299,114 @@ impl<'t> EnvPush<'t> {
     }
 
     /// Sends one. What came or went meanwhile is as well.
-    async fn send(&self, step: &EnvStep) -> Result<(), Error> {
-        let (target, name) = (self.plan.target, &step.name);
+    async fn send(&mut self, step: &EnvStep) -> Result<(), Error> {
+        let name = &step.name;
+        match (step.action, self.request(step.action, name).await) {
+            (EnvAction::Create, Err(error)) if error.kind() == ErrorKind::AlreadyExists => {
+                self.request(EnvAction::Update, name).await
+            }
+            (EnvAction::Update, Err(error)) if error.kind() == ErrorKind::NotFound => {
+                self.request(EnvAction::Create, name).await
+            }
+            (EnvAction::Remove, Err(error)) if error.kind() == ErrorKind::NotFound => Ok(()),
+            (_, done) => done,
+        }
+    }
+
+    /// Makes one request, if the set is still what was planned.
+    async fn request(&mut self, action: EnvAction, name: &str) -> Result<(), Error> {
+        let vault = &self.env.vault;
+        // A suspicion, a removal or a change may have been committed and told since.
+        self.is_planned(&vault.live(&self.env.ids.values).await?)?;
+        // So it stays if this is dropped.
+        let late = self.late.replace(vault.now().after(LATE));
+        let sent = self.sent.replace(name.to_owned());
+        let target = &*self.plan.target;
         let value =
             || self.vars.as_ref().and_then(|vars| vars.expose_secret(name)).ok_or(ErrorKind::Internal);
-        match step.action {
-            EnvAction::Create => match target.create(name, value()?).await {
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => target.update(name, value()?).await,
-                done => done,
-            },
-            EnvAction::Update => match target.update(name, value()?).await {
-                Err(error) if error.kind() == ErrorKind::NotFound => target.create(name, value()?).await,
-                done => done,
-            },
-            EnvAction::Remove => match target.remove(name).await {
-                Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-                done => done,
-            },
+        let done = match action {
+            EnvAction::Create => target.create(name, value()?).await,
+            EnvAction::Update => target.update(name, value()?).await,
+            EnvAction::Remove => target.remove(name).await,
+        };
+        match &done {
+            Ok(()) => self.late = late,
+            Err(error) if !target.may_arrive(error) => (self.late, self.sent) = (late, sent),
+            Err(_) => {}
         }
+        done
     }
 }
 
-/// Whether a request that failed so may still be carried out: unless the provider said that it is not, or a boundary kept it back. A
-/// credential that was refused says nothing of an attempt before.
-fn may_arrive(error: &Error) -> bool {
-    use ErrorKind::{
-        AlreadyExists, Misuse, NotFound, NotFoundOrTokenRefused, PaymentRequired, RateLimited, ScopeTooSmall,
-        TokenRefused,
-    };
-    !matches!(
-        error.kind(),
-        AlreadyExists
-            | Misuse
-            | NotFound
-            | NotFoundOrTokenRefused
-            | PaymentRequired
-            | RateLimited
-            | ScopeTooSmall
-            | TokenRefused
-    )
+/// What is left of a lease when its push gives it back.
+fn still_due(late: Option<Timestamp>, now: Timestamp, holder: [u8; 16]) -> Option<TargetLease> {
+    late.filter(|late| now < *late).map(|until| TargetLease { holder, until })
+}
+
+/// The index with something noted of this target, which the trail names: it is what is left of that when the set is removed.
+fn noted(env: &SecretEnv, before: &Record, record: Record, target: &str) -> Change {
+    let mut change = env.vault.change(Some(before), record, Action::Replaced);
+    change.entry.subject = Some(target.to_owned());
+    change
 }
 
 impl Drop for EnvPush<'_> {
     fn drop(&mut self) {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        if self.leased.is_none() || self.unsure {
+        if !self.begun && self.sent.is_none() {
             return;
         }
-        let (env, id, holder) = (self.env.clone(), self.plan.target_id.clone(), self.holder);
-        runtime.spawn(async move { give_back(&env, &id, &holder).await });
+        let left = Left {
+            env: self.env.clone(),
+            target: self.plan.target_id.clone(),
+            holder: self.holder,
+            is_noted: self.leased.is_some(),
+            late: self.late,
+            sent: self.sent.take(),
+        };
+        runtime.spawn(async move { left.take_back().await });
     }
 }
 
-/// For a push that is dropped half-way, when nothing of it is under way.
-async fn give_back(env: &SecretEnv, target: &str, holder: &[u8; 16]) -> Result<(), Error> {
-    let mut pair = pair(&env.vault, &env.ids).await?;
-    let Some(entry) = pair.index.targets.get_mut(target) else { return Ok(()) };
-    if entry.lease.take_if(|lease| lease.holder == *holder).is_none() {
-        return Ok(());
+/// What a push left that was dropped half-way.
+struct Left {
+    env: SecretEnv,
+    target: String,
+    holder: [u8; 16],
+    /// Whether it is known that the lease was taken.
+    is_noted: bool,
+    late: Option<Timestamp>,
+    sent: Option<String>,
+}
+
+impl Left {
+    /// Gives the lease back, and strikes out what is not known any more.
+    async fn take_back(&self) -> Result<(), Error> {
+        let vault = &self.env.vault;
+        for _ in 0..TRIES {
+            let mut pair = pair(vault, &self.env.ids).await?;
+            // Of a commit that was dropped it shows at the next one whether it happened.
+            let mut differs = !self.is_noted;
+            if let Some(entry) = pair.index.targets.get_mut(&self.target) {
+                if entry.lease.is_some_and(|lease| lease.holder == self.holder) {
+                    let due = still_due(self.late, vault.now(), self.holder);
+                    differs |= entry.lease != due;
+                    entry.lease = due;
+                }
+                differs |= self.sent.as_ref().is_some_and(|sent| entry.applied.remove(sent).is_some());
+            }
+            if !differs {
+                return Ok(());
+            }
+            let record = next_index(vault, &pair.record, &mut pair.index, Some(&self.target)).await?;
+            let change = noted(&self.env, &pair.record, record, &self.target);
+            match vault.commit(std::slice::from_ref(&change)).await {
+                Err(error) if error.kind() == ErrorKind::Conflict => vault.key_provider.refresh().await?,
+                done => return done,
+            }
+        }
+        Err(ErrorKind::Conflict.into())
     }
-    let record = next_index(&env.vault, &pair.record, &mut pair.index, Some(target)).await?;
-    let change = env.vault.change(Some(&pair.record), record, Action::Replaced);
-    env.vault.commit(std::slice::from_ref(&change)).await
 }
 
 impl fmt::Debug for EnvPush<'_> {

@@ -240,6 +240,7 @@ async fn sets(shown: &mut Shown, secrets: &Secrets, vault: &Vault, apify: &Apify
     push.next().await.unwrap();
     show!(shown, tokenkeep::EnvPush<'_>: push);
     push.finish().await.unwrap();
+    show!(shown, tokenkeep::EnvTargetStatus: env.targets().await.unwrap()[0]);
     for there in tokenkeep::EnvTarget::list(&there).await.unwrap() {
         show!(shown, tokenkeep_core::TargetVar: there);
     }

@@ -11,7 +11,8 @@ use crate::push::steps;
 use crate::sets::{change, vars};
 use crate::target::{Fate, Target};
 
-const FIVE_MINUTES: i64 = 5 * 60 * 1000;
+/// What a push takes its turn for.
+const LEASE: i64 = 6 * 60 * 1000;
 
 /// One that was created, one updated, one that stays and one that goes.
 async fn world() -> (Fixture, SecretEnv, Target) {
@@ -80,7 +81,7 @@ async fn it_is_made_right_after_a_fault_at_any_request() {
                             ErrorKind::Conflict,
                             "{fate:?} {nth}"
                         );
-                        f.clock.advance(FIVE_MINUTES);
+                        f.clock.advance(LEASE);
                     } else {
                         drop(plan);
                     }
@@ -114,7 +115,7 @@ async fn what_may_be_there_is_not_taken_for_what_was() {
         }
         drop(push);
         env.change(&change(&[("A", "1"), ("B", "2")], &["D"])).await.unwrap();
-        f.clock.advance(FIVE_MINUTES);
+        f.clock.advance(LEASE);
         let plan = env.plan(&target).await.unwrap();
         assert_eq!(steps(&plan), "update A, update B", "{fate:?}");
         plan.apply().await.unwrap();
@@ -138,7 +139,7 @@ async fn one_sends_to_a_target_at_a_time() {
 
     // Each step keeps it, and it is over when the push is.
     for _ in 0..2 {
-        f.clock.advance(FIVE_MINUTES - 1);
+        f.clock.advance(LEASE - 1);
         assert_eq!(second.next().await.unwrap_err().kind(), ErrorKind::Conflict);
         assert!(first.next().await.unwrap().is_some());
     }
@@ -151,7 +152,7 @@ async fn one_sends_to_a_target_at_a_time() {
     let (mut first, mut second) =
         (env.plan(&target).await.unwrap().push(), elsewhere.plan(&target).await.unwrap().push());
     first.next().await.unwrap().unwrap();
-    f.clock.advance(FIVE_MINUTES);
+    f.clock.advance(LEASE);
     second.next().await.unwrap().unwrap();
     assert_eq!(first.next().await.unwrap_err().kind(), ErrorKind::Conflict);
     second.finish().await.unwrap();
@@ -161,7 +162,7 @@ async fn one_sends_to_a_target_at_a_time() {
     env.change(&change(&[("A", "x"), ("B", "y")], &[])).await.unwrap();
     let mut third = env.plan(&target).await.unwrap().push();
     third.next().await.unwrap().unwrap();
-    f.clock.advance(FIVE_MINUTES);
+    f.clock.advance(LEASE);
     elsewhere.plan(&target).await.unwrap().apply().await.unwrap();
     assert_eq!(third.next().await.unwrap_err().kind(), ErrorKind::Conflict);
     drop((first, third));

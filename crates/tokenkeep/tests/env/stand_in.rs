@@ -49,11 +49,17 @@ async fn a_set_is_sent_as_secret_and_never_read_back() {
     let plan = env.plan(&there).await.unwrap();
     assert_eq!((steps(&plan).as_str(), plan.unchanged()), ("", &["ONE".to_owned(), "TWO".to_owned()][..]));
 
+    // What was not answered may arrive still: nobody else sends before it can't.
     let new = fake_token();
     env.change(&change(&[("ONE", &new)], &["TWO"])).await.unwrap();
     stand_in.clear_requests();
     let plan = env.plan(&there).await.unwrap().removing_others();
     assert_eq!(steps(&plan), "update ONE, remove TWO");
+    assert_eq!(plan.apply().await.unwrap_err().kind(), ErrorKind::Conflict);
+    assert!(stand_in.requests().iter().all(|request| request.method == "GET"));
+    f.clock.advance(5 * 60 * 1000);
+    stand_in.clear_requests();
+    let plan = env.plan(&there).await.unwrap().removing_others();
     plan.apply().await.unwrap();
     let listed = there.list().await.unwrap();
     assert_eq!(listed.len(), 1);

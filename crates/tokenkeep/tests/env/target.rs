@@ -72,7 +72,10 @@ impl Target {
 
     async fn change(&self, what: &str, name: &str, value: Option<&str>) -> Result<(), Error> {
         self.asked.lock().unwrap().push(format!("{what} {name}"));
-        tokio::task::yield_now().await;
+        // So that a caller who is dropped at any await is dropped here too, at some.
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
         let fate = {
             let mut fate = self.fate.lock().unwrap();
             let due = fate.take_if(|(left, _)| *left == 0).map(|(_, fate)| fate);
@@ -115,7 +118,10 @@ impl EnvTarget for Target {
     async fn list(&self) -> Result<Vec<TargetVar>, Error> {
         *self.lists.lock().unwrap() += 1;
         let there = self.there.lock().unwrap();
-        there.iter().map(|(name, (_, is_secret))| TargetVar::new(name, *is_secret)).collect()
+        let listed = |(name, (_, is_secret)): (&String, &(String, bool))| {
+            TargetVar::new(name, *is_secret).unwrap_or_else(|_| TargetVar::out_of_reach(name, *is_secret))
+        };
+        Ok(there.iter().map(listed).collect())
     }
 
     async fn create(&self, name: &str, value: &str) -> Result<(), Error> {
