@@ -10,7 +10,7 @@ use apify_client::http_client::{HttpBackend, HttpMethod, HttpRequest, HttpRespon
 use apify_client::timeouts::NO_TIMEOUT;
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
-use tokenkeep_apify::{AnswerStream, Apify, ApifyClient, Call, CallFailure, Method};
+use tokenkeep_apify::{AnswerStream, Apify, ApifyClient, Call, CallFailure, ErrorType, Method};
 use tokenkeep_core::{Credential, Error, ErrorKind, Origin, Provider};
 
 use crate::error::carry;
@@ -67,8 +67,10 @@ impl Backend {
                 headers: headers::kept(&answer),
                 body: answer.body().to_vec(),
             }),
-            // Of a HEAD no body tells what is missing, the record or the token.
-            (Err(error), Some(again)) if error.kind() == ErrorKind::NotFound => {
+            // Of a HEAD no body tells what is missing, the record or the token, and whether the token or its scope is refused.
+            (Err(error), Some(again))
+                if status_of(&error).is_some_and(|it| matches!(it, 401 | 403 | 404)) =>
+            {
                 let found = self.stream(again).await?;
                 let headers = headers::of_stream(found.content_type());
                 Ok(HttpResponse { status: found.status(), headers, body: Vec::new() })
@@ -78,16 +80,26 @@ impl Backend {
     }
 
     async fn stream(&self, request: HttpRequest) -> Result<AnswerStream, Error> {
-        self.call(request)?.stream().await
+        let timeout = request.timeout;
+        let call = self.call(request)?;
+        if timeout == NO_TIMEOUT {
+            return call.stream().await;
+        }
+        // The official client gives a stream that time in all, and would say that it is over in an error of its own.
+        let limit = timeout - (timeout / 10).min(Duration::from_secs(1));
+        call.timeout(limit).deadline(limit).idle_timeout(limit).stream().await
     }
 }
 
 #[async_trait]
 impl HttpBackend for Backend {
     async fn send(&self, request: HttpRequest) -> ApifyClientResult<HttpResponse> {
+        let may_repeat = request.method != HttpMethod::Post;
         match self.answer(request).await {
             Ok(answer) => Ok(answer),
             Err(error) => match said(&error) {
+                // It may have been done. Where somebody turned the official client's own repeats on, such an answer would be asked again.
+                Some((500.., _)) if !may_repeat => Err(carry(error)),
                 Some((status, body)) => Ok(HttpResponse { status, headers: HashMap::new(), body }),
                 None => Err(carry(error)),
             },
@@ -114,15 +126,17 @@ impl HttpBackend for Backend {
 }
 
 /// The error answer of Apify's that this is, where the official client may have it as one: status, and what the boundary lets through of
-/// the body. It takes a 404 for nothing there, and must not where the token may be what is missing; and what the credential's source
-/// could not record is in our error alone.
+/// the body. It takes a 404 for nothing there, and must not where the token may be what is missing, nor where Apify itself does not
+/// say of it what is; and what the credential's source could not record is in our error alone.
 fn said(error: &Error) -> Option<(u16, Vec<u8>)> {
-    if error.kind() == ErrorKind::NotFoundOrTokenRefused {
-        return None;
-    }
     let failure = CallFailure::of(error).filter(|failure| std::error::Error::source(failure).is_none())?;
     let status = failure.status().filter(|status| *status >= 400)?;
-    Some((status, failure.said()?.to_vec()))
+    let of_a_record = || error.kind() == ErrorKind::NotFound && ErrorType::of(error).is_some();
+    (status != 404 || of_a_record()).then_some((status, failure.said()?.to_vec()))
+}
+
+fn status_of(error: &Error) -> Option<u16> {
+    CallFailure::of(error)?.status()
 }
 
 fn of(method: HttpMethod) -> Method {

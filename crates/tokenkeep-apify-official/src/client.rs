@@ -25,8 +25,13 @@ pub fn official_client(apify: &Apify, credential: Credential) -> ApifyClient {
 ///
 /// It is set up with this Apify's origin, no token, no retries (that is [`Retries`](tokenkeep_apify::Retries)' business), no compression,
 /// and as time limits for an attempt this Apify's [`timeout`](tokenkeep_apify::ApifyBuilder::timeout) for the official client's short and
-/// medium ones, and six minutes for its long one. A token that is given to it all the same is never sent, but it is held, and shown by the
-/// official client's `{:?}`: give it none.
+/// medium ones, and six minutes for its long one.
+///
+/// Leave alone what it is set up with beside these:
+/// - `.max_retries`: calls would be repeated by both, so often as the two numbers multiplied say. A `POST` that may have been done is not, either way.
+/// - `.http_backend`: another one sends past tokenkeep, with no boundary, and no token that it could not be given.
+/// - `.base_url`: with another, every call is refused.
+/// - `.token`: it is never sent, but it is held, and shown by the official client's `{:?}`.
 #[must_use]
 pub fn official_builder(apify: &Apify, credential: Credential) -> ApifyClientBuilder {
     let short = apify.timeout();

@@ -34,6 +34,9 @@ pub fn error_of(error: &ApifyClientError) -> Option<&Error> {
 /// | `Serde`, `InvalidResponse` | `ProviderMisbehaved` |
 /// | `InvalidArgument` | `Misuse` |
 ///
+/// What `error_of` finds has its [`CallFailure`](tokenkeep_apify::CallFailure). One that is made of `Api` has none, only the status in its text: what
+/// the official client keeps of an answer does not say how often it was asked, nor how long to wait. Look at it before, where that matters.
+///
 /// Nothing of the official client's own texts is in it: they repeat what was asked and answered.
 #[must_use]
 pub fn into_error(error: ApifyClientError) -> Error {

@@ -44,6 +44,10 @@ pub use scope::{TokenPermission, TokenScope};
 /// so is what a lenient server could read as something else: dot segments, empty segments, encoded slashes, characters that are
 /// encoded without need, parameters behind a semicolon, a name that stands in the query twice, `method` and `token`.
 ///
+/// A segment of a path, so the key of a record, has letters, digits and `-._~!'()` alone. The value of a query has printable ASCII but `&`, `;`, `#`, `%` and `\`:
+/// no tab or line break, and no letter beyond ASCII, encoded or not, as some servers fold those into ASCII. Both together have at most
+/// 8,192 bytes as they are written.
+///
 /// # What is passed on
 ///
 /// Of an answer in JSON, the fields that are known and whose class is allowed. Of an error, its type. A log and what a customer
@@ -237,6 +241,8 @@ pub enum Refused {
     Target,
     /// The query is not, or a name stands in it twice.
     Query,
+    /// Path and query have over 8,192 bytes together, as they are written: encoded.
+    TooLong,
     /// No operation that is known has this path.
     UnknownPath,
     /// No operation that is known has this path and this method.
@@ -252,6 +258,7 @@ impl fmt::Display for Refused {
         f.write_str(match self {
             Self::Target => "its path can be read in more than one way",
             Self::Query => "its query can be read in more than one way",
+            Self::TooLong => "its path and query have over 8192 bytes",
             Self::UnknownPath => "its path is not known",
             Self::UnknownMethod => "its method is not known for its path",
             Self::UnknownQuery => "its query has a name that is not known for it",

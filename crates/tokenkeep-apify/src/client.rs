@@ -137,7 +137,12 @@ impl ApifyClient {
 
     /// A call of any operation that Apify's API description has, for what has no method here: by its target, path and query as they stand
     /// in a request line (`/v2/datasets/abc/items?limit=10`). It is this client's in all else: the boundary judges it before the token is
-    /// asked for, and lets through of the answer what it does of others; a run that the target starts is told to the credential.
+    /// asked for, and lets through of the answer what it does of others.
+    ///
+    /// A run that `POST /v2/actors/{actorId}/runs` or `POST /v2/actor-tasks/{actorTaskId}/runs` starts is told to the credential, and so on
+    /// record in a vault. One that `run-sync` or `run-sync-get-dataset-items` starts is not, with `GET` or `POST`: the answer is what the
+    /// run wrote, and names no run. So for the vault it is one that somebody else started. These start one with a `GET`, too, which
+    /// is repeated like any other: give such a call an `Apify` with [`Retries::none`](crate::Retries::none).
     ///
     /// # Errors
     /// `Misuse`, with [`Refused`](crate::Refused) as its cause, for a target that can be read in more than one way. Nothing is sent. What the boundary does not

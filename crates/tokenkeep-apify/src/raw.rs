@@ -6,7 +6,8 @@ use tokenkeep_https::{Call, Method, Transport};
 use crate::boundary::{Boundary, Request};
 use crate::json;
 
-/// The operations that start a run and answer with it: as the boundary has them, which knows each of Apify's.
+/// The operations that start a run and answer with it: as the boundary has them, which knows each of Apify's. Those that start one and answer
+/// with what it wrote name it nowhere (`run-sync`, `run-sync-get-dataset-items`).
 const STARTS: [&str; 2] = ["/v2/actors/{actorId}/runs", "/v2/actor-tasks/{actorTaskId}/runs"];
 
 /// A call of this target, without a credential.
@@ -49,6 +50,7 @@ mod tests {
     use tokenkeep_https::{CallBoundary, Projection};
 
     use super::*;
+    use crate::{Access, Class};
 
     fn transport(boundary: impl CallBoundary + 'static) -> Transport {
         let name = ProviderName::new("apify").unwrap();
@@ -111,6 +113,54 @@ mod tests {
         assert_eq!(*judged, given);
         // Letters and digits and `-._~`, the four that stand encoded in a path, and what may stand encoded in a query's value.
         assert!(judged.len() > 300 && judged.iter().any(|it| it == "/v2/a%21b/c"), "{}", judged.len());
+    }
+
+    /// What else writes runs: it starts one that its answer does not name, or acts on one that is there.
+    const TELLS_OF_NONE: [&str; 24] = [
+        "GET /v2/actors/{actorId}/run-sync",
+        "GET /v2/actors/{actorId}/run-sync-get-dataset-items",
+        "POST /v2/actors/{actorId}/run-sync",
+        "POST /v2/actors/{actorId}/run-sync-get-dataset-items",
+        "POST /v2/actors/{actorId}/runs/last/abort",
+        "POST /v2/actors/{actorId}/runs/last/metamorph",
+        "POST /v2/actors/{actorId}/runs/last/reboot",
+        "GET /v2/actor-tasks/{actorTaskId}/run-sync",
+        "GET /v2/actor-tasks/{actorTaskId}/run-sync-get-dataset-items",
+        "POST /v2/actor-tasks/{actorTaskId}/run-sync",
+        "POST /v2/actor-tasks/{actorTaskId}/run-sync-get-dataset-items",
+        "POST /v2/actor-tasks/{actorTaskId}/runs/last/abort",
+        "POST /v2/actor-tasks/{actorTaskId}/runs/last/metamorph",
+        "POST /v2/actor-tasks/{actorTaskId}/runs/last/reboot",
+        "POST /v2/actors/{actorId}/runs/{runId}/abort",
+        "POST /v2/actors/{actorId}/runs/{runId}/metamorph",
+        "POST /v2/actors/{actorId}/runs/{runId}/resurrect",
+        "PUT /v2/actor-runs/{runId}",
+        "DELETE /v2/actor-runs/{runId}",
+        "POST /v2/actor-runs/{runId}/abort",
+        "POST /v2/actor-runs/{runId}/metamorph",
+        "POST /v2/actor-runs/{runId}/reboot",
+        "POST /v2/actor-runs/{runId}/resurrect",
+        "POST /v2/actor-runs/{runId}/charge",
+    ];
+
+    #[test]
+    fn each_operation_that_writes_runs_is_told_or_known_not_to_be() {
+        let but_runs = Class::ALL.iter().filter(|class| **class != Class::Runs);
+        let but_runs = but_runs.fold(Boundary::none(), |all, class| all.allow(*class, Access::ReadAndWrite));
+        let but_runs: Vec<_> = but_runs.allow(Class::Runs, Access::Read).operations().collect();
+        let mut writing: Vec<String> = Boundary::all()
+            .operations()
+            .filter(|operation| !but_runs.contains(operation))
+            .map(|(method, path)| format!("{method} {path}"))
+            .collect();
+        let mut known: Vec<String> = STARTS.iter().map(|path| format!("POST {path}")).collect();
+        known.extend(TELLS_OF_NONE.map(str::to_owned));
+        writing.sort();
+        known.sort();
+        assert_eq!(
+            writing, known,
+            "is a new one told to the credential? Say so here, and on the page of `ApifyClient::request`"
+        );
     }
 
     #[test]

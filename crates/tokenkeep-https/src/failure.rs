@@ -64,7 +64,7 @@ enum What {
         status: u16,
         limit: usize,
     },
-    /// With what the status and the start of the body mean, where they are an error's.
+    /// With what the status and the start of the body mean, where they are an error's: `NotFound` is no more than a guess then.
     BrokenOff {
         status: u16,
         timed_out: bool,
@@ -173,6 +173,7 @@ impl CallFailure {
     pub fn may_have_been_done(&self) -> bool {
         self.maybe_before
             || match self.repeat() {
+                _ if self.is_half_a_not_found() => false,
                 Repeat::Succeeded | Repeat::IfIdempotent(_) => true,
                 Repeat::Always(_) => false,
                 Repeat::Never => match self.what {
@@ -229,6 +230,11 @@ impl CallFailure {
         What::NotInPieces { status }.into()
     }
 
+    /// Whether the answer says that something is not there, and broke off before it said what: nothing was done, and nothing is known.
+    fn is_half_a_not_found(&self) -> bool {
+        matches!(self.what, What::BrokenOff { meaning: Some(Meaning::NotFound), .. })
+    }
+
     /// Whether a connection stood, and nothing came over it in time.
     pub(crate) fn hung(&self) -> bool {
         matches!(self.what, What::Unanswered(Unanswered::TimedOut))
@@ -248,6 +254,7 @@ impl CallFailure {
     pub(crate) fn repeat(&self) -> Repeat {
         match self.what {
             What::Refused { status, meaning, retry_after } => Repeat::of_error(status, meaning, retry_after),
+            _ if self.is_half_a_not_found() => Repeat::IfIdempotent(None),
             What::BrokenOff { status, meaning: Some(meaning), .. } => Repeat::of_error(status, meaning, None),
             What::BrokenOff { meaning: None, .. } => Repeat::IfIdempotent(None),
             What::Unanswered(why) => why.repeat(),
@@ -270,6 +277,7 @@ impl CallFailure {
             return Outcome::Created(made);
         }
         match self.what {
+            _ if self.is_half_a_not_found() => Outcome::Refused(Meaning::Unavailable),
             What::Refused { meaning, .. } | What::BrokenOff { meaning: Some(meaning), .. } => {
                 Outcome::Refused(meaning)
             }

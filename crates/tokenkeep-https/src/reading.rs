@@ -132,11 +132,14 @@ impl Reading<'_> {
                 self.redact(&mut body, whole);
                 let meaning = (self.meaning)(status, &body);
                 // Only now: what it means may stand behind what the caller wants of it.
-                let broken = broken.filter(|broken| broken.timed_out && body.len() < limit);
+                let gone = meaning == Meaning::NotFound;
+                let broken = broken.filter(|broken| gone || broken.timed_out && body.len() < limit);
                 body.truncate(limit);
                 match broken {
-                    // The rest may say what the status alone does not.
-                    Some(broken) if keep => Err(CallFailure::broken_off(status, broken, Some(meaning))),
+                    // The rest may say what the status alone does not: of what is not there, that it may be the token.
+                    Some(broken) if keep || gone => {
+                        Err(CallFailure::broken_off(status, broken, Some(meaning)))
+                    }
                     _ if keep => {
                         let answer = self.answer(status, retry_after, body, self.projection);
                         // What it means is known, whether it can be shown or not.

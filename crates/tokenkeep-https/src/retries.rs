@@ -10,7 +10,7 @@ const COST: u32 = 5;
 
 /// Whether, how often and after which waits a transport makes a call again.
 ///
-/// What is repeated: an answer of status 429, or of 500 and above, a network error, and an answer that broke off. Not repeated is what
+/// What is repeated: an answer of status 429, or of 500 and above, a network error, and a success or a 404 that broke off. Not repeated is what
 /// would end the same way: any other status, a redirect, a body over the limit or one that a boundary can't project, and a server
 /// that can't prove who it is. A [stream](crate::Call::stream) is repeated until its status is there, never after it.
 ///

@@ -65,6 +65,26 @@ async fn a_404_that_is_not_is_nothing_there() {
 }
 
 #[tokio::test]
+async fn what_a_heads_refusal_means_is_asked_again() {
+    let scene = Scene::new().await;
+    let store = scene.client(Boundary::all()).key_value_store(STORE);
+    for (fault, kind) in [
+        (Fault::status(401, "user-or-token-not-found"), ErrorKind::TokenRefused),
+        (Fault::status(403, "insufficient-permissions"), ErrorKind::ScopeTooSmall),
+    ] {
+        scene.stand_in.answer_always(Some(fault));
+        let error = store.record_exists("OUTPUT").await.unwrap_err();
+        assert_eq!(into_error(error).kind(), kind);
+        assert_eq!(scene.spy.told(), ["Refused(Unexpected)", &format!("Refused({kind:?})")]);
+    }
+    // Of what else it may be the status says enough.
+    scene.stand_in.clear_requests();
+    scene.stand_in.answer_always(Some(Fault::status(503, "down")));
+    assert_eq!(store.record_exists("OUTPUT").await.unwrap_err().status_code(), Some(503));
+    assert_eq!(scene.asked().len(), 1);
+}
+
+#[tokio::test]
 async fn errors_of_apify_are_the_official_clients_own() {
     let scene = Scene::new().await;
     let client = scene.client(Boundary::analytics());

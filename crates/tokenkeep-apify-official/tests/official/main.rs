@@ -4,6 +4,7 @@ mod answers;
 mod bodies;
 mod errors;
 mod hosts;
+mod not_there;
 mod printed;
 mod repeats;
 mod requests;

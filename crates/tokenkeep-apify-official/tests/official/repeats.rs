@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tokenkeep_apify::{Boundary, Retries};
+use tokenkeep_apify::{Boundary, CallFailure, Retries};
 use tokenkeep_apify_official::apify_client::{ActorCallOptions, ApifyClient, LogRedirect};
-use tokenkeep_apify_official::official_client;
+use tokenkeep_apify_official::{error_of, official_client};
+use tokenkeep_core::ErrorKind;
 use tokenkeep_testkit::Fault;
 
 use crate::scene::{ACTOR, RUN, Scene};
@@ -57,6 +58,29 @@ async fn what_may_have_been_done_is_not_done_again() {
     let error = client.key_value_store("store1").delete().await.unwrap_err();
     // The stand-in deletes nothing.
     assert_eq!((error.status_code(), scene.asked().len()), (Some(405), 2));
+}
+
+/// Nobody is to turn the official client's own repeats on. Who does so starts nothing twice all the same.
+#[tokio::test]
+async fn repeats_of_the_official_client_start_nothing_twice() {
+    let scene = Scene::new().await;
+    let client = scene.builder(Boundary::all()).max_retries(2);
+    let client = client.min_delay_between_retries(Duration::from_millis(1)).build();
+    for fault in [Fault::status(503, "down"), Fault::status(500, "internal-error"), Fault::CloseWithoutAnswer]
+    {
+        scene.stand_in.clear_requests();
+        scene.stand_in.answer_next(fault);
+        let error = client.actor(ACTOR).start(Some(&json!({})), Default::default()).await.unwrap_err();
+        let ours = error_of(&error).unwrap();
+        assert_eq!(ours.kind(), ErrorKind::ProviderUnavailable);
+        assert!(CallFailure::of(ours).unwrap().may_have_been_done());
+        assert_eq!(scene.asked().len(), 1);
+    }
+    // They are on.
+    scene.stand_in.clear_requests();
+    scene.stand_in.answer_next(Fault::status(503, "down"));
+    client.me().get().await.unwrap();
+    assert_eq!(scene.asked().len(), 2);
 }
 
 #[tokio::test]

@@ -128,6 +128,9 @@ async fn what_can_be_read_in_two_ways_or_is_not_known_is_refused() {
         ("?raw=1&method=DELETE", Refused::UnknownQuery),
         ("?m%65thod=DELETE", Refused::Query),
         ("?raw=1&raw=1", Refused::Query),
+        // A tab, and letters beyond ASCII.
+        ("?raw=%09", Refused::Query),
+        ("?raw=%C3%A9", Refused::Query),
         ("?raw=1%26method%3DDELETE", Refused::Query),
         ("?raw=1#?method=DELETE", Refused::Query),
         ("?raw", Refused::Query),
@@ -148,6 +151,8 @@ async fn what_can_be_read_in_two_ways_or_is_not_known_is_refused() {
     }
     let error = send(&scene, HttpMethod::Delete, &run).await.unwrap_err();
     assert_eq!(refused(&error), Some(Refused::UnknownMethod));
+    let long = format!("{run}?raw={}", "1".repeat(8192));
+    assert_eq!(refused(&send(&scene, HttpMethod::Get, &long).await.unwrap_err()), Some(Refused::TooLong));
     assert_eq!((scene.asked(), scene.spy.issued()), before);
 }
 

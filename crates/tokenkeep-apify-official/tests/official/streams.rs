@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use tokenkeep_apify::{Apify, Boundary, Retries};
+use tokenkeep_apify::{Apify, Boundary, CallFailure, Retries};
 use tokenkeep_apify_official::apify_client::{DownloadItemsFormat, LogRedirect, StreamedLogOptions, Timeout};
 use tokenkeep_apify_official::{error_of, into_error, official_client};
 use tokenkeep_core::ErrorKind;
@@ -44,8 +44,21 @@ async fn silence_ends_a_stream() {
     let mut log = Box::pin(log.stream().await.unwrap().unwrap());
     assert!(log.next().await.unwrap().is_ok());
     let error = log.next().await.unwrap().unwrap_err();
-    assert_eq!(into_error(error).kind(), ErrorKind::ProviderUnavailable);
+    // Ours, which says more than the official client's.
+    assert_eq!(error_of(&error).map(tokenkeep_core::Error::kind), Some(ErrorKind::ProviderUnavailable));
     assert!(log.next().await.is_none());
+}
+
+#[tokio::test]
+async fn silence_before_a_stream_ends_in_an_error_of_ours_too() {
+    let scene = Scene::new().await;
+    scene.stand_in.answer_always(Some(Fault::Silence));
+    let retries = Retries::standard().first_wait(Duration::from_millis(1));
+    let client = official_client(&scene.apify(Boundary::all(), retries), scene.spy.credential());
+    let log = client.run(RUN).log().with_timeout(Timeout::Custom(Duration::from_secs(1)));
+    let error = log.stream().await.err().unwrap();
+    assert!(CallFailure::of(error_of(&error).unwrap()).unwrap().is_timeout(), "{error:?}");
+    assert_eq!(scene.spy.told(), ["Unanswered"]);
 }
 
 /// The limits of the official client's calls are not those of this Apify's others.

@@ -22,7 +22,7 @@ impl<'a> Request<'a> {
     /// Reads a target as it stands in a request line: `/v2/actors?limit=1`.
     pub(crate) fn read(target: &'a str) -> Result<Self, Refused> {
         if target.len() > MAX_LEN {
-            return Err(Refused::Target);
+            return Err(Refused::TooLong);
         }
         let (path, query) = match target.split_once('?') {
             Some((path, query)) => (path, Some(query)),
@@ -235,7 +235,8 @@ mod tests {
         ] {
             assert_eq!(Request::read(&format!("/v2/x{query}")), Err(Refused::Query), "{query:?}");
         }
-        assert_eq!(Request::read(&format!("/{}", "a".repeat(MAX_LEN))), Err(Refused::Target));
+        assert_eq!(Request::read(&format!("/{}", "a".repeat(MAX_LEN))), Err(Refused::TooLong));
+        assert!(Request::read(&format!("/{}", "a".repeat(MAX_LEN - 1))).is_ok());
         assert_eq!(Request::read(&"/a".repeat(MAX_SEGMENTS + 1)), Err(Refused::Target));
         assert!(Request::read(&"/a".repeat(MAX_SEGMENTS)).is_ok());
     }

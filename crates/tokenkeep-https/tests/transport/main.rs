@@ -10,6 +10,7 @@ mod deadline;
 mod echoes;
 mod faults;
 mod frozen;
+mod half;
 mod http1;
 mod nack;
 mod places;
