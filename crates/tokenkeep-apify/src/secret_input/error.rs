@@ -63,6 +63,21 @@ pub enum SecretInputError {
         /// Which.
         field: FieldName,
     },
+    /// A field came encrypted that the schema does not call secret, or does not have. Whoever can change an input can move an encrypted value to where the
+    /// Actor shows it.
+    #[error(
+        "field {field} came encrypted, and is no secret field of the schema; it must stand in the field that it was encrypted for"
+    )]
+    EncryptedNotSecret {
+        /// Which.
+        field: FieldName,
+    },
+    /// What was encrypted, or what it says that it is, is not of the type that the schema gives the field.
+    #[error("field {field} holds a value of another type than the schema says; encrypt one of that type")]
+    NotOfItsType {
+        /// Which.
+        field: FieldName,
+    },
     /// The hash in it is not that of the schema's field.
     #[error("field {field} was encrypted for another schema; encrypt it anew for this one")]
     OtherSchema {
