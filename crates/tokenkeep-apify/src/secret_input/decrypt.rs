@@ -8,12 +8,12 @@ use super::plain::{PlainField, PlainInput};
 use super::scan::{self, Kind, Member};
 use super::schema::InputSchema;
 use super::value::{Form, Parts, START};
-use super::{MAX_INPUT, cipher, js, string};
+use super::{MAX_ENCRYPTED, MAX_INPUT, TOO_MANY, cipher, js, string};
 
 impl InputPrivateKey {
     /// The input with what is encrypted in it decrypted. Everything else stands as it stood, byte for byte.
     ///
-    /// `input` is a JSON object of at most 32 MiB, nested at most 512 deep, as an Actor finds it in its default key-value store. Each top-level string
+    /// `input` is a JSON object of at most 32 MiB, nested at most 512 deep, of at most 10,000 fields, of which at most 1000 are encrypted, as an Actor finds it in its default key-value store. Each top-level string
     /// that Apify's SDKs take for encrypted is decrypted; no schema is asked. Nobody but the Actor can read what was encrypted, but anybody can
     /// encrypt for it: that a field decrypts says nothing of who sent it.
     ///
@@ -76,6 +76,9 @@ impl InputPrivateKey {
                 }
             }
             if let Some(parts) = parts {
+                if opened.len() == MAX_ENCRYPTED {
+                    return Err(bad(TOO_MANY));
+                }
                 let field = self.open(&parts, name)?;
                 if of_schema.is_some_and(|of_schema| !of_schema.allows(field.kind())) {
                     return Err(SecretInputError::NotOfItsType { field: name() });
