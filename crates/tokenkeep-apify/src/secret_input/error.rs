@@ -57,7 +57,7 @@ pub enum SecretInputError {
     },
     /// A field that the schema calls secret holds something, and it is not encrypted.
     #[error(
-        "field {field} is secret in the schema, and came in plain text; it must be encrypted by who sends it"
+        "field {field} is secret in the schema, and came in plain text; Apify encrypts it in input that it is given, and whoever stores input by another way must"
     )]
     NotEncrypted {
         /// Which.
