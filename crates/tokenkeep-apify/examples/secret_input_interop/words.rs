@@ -158,8 +158,15 @@ pub(crate) fn quoted(dice: &mut Dice, text: &str) -> String {
     json
 }
 
-pub(crate) fn number(dice: &mut Dice) -> &'static str {
-    dice.pick(&NUMBERS)
+/// One of the list, or one of a size at which two shortest forms may be as near: with a few binary places behind the point, all written.
+pub(crate) fn number(dice: &mut Dice) -> String {
+    if dice.one_in(2) {
+        return dice.pick(&NUMBERS).into();
+    }
+    let places = dice.below(5);
+    let whole = (1_u64 << (48 + dice.below(5))) + dice.below(1 << 48) as u64;
+    // Below 2^53, so exact, as is the quotient.
+    format!("{:.4}", whole as f64 / f64::from(1_u8 << places))
 }
 
 pub(crate) fn space(dice: &mut Dice) -> &'static str {
@@ -179,7 +186,7 @@ pub(crate) fn object(dice: &mut Dice, members: &[(String, String)]) -> String {
 pub(crate) fn value(dice: &mut Dice, depth: usize) -> String {
     match dice.below(if depth == 0 { 5 } else { 8 }) {
         0 => dice.pick(&["null", "true", "false"]).into(),
-        1 => number(dice).into(),
+        1 => number(dice),
         // Half of a surrogate pair: JSON can write it, UTF-8 can't.
         2 if dice.one_in(3) => dice.pick(&["\"\\ud800\"", "\"a\\uDFFFb\"", "\"\\udc00\\ud800\""]).into(),
         2..=4 => {

@@ -10,7 +10,7 @@ use super::keys::InputPublicKey;
 use super::scan::{self, Bad, Kind};
 use super::schema::{InputSchema, SchemaField};
 use super::value::{self, Form, Parts};
-use super::{MAX_INPUT, js, string};
+use super::{MAX_ENCRYPTED, MAX_INPUT, TOO_LONG_ENCRYPTED, TOO_MANY, js, string};
 
 /// What is to be encrypted, in a block that has room for the tag.
 struct Secret<'a> {
@@ -22,7 +22,8 @@ struct Secret<'a> {
 impl InputPublicKey {
     /// The input with its secret fields encrypted. Everything else stands as it stood, byte for byte.
     ///
-    /// `input` is a JSON object of at most 32 MiB, nested at most 512 deep. What comes back may be sent as an Actor's input
+    /// `input` is a JSON object nested at most 512 deep, of at most 10,000 fields, of which at most 1000 are encrypted, and of at most 32 MiB, encrypted too:
+    /// what is longer could not be decrypted here. What comes back may be sent as an Actor's input
     /// ([`ActorClient::start_json`](crate::ActorClient::start_json)); it is one block, which wipes itself, as what is not secret by the schema may be so all the same.
     ///
     /// A secret field that holds `""`, `0`, `false` or `null` stays as it is, as with Apify's own package. So does a string that is encrypted
@@ -44,6 +45,9 @@ impl InputPublicKey {
             if let Some(field) = schema.secret(&name) {
                 let name = || FieldName::from_utf16(&name);
                 if let Some(secret) = self.secret(field, member.kind, &input[member.value.clone()], name)? {
+                    if secrets.len() == MAX_ENCRYPTED {
+                        return Err(bad(TOO_MANY));
+                    }
                     secrets.push((member.value, secret));
                 }
             }
@@ -51,7 +55,8 @@ impl InputPublicKey {
         self.replaced(input, secrets)
     }
 
-    /// One value for a secret field of the schema, as it stands in an encrypted input, but without quotes. `value` is JSON.
+    /// One value for a secret field of the schema, as it stands in an encrypted input, but without quotes. `value` is JSON,
+    /// nested at most 511 deep, as an input's own object is one level more.
     ///
     /// `None` when the value stays as it is: `""`, `0`, `false`, `null`, and what is encrypted already.
     ///
@@ -64,7 +69,7 @@ impl InputPublicKey {
         value: impl AsRef<[u8]>,
     ) -> Result<Option<String>, SecretInputError> {
         let json = scan::text(value.as_ref(), MAX_INPUT).map_err(bad)?;
-        let (kind, place) = scan::value(json).map_err(bad)?;
+        let (kind, place) = scan::value_of_field(json).map_err(bad)?;
         let of_schema = schema.secret_named(field)?;
         let secret = self.secret(of_schema, kind, &json[place], || FieldName::new(field))?;
         secret.map(|secret| self.written(secret)).transpose()
@@ -73,7 +78,7 @@ impl InputPublicKey {
     /// A text, as an encrypted field holds it, whatever it looks like and also if it is empty. For who has no schema.
     ///
     /// # Errors
-    /// [`BadInput`](SecretInputError::BadInput) for a text of over 32 MiB, and [`Random`](SecretInputError::Random).
+    /// [`BadInput`](SecretInputError::BadInput) for a text that is over 32 MiB once it is encrypted, and [`Random`](SecretInputError::Random).
     pub fn encrypt_text(&self, text: &str) -> Result<String, SecretInputError> {
         if text.len() > MAX_INPUT {
             return Err(bad(scan::TOO_LONG));
@@ -121,7 +126,12 @@ impl InputPublicKey {
     }
 
     fn written(&self, secret: Secret<'_>) -> Result<String, SecretInputError> {
-        let mut out = Vec::with_capacity(self.len(&secret));
+        let len = self.len(&secret);
+        // The shortest input with it has a name of no letters, and must fit.
+        if len > MAX_INPUT - r#"{"":""}"#.len() {
+            return Err(bad(TOO_LONG_ENCRYPTED));
+        }
+        let mut out = Vec::with_capacity(len);
         self.push(&mut out, secret)?;
         Ok(String::from_utf8(out).expect("base64 and its prefix are ASCII"))
     }
@@ -133,7 +143,11 @@ impl InputPublicKey {
     ) -> Result<Zeroizing<Vec<u8>>, SecretInputError> {
         let gone: usize = secrets.iter().map(|(place, _)| place.len()).sum();
         let came: usize = secrets.iter().map(|(_, secret)| self.len(secret) + 2).sum();
-        let mut out = Zeroizing::new(Vec::with_capacity(input.len() - gone + came));
+        let len = input.len() - gone + came;
+        if len > MAX_INPUT {
+            return Err(bad(TOO_LONG_ENCRYPTED));
+        }
+        let mut out = Zeroizing::new(Vec::with_capacity(len));
         let mut copied = 0;
         for (place, secret) in secrets {
             out.extend_from_slice(&input.as_bytes()[copied..place.start]);
@@ -143,7 +157,7 @@ impl InputPublicKey {
             copied = place.end;
         }
         out.extend_from_slice(&input.as_bytes()[copied..]);
-        debug_assert_eq!(out.len(), input.len() - gone + came);
+        debug_assert_eq!(out.len(), len);
         Ok(out)
     }
 }

@@ -57,9 +57,24 @@ pub enum SecretInputError {
     },
     /// A field that the schema calls secret holds something, and it is not encrypted.
     #[error(
-        "field {field} is secret in the schema, and came in plain text; it must be encrypted by who sends it"
+        "field {field} is secret in the schema, and came in plain text; Apify encrypts it in input that it is given, and whoever stores input by another way must"
     )]
     NotEncrypted {
+        /// Which.
+        field: FieldName,
+    },
+    /// A field came encrypted that the schema does not call secret, or does not have. Whoever can change an input can move an encrypted value to where the
+    /// Actor shows it.
+    #[error(
+        "field {field} came encrypted, and is no secret field of the schema; it must stand in the field that it was encrypted for"
+    )]
+    EncryptedNotSecret {
+        /// Which.
+        field: FieldName,
+    },
+    /// What was encrypted, or what it says that it is, is not of the type that the schema gives the field.
+    #[error("field {field} holds a value of another type than the schema says; encrypt one of that type")]
+    NotOfItsType {
         /// Which.
         field: FieldName,
     },

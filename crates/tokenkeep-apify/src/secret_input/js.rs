@@ -131,7 +131,7 @@ fn write_string(units: impl Iterator<Item = u16>, out: &mut String) {
     out.push('"');
 }
 
-/// `Number::toString` of ECMA-262: the shortest digits that are read as this number, which is what Rust finds too.
+/// `Number::toString` of ECMA-262: the shortest digits that are read as this number, of these the nearest, and of two as near the even ones.
 fn write_number(number: f64, out: &mut String) {
     if !number.is_finite() {
         return out.push_str("null");
@@ -143,7 +143,7 @@ fn write_number(number: f64, out: &mut String) {
     if number < 0.0 {
         out.push('-');
     }
-    let scientific = format!("{:e}", number.abs());
+    let scientific = shortest(number.abs());
     let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let digits = digits.replace('.', "");
     // Where the point stands, counted in digits from the first.
@@ -167,6 +167,15 @@ fn write_number(number: f64, out: &mut String) {
         // Writing to a `String` does not fail.
         let _ = write!(out, "e{:+}", point - 1);
     }
+}
+
+/// The digits and the exponent. Rust finds how many digits it takes, but of two that are as near it has the greater; rounding to so
+/// many digits is to even. Beside a power of two what is nearest may not be read as the number, and then Rust's first are right.
+fn shortest(number: f64) -> String {
+    let shortest = format!("{number:e}");
+    let digits = shortest.bytes().take_while(|byte| *byte != b'e').filter(u8::is_ascii_digit).count();
+    let nearest = format!("{number:.*e}", digits - 1);
+    if nearest.parse() == Ok(number) { nearest } else { shortest }
 }
 
 #[cfg(test)]

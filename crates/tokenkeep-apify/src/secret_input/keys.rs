@@ -164,8 +164,20 @@ impl fmt::Debug for InputPrivateKey {
 }
 
 fn variable(name: &'static str) -> Result<Zeroizing<String>, SecretInputError> {
-    let value = env::var(name).map(Zeroizing::new).ok();
+    // What is no UTF-8 may be a secret as well, and is wiped too.
+    let value = env::var_os(name).and_then(|value| text(value.into_encoded_bytes()));
     value.filter(|value| !value.is_empty()).ok_or(SecretInputError::NoVariable { name })
+}
+
+/// The text in the block that was there, which is wiped if it is none.
+fn text(bytes: Vec<u8>) -> Option<Zeroizing<String>> {
+    match String::from_utf8(bytes) {
+        Ok(text) => Some(Zeroizing::new(text)),
+        Err(error) => {
+            drop(Zeroizing::new(error.into_bytes()));
+            None
+        }
+    }
 }
 
 fn decode(text: &str) -> Result<Zeroizing<Vec<u8>>, SecretInputError> {

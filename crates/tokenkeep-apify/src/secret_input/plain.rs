@@ -92,7 +92,7 @@ impl fmt::Debug for PlainInput {
     }
 }
 
-/// One decrypted value: a text, or the JSON of an object or array. It wipes itself, and is shown by nothing, copied by nothing.
+/// One decrypted value: a text, or the JSON of an object or array, which nothing else is taken for. It wipes itself, and is shown by nothing, copied by nothing.
 pub struct PlainField {
     form: Form,
     value: Zeroizing<String>,
@@ -113,6 +113,16 @@ impl PlainField {
     #[must_use]
     pub fn json(&self) -> Option<&str> {
         (self.form == Form::Json).then_some(self.value.as_str())
+    }
+
+    /// What stands in the input once it is put there.
+    pub(super) fn kind(&self) -> Kind {
+        match self.form {
+            Form::Text => Kind::String,
+            // No other kind is taken.
+            Form::Json if self.value.trim_start().starts_with('{') => Kind::Object,
+            Form::Json => Kind::Array,
+        }
     }
 
     fn json_len(&self) -> usize {

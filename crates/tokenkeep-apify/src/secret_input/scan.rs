@@ -8,12 +8,16 @@ use super::string;
 /// How deep arrays and objects may be nested, counted with the outermost.
 pub(super) const MAX_DEPTH: usize = 512;
 
+/// The most fields of one object whose fields are asked for.
+pub(super) const MAX_FIELDS: usize = 10_000;
+
 /// Why a text is refused.
 pub(super) type Bad = &'static str;
 
 const NOT_JSON: Bad = "it is no JSON";
 const TOO_DEEP: Bad = "it is nested too deep";
 pub(super) const TOO_LONG: Bad = "it is too long";
+const TOO_MANY: Bad = "an object of it has over 10000 fields";
 const NO_OBJECT: Bad = "it is no JSON object";
 const TWICE: Bad = "one field stands in it twice";
 
@@ -54,7 +58,7 @@ pub(super) fn text(json: &[u8], max_len: usize) -> Result<&str, Bad> {
 
 /// The fields of an object, in the order in which they stand.
 ///
-/// Refused: what is no object, or more than one, nested deeper than [`MAX_DEPTH`], or has a field twice: readers differ in which of them counts.
+/// Refused: what is no object, or more than one, nested deeper than [`MAX_DEPTH`], has more fields than [`MAX_FIELDS`], or has a field twice: readers differ in which of them counts.
 pub(super) fn object(json: &str) -> Result<Vec<Member>, Bad> {
     let mut scanner = Scanner::new(json);
     scanner.space();
@@ -72,9 +76,18 @@ pub(super) fn object(json: &str) -> Result<Vec<Member>, Bad> {
 ///
 /// Refused: what is no value, or more than one, or nested deeper than [`MAX_DEPTH`].
 pub(super) fn value(json: &str) -> Result<(Kind, Range<usize>), Bad> {
+    value_to(json, MAX_DEPTH)
+}
+
+/// As [`value`], for what is to stand in an object.
+pub(super) fn value_of_field(json: &str) -> Result<(Kind, Range<usize>), Bad> {
+    value_to(json, MAX_DEPTH - 1)
+}
+
+fn value_to(json: &str, depth: usize) -> Result<(Kind, Range<usize>), Bad> {
     let mut scanner = Scanner::new(json);
     scanner.space();
-    let value = scanner.value()?;
+    let value = scanner.value_of_depth(depth)?;
     scanner.end()?;
     Ok(value)
 }
@@ -140,6 +153,9 @@ impl<'a> Scanner<'a> {
             return Ok(members);
         }
         loop {
+            if members.len() == MAX_FIELDS {
+                return Err(TOO_MANY);
+            }
             let name = self.name()?;
             let (kind, value) = self.value_of_depth(depth)?;
             members.push(Member { name, value, kind });

@@ -6,6 +6,7 @@ use std::fmt;
 use super::error::{FieldName, SecretInputError};
 use super::js;
 use super::scan::{self, Bad, Kind, Scanner};
+use super::string;
 
 /// The most bytes of a schema: twice what Apify takes for one.
 const MAX_LEN: usize = 1024 * 1024;
@@ -24,6 +25,15 @@ pub(super) struct SchemaField {
     name: String,
     pub(super) secret: bool,
     pub(super) hash: String,
+    /// What its `type` allows to be encrypted, if that is one of the three that are.
+    pub(super) holds: Option<Kind>,
+}
+
+impl SchemaField {
+    /// Whether the value is of the field's type, where the schema says so. What was a text is of kind `String`.
+    pub(super) fn allows(&self, kind: Kind) -> bool {
+        self.holds.is_none_or(|holds| holds == kind)
+    }
 }
 
 impl InputSchema {
@@ -42,6 +52,7 @@ impl InputSchema {
         let json = scan::text(json, MAX_LEN)?;
         let properties: Vec<u16> = "properties".encode_utf16().collect();
         let is_secret: Vec<u16> = "isSecret".encode_utf16().collect();
+        let type_name: Vec<u16> = "type".encode_utf16().collect();
         let members = scan::object(json)?;
         let properties = members.into_iter().find(|member| member.name_in(json) == properties);
         let properties = properties.ok_or("it has no object `properties`")?;
@@ -54,10 +65,13 @@ impl InputSchema {
             let name = member.name_in(json);
             let field = &json[member.value];
             let parts = Scanner::new(field).members(js::MAX_DEPTH)?;
-            let secret = parts.into_iter().find(|part| part.name_in(field) == is_secret);
-            let secret = secret.is_some_and(|part| js::is_truthy(part.kind, &field[part.value]));
+            let part = |name: &[u16]| parts.iter().find(|part| part.name_in(field) == name);
+            let holds = part(&type_name).filter(|part| part.kind == Kind::String);
+            let holds = holds.and_then(|part| kind_of_type(&field[part.value.start + 1..part.value.end - 1]));
+            let secret = part(&is_secret);
+            let secret = secret.is_some_and(|part| js::is_truthy(part.kind, &field[part.value.clone()]));
             let shown = String::from_utf16_lossy(&name);
-            fields.insert(name, SchemaField { name: shown, secret, hash: js::hash(field)? });
+            fields.insert(name, SchemaField { name: shown, secret, hash: js::hash(field)?, holds });
         }
         Ok(Self { fields })
     }
@@ -88,6 +102,12 @@ impl InputSchema {
         let found = self.find(field).filter(|field| field.secret);
         found.ok_or_else(|| SecretInputError::NotSecret { field: FieldName::new(field) })
     }
+}
+
+/// What Apify lets be secret.
+fn kind_of_type(raw: &str) -> Option<Kind> {
+    let types = [("string", Kind::String), ("object", Kind::Object), ("array", Kind::Array)];
+    types.into_iter().find(|(name, _)| name.encode_utf16().eq(string::units(raw))).map(|(_, kind)| kind)
 }
 
 impl fmt::Debug for InputSchema {

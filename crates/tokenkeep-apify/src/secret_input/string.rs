@@ -38,14 +38,31 @@ fn digit(char: Option<char>) -> u16 {
 pub(super) fn unescaped(raw: &str, room: usize) -> Option<Zeroizing<Vec<u8>>> {
     // An escape is longer than what it stands for.
     let mut text = Zeroizing::new(Vec::with_capacity(raw.len() + room));
-    if !raw.contains('\\') {
-        text.extend_from_slice(raw.as_bytes());
-        return Some(text);
+    let mut rest = raw;
+    // What stands between two escapes is copied at once: most texts have few.
+    while let Some(at) = rest.find('\\') {
+        text.extend_from_slice(&rest.as_bytes()[..at]);
+        rest = &rest[at..];
+        let (escapes, behind) = rest.split_at(escape_len(rest));
+        for char in char::decode_utf16(units(escapes)) {
+            text.extend_from_slice(char.ok()?.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+        rest = behind;
     }
-    for char in char::decode_utf16(units(raw)) {
-        text.extend_from_slice(char.ok()?.encode_utf8(&mut [0; 4]).as_bytes());
-    }
+    text.extend_from_slice(rest.as_bytes());
     Some(text)
+}
+
+/// How many bytes the escape takes that begins here; two that may be a surrogate pair are taken together.
+fn escape_len(raw: &str) -> usize {
+    let unit = |at: usize| {
+        raw.get(at..at + 6).filter(|text| text.starts_with("\\u")).and_then(|text| units(text).next())
+    };
+    match unit(0) {
+        None => 2,
+        Some(0xd800..0xdc00) if unit(6).is_some() => 12,
+        Some(_) => 6,
+    }
 }
 
 /// How long the text is as a string of JSON, with its quotes.
@@ -116,6 +133,13 @@ mod tests {
             (r"\ud83d", None),
             (r"\udd11\ud83d", None),
             (r"\ud83d\n", None),
+            (r"\ud83d\u0041", None),
+            (r"\ud83d\ud83d\udd11", None),
+            (r"\ud83dudd11", None),
+            (r"\udd11\udd11", None),
+            (r"\ud83d🔑", None),
+            (r"a\ud83d\udd11\ud83d\udd11b\u0041\\\\ud83d", Some("a🔑🔑bA\\\\ud83d")),
+            (r"ž\\客\n", Some("ž\\客\n")),
         ] {
             assert_eq!(text(raw).as_deref(), expected, "{raw}");
         }

@@ -2,6 +2,7 @@
 //! while others read it.
 
 use std::env;
+use std::ffi::OsStr;
 use std::process::Command;
 
 use tokenkeep_apify::{InputPrivateKey, SecretInputError};
@@ -27,10 +28,10 @@ fn in_a_run() {
 #[test]
 fn the_key_comes_from_two_variables() {
     let key = MADE.private_keys[0].base64_pem.as_str();
-    let run = |key: Option<&str>, passphrase: Option<&str>, expected: &str| {
+    let run_with = |key: Option<&OsStr>, passphrase: Option<&str>, expected: &str| {
         let mut command = Command::new(env::current_exe().unwrap());
         command.args(["--exact", "environment::in_a_run"]).env("TOKENKEEP_EXPECTED", expected);
-        for (name, value) in [(KEY, key), (PASSPHRASE, passphrase)] {
+        for (name, value) in [(KEY, key), (PASSPHRASE, passphrase.map(OsStr::new))] {
             match value {
                 Some(value) => command.env(name, value),
                 None => command.env_remove(name),
@@ -40,6 +41,7 @@ fn the_key_comes_from_two_variables() {
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success() && text.contains("1 passed"), "{expected}: {text}");
     };
+    let run = |key: Option<&str>, passphrase, expected| run_with(key.map(OsStr::new), passphrase, expected);
     run(Some(key), Some(&MADE.passphrase), "fake");
     run(Some(&format!("{key}\n")), Some(&MADE.passphrase), "fake");
     run(Some(key), Some("a wrong one"), "passphrase");
@@ -47,4 +49,7 @@ fn the_key_comes_from_two_variables() {
     run(Some(""), Some(&MADE.passphrase), KEY);
     run(Some(key), None, PASSPHRASE);
     run(Some(key), Some(""), PASSPHRASE);
+    // No text.
+    #[cfg(unix)]
+    run_with(Some(std::os::unix::ffi::OsStrExt::from_bytes(b"a fake key\xff")), Some(&MADE.passphrase), KEY);
 }

@@ -168,3 +168,18 @@ fn each_public_key_is_of_the_pair() {
         assert_eq!(private_key().decrypt_field("f", &encrypted).unwrap().text(), Some("fake"));
     }
 }
+
+/// The shape of the example in `docs/secret-input.md`, with escapes in its texts, as any writer of JSON may set them.
+#[test]
+fn an_ordinary_input_is_read_into_a_type() {
+    #[derive(serde::Deserialize)]
+    struct Input {
+        url: String,
+    }
+    let password = public_key().encrypt_text("a \"fake\"\nsecret").unwrap();
+    let input = format!(r#"{{"url":"https:\/\/example.com\/?q=\u017e","password":"{password}"}}"#);
+    let plain = private_key().decrypt_input(&input).unwrap();
+    let Input { url } = plain.read().unwrap();
+    assert_eq!(url, "https://example.com/?q=ž");
+    assert_eq!(*plain.text_of("password").unwrap(), "a \"fake\"\nsecret");
+}

@@ -203,3 +203,63 @@ fn a_key_that_was_changed_is_refused() {
         }
     }
 }
+
+/// Who can change a stored input can move a password into a field that the Actor shows.
+#[test]
+fn what_is_not_secret_by_the_schema_is_not_opened_where_it_is_asked() {
+    let schema = InputSchema::parse(
+        r#"{"properties":{"password":{"type":"string","isSecret":true},"url":{"type":"string"}}}"#,
+    )
+    .unwrap();
+    let value = public_key().encrypt_text("a fake secret").unwrap();
+    for name in ["url", "unknown", "ur\\u006c"] {
+        let input = format!("{{\"{name}\":\"{value}\"}}");
+        let error = private_key().decrypt_input_checked(&schema, &input).unwrap_err();
+        assert!(matches!(error, SecretInputError::EncryptedNotSecret { .. }), "{error}");
+        assert!(error.to_string().contains(if name == "unknown" { "\"unknown\"" } else { "\"url\"" }));
+        // As the SDKs, which ask no schema.
+        assert!(private_key().decrypt_input(&input).is_ok());
+    }
+    assert!(private_key().decrypt_input_checked(&schema, json!({ "password": value }).to_string()).is_ok());
+}
+
+/// The prefix is bound to nothing: it can be exchanged without the key.
+#[test]
+fn what_a_value_says_that_it_is_is_held_against_what_it_is() {
+    let field = |kind: &str| format!("{{{kind}\"isSecret\":true}}");
+    let schema =
+        |kind: &str| InputSchema::parse(format!("{{\"properties\":{{\"f\":{}}}}}", field(kind))).unwrap();
+    let text = |text: &str| public_key().encrypt_text(text).unwrap();
+    let as_json = |text: String| text.replace("_VALUE:", "_JSON:");
+    let any = schema("");
+    // A text that is a number or the like is no JSON that an SDK encrypts.
+    for scalar in ["123456", "\"text\"", "null", "true"] {
+        let made = as_json(text(scalar));
+        let error = private_key().decrypt_field("f", &made).unwrap_err();
+        assert!(matches!(error, SecretInputError::DoesNotDecrypt { .. }), "{scalar}");
+    }
+    let cases = [
+        (text("fake"), [true, false, false]),
+        (text("{}"), [true, false, false]),
+        (as_json(text(" {}")), [false, true, false]),
+        (as_json(text("\n[]")), [false, false, true]),
+    ];
+    let types = ["\"type\":\"string\",", "\"type\":\"obj\\u0065ct\",", "\"t\\u0079pe\":\"array\","];
+    for (made, fits) in cases {
+        let input = json!({ "f": made }).to_string();
+        for (kind, fits) in types.into_iter().zip(fits) {
+            let found = private_key().decrypt_input_checked(&schema(kind), &input);
+            match found {
+                Ok(_) => assert!(fits, "{kind}"),
+                Err(error) => {
+                    assert!(
+                        !fits && matches!(error, SecretInputError::NotOfItsType { .. }),
+                        "{kind} {error}"
+                    );
+                }
+            }
+        }
+        assert!(private_key().decrypt_input_checked(&any, &input).is_ok());
+        assert!(private_key().decrypt_input(&input).is_ok());
+    }
+}
