@@ -172,6 +172,19 @@ fn no_text_takes_more_than_a_few_looks_a_byte() {
     }
 }
 
+/// By counts: as many for each line of a value, however many lines there are.
+#[test]
+fn the_forms_of_many_lines_take_linear_time() {
+    let compared = |lines: u32| {
+        let value: Vec<u8> =
+            (0..lines).flat_map(|line| std::format!("{line:08x}/+ <line>\n").into_bytes()).collect();
+        let values = HiddenValues::new([("NAME", &value[..])]);
+        values.forms().compared
+    };
+    let (few, many) = (compared(100), compared(1000));
+    assert!(0 < few && many < 11 * few, "{few} {many}");
+}
+
 #[test]
 fn most_of_a_text_is_not_looked_at() {
     let values = HiddenValues::new([("NAME", &b"a-secret-of-some-length-0123456789"[..])]);
