@@ -131,6 +131,13 @@ fn texts(value: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
     iter::once(value).chain(trimmed).chain(lines)
 }
 
+/// Whether it has one line, or a line that is looked for by itself.
+pub(super) fn has_long_lines(value: &[u8]) -> bool {
+    let mut lines = value.trim_ascii().split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).peekable();
+    let first = lines.next().unwrap_or_default();
+    lines.peek().is_none() || first.len() >= SHORTEST_LINE || lines.any(|line| line.len() >= SHORTEST_LINE)
+}
+
 /// How many bytes its forms and what they are made of take at the most, and how many forms there are.
 fn most_of(text: &[u8]) -> (usize, usize) {
     let base64 = (text.len() + 2).div_ceil(3) * 4;
