@@ -27,7 +27,8 @@ pub fn redact(bytes: &[u8]) -> bool {
         };
         value.iter().map(byte).collect::<String>().into_bytes()
     };
-    for value in [one, two] {
+    // White space at its ends makes a value no longer.
+    for value in [one, two].into_iter().filter(|value| value.trim_ascii().len() >= 4) {
         for form in [value.to_vec(), hex(value), hex(value).to_ascii_uppercase(), percent(value)] {
             for at in (0..text.len()).filter(|at| text[*at..].starts_with(&form)) {
                 let is_hidden =

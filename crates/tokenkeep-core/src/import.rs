@@ -55,13 +55,16 @@ pub enum ImportFault {
     /// Something stands behind the closing quote.
     #[error("something stands behind the closing quote")]
     BehindQuote,
-    /// An escape that readers of such files do not agree about. They do about `\n`, `\r`, `\t`, `\\`, `\"` and `\$`.
+    /// A `\` that readers of such files do not agree about: in double quotes any but that of `\n`; in single ones two together, and one at the end of the
+    /// value or of a line of it.
     #[error(
-        "readers disagree about an escape; put the value in single quotes, with no \\ at its end or a line's"
+        "readers disagree about a \\ here; put the value in single quotes, where one alone within a line is itself, or import this variable from JSON"
     )]
     Escape,
-    /// A `$` that some readers replace by another variable.
-    #[error("readers disagree about the $; put the value in single quotes, or write \\$ in double ones")]
+    /// A `$` that some readers replace by another variable: any outside of single quotes, and `${` within them.
+    #[error(
+        "readers disagree about the $; put the value in single quotes, or import this variable from JSON if it has ${{ in it"
+    )]
     Substitution,
     /// A value in quotes has a line that ends with `\r\n`, which some readers take for `\n`.
     #[error("readers disagree about \\r in a value; save the file with \\n at the ends of lines")]
@@ -84,8 +87,8 @@ impl ImportedVars {
     /// Reads what is in a dotenv file and wipes the text, also when it is refused.
     ///
     /// There is no standard for these files, and readers disagree. What is taken here means the same to nearly all of them, and the rest is refused, with the line to be put right:
-    /// `NAME=value`, with or without `export`; values in single quotes, taken as they are, or double ones, with the escapes
-    /// `\n \r \t \\ \" \$`, either over several lines; without quotes, what has no white space, quote, `\`, `#`, `` ` `` or `$`; comments in lines of their own or
+    /// `NAME=value`, with or without `export`; values in single quotes, taken as they are, but without `${`, two `\` together and one at the end of a line; or in double ones, with no
+    /// escape but `\n`; either over several lines; without quotes, what has no white space, quote, `\`, `#`, `` ` `` or `$`; comments in lines of their own or
     /// behind white space. No variable is put in place of a `$NAME`. A line may end with `\r\n`, but not within quotes. A name that comes twice is refused.
     ///
     /// # Errors

@@ -116,10 +116,23 @@ async fn what_cannot_be_hidden_is_refused_unless_allowed() {
     assert_eq!(out, "123 [hidden THE_VALUE]\n");
 }
 
+/// The pipe of a killed program ends as any other does.
+#[tokio::test]
+async fn a_program_that_is_killed_within_a_value_shows_nothing_of_it() {
+    let script =
+        "printf '%s and %s' \"$THE_VALUE\" \"${THE_VALUE%?}\"; printf %s \"${THE_VALUE%?}\" >&2; kill -9 $$";
+    let child = shell(script).spawn(&secrets(&[("THE_VALUE", VALUE)])).unwrap();
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let status = tokio::time::timeout(LIMIT, child.relay(&mut out, &mut err)).await.unwrap().unwrap();
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9));
+    assert_eq!(String::from_utf8(out).unwrap(), "[hidden THE_VALUE] and [hidden THE_VALUE]");
+    assert_eq!(String::from_utf8(err).unwrap(), "[hidden THE_VALUE]");
+}
+
 /// A pipe holds 64 KiB: whoever read them one after the other would wait for ever.
 #[tokio::test]
 async fn both_streams_are_passed_on_at_once() {
-    let script = "i=0; while [ $i -lt 40 ]; do head -c 9000 /dev/zero | tr '\\0' e >&2; head -c 9000 /dev/zero | tr '\\0' o; i=$((i+1)); done";
+    let script = "i=0; while [ $i -lt 40 ]; do head -c 9000 /dev/zero | tr '\\0' ! >&2; head -c 9000 /dev/zero | tr '\\0' !; i=$((i+1)); done";
     let (out, err) = said(shell(script), &secrets(&[("THE_VALUE", VALUE)])).await;
     assert_eq!((out.len(), err.len()), (360_000, 360_000));
 }
@@ -169,34 +182,45 @@ impl AsyncRead for Pieces {
 }
 
 /// Each read is given up after its first poll, and taken up again with a buffer of one byte.
-async fn read_in_bits(breaks: bool) -> (Vec<u8>, io::Result<usize>) {
+async fn read_in_bits(
+    breaks: bool,
+    wrap: fn(Pieces, Arc<HiddenValues>) -> RedactedRead<Pieces>,
+) -> (Vec<u8>, RedactedRead<Pieces>, io::Result<usize>) {
     let left = vec![&b"then exampl"[..], b"ample, ", b"an ex"];
     let values = Arc::new(HiddenValues::new([("NAME", &b"example"[..])]));
-    let mut reader = RedactedRead::new(Pieces { left, breaks, waited: false }, values);
+    let mut reader = wrap(Pieces { left, breaks, waited: false }, values);
     let mut said = Vec::new();
     loop {
         let mut byte = [0];
-        {
+        let polled = {
             let mut given_up = std::pin::pin!(reader.read(&mut byte));
-            if let Poll::Ready(read) =
-                std::future::poll_fn(|context| Poll::Ready(given_up.as_mut().poll(context))).await
-            {
-                match read {
-                    Ok(1) => said.push(byte[0]),
-                    end => return (said, end),
-                }
-            }
+            std::future::poll_fn(|context| Poll::Ready(given_up.as_mut().poll(context))).await
+        };
+        match polled {
+            Poll::Ready(Ok(1)) => said.push(byte[0]),
+            Poll::Ready(end) => return (said, reader, end),
+            Poll::Pending => {}
         }
     }
 }
 
 #[tokio::test]
 async fn a_read_that_is_given_up_loses_nothing_and_one_that_breaks_shows_no_beginning() {
-    let (said, end) = read_in_bits(false).await;
+    let (said, mut reader, end) = read_in_bits(false, RedactedRead::of_whole).await;
     assert_eq!((&said[..], end.unwrap()), (&b"an [hidden NAME], then exampl"[..], 0));
-    let (said, end) = read_in_bits(true).await;
-    assert_eq!(said, b"an [hidden NAME], then [hidden NAME]");
-    assert_eq!(end.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+    assert_eq!(reader.read(&mut [0]).await.unwrap(), 0);
+    let (said, _, end) = read_in_bits(false, RedactedRead::new).await;
+    assert_eq!((&said[..], end.unwrap()), (&b"an [hidden NAME], then [hidden NAME]"[..], 0));
+    for wrap in [RedactedRead::new, RedactedRead::of_whole] {
+        let (said, mut reader, end) = read_in_bits(true, wrap).await;
+        assert_eq!(said, b"an [hidden NAME], then [hidden NAME]");
+        assert_eq!(end.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+        // What broke off is not taken for what ended, however often it is read.
+        for _ in 0..2 {
+            let again = reader.read(&mut [0]).await;
+            assert_eq!(again.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+        }
+    }
 }
 
 /// Gone, or waiting to be collected.

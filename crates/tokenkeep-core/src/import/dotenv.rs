@@ -73,9 +73,13 @@ fn unquoted(at: &mut Cursor<'_>, before: &str) -> Result<String, ImportFault> {
 fn single_quoted(at: &mut Cursor<'_>) -> Result<Zeroizing<String>, ImportFault> {
     let length = at.rest.find('\'').ok_or(ImportFault::OpenQuote)?;
     let text = at.take(length);
-    // Some take the end of the line, or the quote, for escaped, and lose what follows.
-    if text.ends_with('\\') || text.contains("\\\n") {
+    // Some take the end of the line, or the quote, for escaped, and lose what follows; Python takes two for one.
+    if text.ends_with('\\') || text.contains("\\\n") || text.contains("\\\\") {
         return Err(ImportFault::Escape);
+    }
+    // Python substitutes here, too.
+    if text.contains("${") {
+        return Err(ImportFault::Substitution);
     }
     at.take(1);
     if text.contains('\r') {
@@ -98,9 +102,7 @@ fn double_quoted(at: &mut Cursor<'_>) -> Result<Zeroizing<String>, ImportFault> 
             '"' => return Ok(value),
             '\\' => value.push(match at.next() {
                 Some('n') => '\n',
-                Some('r') => '\r',
-                Some('t') => '\t',
-                Some(same @ ('\\' | '"' | '$')) => same,
+                // Node takes all others as they are, or ends the value there; its package `dotenv` takes most so, and Python none.
                 _ => return Err(ImportFault::Escape),
             }),
             '$' => return Err(ImportFault::Substitution),

@@ -27,6 +27,8 @@ pub(super) struct Form {
 pub(super) struct Forms {
     block: Zeroizing<Vec<u8>>,
     forms: Vec<Form>,
+    /// How often two forms were held against each other.
+    pub(super) compared: u64,
 }
 
 impl Forms {
@@ -39,12 +41,14 @@ impl Forms {
             bytes += most;
             many += forms;
         }
-        let mut all =
-            Self { block: Zeroizing::new(Vec::with_capacity(bytes)), forms: Vec::with_capacity(many) };
+        let mut all = Self {
+            block: Zeroizing::new(Vec::with_capacity(bytes)),
+            forms: Vec::with_capacity(many),
+            compared: 0,
+        };
         for (owner, value) in values {
-            let first = all.forms.len();
             for text in texts(value) {
-                all.add_text(text, owner, first);
+                all.add_text(text, owner);
             }
         }
         all
@@ -62,7 +66,8 @@ impl Forms {
         self.forms.iter().map(|&form| self.bytes(form))
     }
 
-    fn add_text(&mut self, text: &[u8], owner: u32, first: usize) {
+    fn add_text(&mut self, text: &[u8], owner: u32) {
+        let first = self.forms.len();
         for way in ways(text) {
             let start = self.block.len();
             way.write(text, &mut |byte| self.block.push(byte));
@@ -103,9 +108,11 @@ impl Forms {
         }
     }
 
-    /// Keeps what stands there, if it is long enough and the value has no such form yet.
+    /// Keeps what stands there, if it is long enough and not among the forms since `first`: those of the same text, which are few. Held
+    /// against those of each other line of the value, a value of many lines would take the square of its length.
     fn keep(&mut self, place: Range<usize>, owner: u32, first: usize) {
         let form = &self.block[place.clone()];
+        self.compared += (self.forms.len() - first) as u64;
         let is_there = self.forms[first..].iter().any(|&known| self.bytes(known) == form);
         if form.len() >= SHORTEST && !is_there {
             self.forms.push(Form { start: place.start as u32, end: place.end as u32, owner });
@@ -122,6 +129,13 @@ fn texts(value: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
     let lines = lines.filter(move |line| line.len() >= SHORTEST_LINE && line.len() < trimmed.len());
     let trimmed = (trimmed.len() >= SHORTEST && trimmed.len() < value.len()).then_some(trimmed);
     iter::once(value).chain(trimmed).chain(lines)
+}
+
+/// Whether it has one line, or a line that is looked for by itself.
+pub(super) fn has_long_lines(value: &[u8]) -> bool {
+    let mut lines = value.trim_ascii().split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).peekable();
+    let first = lines.next().unwrap_or_default();
+    lines.peek().is_none() || first.len() >= SHORTEST_LINE || lines.any(|line| line.len() >= SHORTEST_LINE)
 }
 
 /// How many bytes its forms and what they are made of take at the most, and how many forms there are.

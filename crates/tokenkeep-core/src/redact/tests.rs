@@ -172,6 +172,19 @@ fn no_text_takes_more_than_a_few_looks_a_byte() {
     }
 }
 
+/// By counts: as many for each line of a value, however many lines there are.
+#[test]
+fn the_forms_of_many_lines_take_linear_time() {
+    let compared = |lines: u32| {
+        let value: Vec<u8> =
+            (0..lines).flat_map(|line| std::format!("{line:08x}/+ <line>\n").into_bytes()).collect();
+        let values = HiddenValues::new([("NAME", &value[..])]);
+        values.forms().compared
+    };
+    let (few, many) = (compared(100), compared(1000));
+    assert!(0 < few && many < 11 * few, "{few} {many}");
+}
+
 #[test]
 fn most_of_a_text_is_not_looked_at() {
     let values = HiddenValues::new([("NAME", &b"a-secret-of-some-length-0123456789"[..])]);
@@ -214,6 +227,52 @@ fn lines_are_looked_for_by_themselves() {
     assert_eq!(redacted(&values, [&text[..]], false), b"[hidden A]|short|[hidden A]|[hidden B]|[hidden B]");
 }
 
+/// Each as Node 20 gave it, but for `^` in a path, which versions treat as either, and those that name another maker.
+#[test]
+fn parts_of_urls_are_found() {
+    let value = "p|a^s!s&w;o:r=d,x@y<z>'$%{`}[1] (2)*+~";
+    let values = values(&[value.as_bytes()]);
+    for form in [
+        // new URL("postgres://h/db"), u.password = value
+        "p%7Ca%5Es!s&w%3Bo%3Ar%3Dd,x%40y%3Cz%3E'$%%7B%60%7D%5B1%5D%20(2)*+~",
+        // new URL("https://x/?q=" + value)
+        "p|a^s!s&w;o:r=d,x@y%3Cz%3E%27$%{`}[1]%20(2)*+~",
+        // new URL("postgres://x/?q=" + value)
+        "p|a^s!s&w;o:r=d,x@y%3Cz%3E'$%{`}[1]%20(2)*+~",
+        // new URL("https://x/" + value)
+        "p|a^s!s&w;o:r=d,x@y%3Cz%3E'$%%7B%60%7D[1]%20(2)*+~",
+        "p|a%5Es!s&w;o:r=d,x@y%3Cz%3E'$%%7B%60%7D[1]%20(2)*+~",
+        // Go: url.PathEscape, URL.Path, url.UserPassword
+        "p%7Ca%5Es%21s&w%3Bo:r=d%2Cx@y%3Cz%3E%27$%25%7B%60%7D%5B1%5D%20%282%29%2A+~",
+        "p%7Ca%5Es%21s&w;o:r=d,x@y%3Cz%3E%27$%25%7B%60%7D%5B1%5D%20%282%29%2A+~",
+        "p%7Ca%5Es%21s&w;o%3Ar=d,x%40y%3Cz%3E%27$%25%7B%60%7D%5B1%5D%20%282%29%2A+~",
+    ] {
+        let text = std::format!("<{form}>{form}");
+        let shown = redacted(&values, text.as_bytes().chunks(5), false);
+        assert_eq!(shown, b"<[hidden A]>[hidden A]", "{form}");
+    }
+}
+
+/// As a variable holds it, and as what was made of it is printed.
+#[test]
+fn a_value_with_its_line_breaks_escaped_is_found_with_them_and_by_lines() {
+    let pem = "-----BEGIN EXAMPLE-----\\nbm90IGEga2V5\\r\\nYXQgYWxsLg==\\n-----END EXAMPLE-----\\n";
+    let hidden = values(&[pem.as_bytes()]);
+    let lines = pem.replace("\\r\\n", "\n").replace("\\n", "\n");
+    assert_eq!(redacted(&hidden, [pem.as_bytes()], false), b"[hidden A]");
+    assert_eq!(redacted(&hidden, [lines.as_bytes()], false), b"[hidden A]");
+    assert_eq!(redacted(&hidden, [&b"key: YXQgYWxsLg==!"[..]], false), b"key: [hidden A]!");
+}
+
+#[test]
+fn a_value_that_is_shown_where_it_is_trimmed_or_printed_by_lines_is_named() {
+    let them = [&b"123\n"[..], b" \n \n  ", b"abc12\ndef34\nghi56", b"abc12\\ndef34", b"short\nlong enough"];
+    let values = values(&them);
+    assert_eq!(values.unredacted().collect::<Vec<_>>(), ["A", "B", "C", "D"]);
+    let text = b"123\n|  \n \n  |abc12\ndef34\nghi56|abc12\\ndef34";
+    assert_eq!(redacted(&values, [&text[..]], false), b"123\n|  \n \n  |[hidden C]|[hidden D]");
+}
+
 /// As other programs write it: each line was made by the one that it names.
 #[test]
 fn every_form_is_found() {
@@ -242,6 +301,14 @@ fn every_form_is_found() {
         percent.replace("%2F", "/").replace("%26", "&").replace("%27", "'").replace("%2B", "+"),
         percent.replace("%20", "+").replace('~', "%7E"),
         percent.to_lowercase(),
+        // PHP: urlencode
+        percent.replace("%20", "+").replace('~', "%7E"),
+        // Gson: toJson
+        "aß/\\\"x\\\\y\\u001f\\n\\u003c\\u0026\\u0027+~ 😀\u{7f}zz".into(),
+        // JavaScript: escape
+        "a%DF/%22x%5Cy%1F%0A%3C%26%27+%7E%20%uD83D%uDE00%7Fzz".into(),
+        // Go: url.PathEscape
+        percent.replace("%26", "&").replace("%2B", "+"),
         hex(value, false),
         hex(value, true),
     ];

@@ -15,14 +15,15 @@ pub(super) struct Json {
 }
 
 /// What JSON is made by: `serde_json`, `JSON.stringify` and most others; with `\/`; Python; the same with upper-case digits; PHP; Go, which
-/// makes it safe to stand in HTML; and .NET.
-const JSON: [Json; 7] = [
+/// makes it safe to stand in HTML; Gson, which does so in its own way; and .NET.
+const JSON: [Json; 8] = [
     Json { slash: false, ascii: false, upper: false, numbered: b"" },
     Json { slash: true, ascii: false, upper: false, numbered: b"" },
     Json { slash: false, ascii: true, upper: false, numbered: b"" },
     Json { slash: false, ascii: true, upper: true, numbered: b"" },
     Json { slash: true, ascii: true, upper: false, numbered: b"" },
     Json { slash: false, ascii: false, upper: false, numbered: b"<>&" },
+    Json { slash: false, ascii: false, upper: false, numbered: b"<>&='" },
     Json { slash: false, ascii: true, upper: true, numbered: b"\"&'+<>`" },
 ];
 
@@ -34,22 +35,42 @@ pub(super) struct Percent {
     plus: bool,
 }
 
-/// RFC 3986; `encodeURIComponent`; Python's `quote`; `encodeURI`; a form, as browsers send it, and as Python does.
-const PERCENT: [Percent; 6] = [
+/// RFC 3986; `encodeURIComponent`; Python's `quote`; `encodeURI`; a form, as browsers send it, as Python does, and as PHP does. Then the parts of a URL
+/// as the WHATWG has it (Node, browsers, Rust's `url`), which leave a `%` as it is: a user's name and password; a path, as it was before `^` was encoded in it and
+/// since; a query of HTTP and of others. A segment of a path as Rust's `url` makes it, with and without `^`; and Go's segment, path and password.
+const PERCENT: [Percent; 17] = [
     Percent { safe: b"~", plus: false },
     Percent { safe: b"~!'()*", plus: false },
     Percent { safe: b"~/", plus: false },
     Percent { safe: b"~!'()*;/?:@&=+$,#", plus: false },
     Percent { safe: b"*", plus: true },
     Percent { safe: b"~", plus: true },
+    Percent { safe: b"", plus: true },
+    Percent { safe: b"~!$%&'()*+,", plus: false },
+    Percent { safe: b"~!$%&'()*+,/:;=@[\\]^|", plus: false },
+    Percent { safe: b"~!$%&'()*+,/:;=@[\\]|", plus: false },
+    Percent { safe: b"~!$%&()*+,/:;=?@[\\]^`{|}", plus: false },
+    Percent { safe: b"~!$%&'()*+,/:;=?@[\\]^`{|}", plus: false },
+    Percent { safe: b"~!$&'()*+,:;=@[]^|", plus: false },
+    Percent { safe: b"~!$&'()*+,:;=@[]|", plus: false },
+    Percent { safe: b"~$&+:=@", plus: false },
+    Percent { safe: b"~$&+,/:;=@", plus: false },
+    Percent { safe: b"~$&+,;=", plus: false },
 ];
 
 /// A way in which a text is written, byte by byte.
 pub(super) enum Way {
     Plain,
-    Hex { upper: bool },
+    Hex {
+        upper: bool,
+    },
     Json(&'static Json),
-    Percent { style: &'static Percent, upper: bool },
+    Percent {
+        style: &'static Percent,
+        upper: bool,
+    },
+    /// JavaScript's `escape`, which encodes the units of UTF-16.
+    Units,
 }
 
 impl Way {
@@ -63,6 +84,9 @@ impl Way {
                 text.chars().for_each(|c| json(c, style, put));
             }
             Self::Percent { style, upper } => text.iter().for_each(|&byte| percent(byte, style, upper, put)),
+            Self::Units => {
+                str::from_utf8(text).unwrap_or_default().encode_utf16().for_each(|it| unit(it, put));
+            }
         }
     }
 }
@@ -73,7 +97,8 @@ pub(super) fn ways(text: &[u8]) -> impl Iterator<Item = Way> {
     let hex = [false, true].map(|upper| Way::Hex { upper });
     let percent = present.percent();
     let percent = percent.flat_map(|style| [true, false].map(|upper| Way::Percent { style, upper }));
-    iter::once(Way::Plain).chain(hex).chain(present.json().map(Way::Json)).chain(percent)
+    let units = (!present.is_unreserved()).then_some(Way::Units);
+    iter::once(Way::Plain).chain(hex).chain(present.json().map(Way::Json)).chain(percent).chain(units)
 }
 
 /// Which bytes stand in a text. Of styles that write all of them alike, one is enough.
@@ -108,17 +133,21 @@ impl Present {
         (self.has(style.safe), style.plus && self.has(b" ") != 0)
     }
 
+    /// Whether every style of percent-encoding leaves it as it is.
+    fn is_unreserved(self) -> bool {
+        !self.others && self.ascii & !UNRESERVED == 0
+    }
+
     /// The styles of JSON that make different things of it; none where all leave it as it is.
     fn json(self) -> impl Iterator<Item = &'static Json> {
-        let plain = !self.others && self.ascii & !PRINTABLE == 0 && self.has(b"\"\\/<>&'+`") == 0;
+        let plain = !self.others && self.ascii & !PRINTABLE == 0 && self.has(b"\"\\/<>&'+=`") == 0;
         let styles = if plain { &[][..] } else { &JSON };
         different(styles, move |style| self.of_json(style))
     }
 
     /// The styles of percent-encoding that make different things of it; none where all leave it as it is.
     fn percent(self) -> impl Iterator<Item = &'static Percent> {
-        let plain = !self.others && self.ascii & !UNRESERVED == 0;
-        let styles = if plain { &[][..] } else { &PERCENT };
+        let styles = if self.is_unreserved() { &[][..] } else { &PERCENT };
         different(styles, move |style| self.of_percent(style))
     }
 }
@@ -194,9 +223,22 @@ fn percent(byte: u8, style: &Percent, upper: bool, put: &mut impl FnMut(u8)) {
     }
 }
 
+/// Puts a unit of UTF-16 as JavaScript's `escape` does.
+fn unit(unit: u16, put: &mut impl FnMut(u8)) {
+    let [high, low] = unit.to_be_bytes();
+    if high != 0 {
+        put(b'%');
+        put(b'u');
+        hex(high, true, put);
+        hex(low, true, put);
+    } else {
+        percent(low, &Percent { safe: b"@*+/", plus: false }, true, put);
+    }
+}
+
 /// All that there are.
 #[cfg(test)]
 pub(super) fn every_way() -> impl Iterator<Item = Way> {
     let percent = PERCENT.iter().flat_map(|style| [true, false].map(|upper| Way::Percent { style, upper }));
-    JSON.iter().map(Way::Json).chain(percent)
+    JSON.iter().map(Way::Json).chain(percent).chain([Way::Units])
 }

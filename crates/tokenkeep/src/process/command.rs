@@ -205,6 +205,9 @@ impl SecretChild {
 
     /// Passes on what it says and what it complains about, each as it comes, until both are closed, and then waits for its end.
     ///
+    /// What may be the beginning of a value at the very end of either is hidden, be it one byte, as the program may have been killed there
+    /// ([`RedactedRead`]): a text that ends with a line break is seldom touched.
+    ///
     /// Both go on at once, with 8 KiB of each in memory; where one of ours takes nothing, the program waits in that one. Both are closed when
     /// the last process that has them is gone, be it one that the program left behind.
     ///

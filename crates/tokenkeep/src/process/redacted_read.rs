@@ -16,8 +16,11 @@ const PIECE: usize = 8 * 1024;
 /// Reads what another reader gives, with `[hidden NAME]` in place of each value; see [`HiddenValues`] for what is found, and what is
 /// not.
 ///
-/// It holds back what may be the beginning of a value until that is known. At a regular end it is given as it is; before an error of the inner reader it is hidden, as the value may have been cut off there. It
-/// reads no more while what it has was not taken, and holds 8 KiB of what comes, wiped, and what that becomes.
+/// It holds back what may be the beginning of a value until that is known. At the end, and before an error of the inner reader, it is hidden, be
+/// it one byte: the value may have been cut off there. A pipe ends in the same way whether its writer was done or was killed within a value. For
+/// what is known to be whole there is [`of_whole`](Self::of_whole). It reads no more while what it has was not taken, and holds 8 KiB of what comes, wiped, and what that becomes.
+///
+/// An error of the inner reader is its end: each later read fails with an error of the same kind.
 ///
 /// # Cancellation
 /// Safe: what was read and not given stays in here.
@@ -29,21 +32,55 @@ pub struct RedactedRead<R> {
     shown: Vec<u8>,
     /// So much of it was given.
     given: usize,
-    /// To be told behind the rest.
-    broken: Option<io::Error>,
+    /// Whether its end is the end of what was said.
+    is_whole: bool,
+    broken: Broken,
+}
+
+/// An error of the inner reader, to be told behind the rest.
+enum Broken {
+    No,
+    Untold(io::Error),
+    Told(io::ErrorKind),
+}
+
+impl Broken {
+    fn tell(&mut self) -> Option<io::Error> {
+        let kind = match self {
+            Self::No => return None,
+            Self::Untold(error) => error.kind(),
+            Self::Told(kind) => return Some((*kind).into()),
+        };
+        match std::mem::replace(self, Self::Told(kind)) {
+            Self::Untold(error) => Some(error),
+            _ => None,
+        }
+    }
 }
 
 impl<R: AsyncRead + Unpin> RedactedRead<R> {
-    /// Of a reader from its beginning.
+    /// Of a reader from its beginning, which may end within a value: a child's pipe, a connection, a log that is cut.
     #[must_use]
     pub fn new(inner: R, values: Arc<HiddenValues>) -> Self {
+        Self::with_end(inner, values, false)
+    }
+
+    /// The same of a reader that is known to end where what was said ends, as a file that nobody writes to any more: at a regular end, what is only the beginning of a value
+    /// is given as it is.
+    #[must_use]
+    pub fn of_whole(inner: R, values: Arc<HiddenValues>) -> Self {
+        Self::with_end(inner, values, true)
+    }
+
+    fn with_end(inner: R, values: Arc<HiddenValues>, is_whole: bool) -> Self {
         Self {
             inner,
             redactor: Some(Redactor::new(values)),
             piece: Zeroizing::new([0; PIECE].into()),
             shown: Vec::new(),
             given: 0,
-            broken: None,
+            is_whole,
+            broken: Broken::No,
         }
     }
 }
@@ -63,7 +100,7 @@ impl<R: AsyncRead + Unpin> AsyncRead for RedactedRead<R> {
                 this.given += length;
                 return Poll::Ready(Ok(()));
             }
-            if let Some(broken) = this.broken.take() {
+            if let Some(broken) = this.broken.tell() {
                 return Poll::Ready(Err(broken));
             }
             let Some(redactor) = &mut this.redactor else { return Poll::Ready(Ok(())) };
@@ -75,14 +112,18 @@ impl<R: AsyncRead + Unpin> AsyncRead for RedactedRead<R> {
                 Ok(()) if !piece.filled().is_empty() => redactor.push(piece.filled(), &mut this.shown),
                 Ok(()) => {
                     if let Some(redactor) = this.redactor.take() {
-                        redactor.finish(&mut this.shown);
+                        if this.is_whole {
+                            redactor.finish(&mut this.shown);
+                        } else {
+                            redactor.finish_cut(&mut this.shown);
+                        }
                     }
                 }
                 Err(error) => {
                     if let Some(redactor) = this.redactor.take() {
                         redactor.finish_cut(&mut this.shown);
                     }
-                    this.broken = Some(error);
+                    this.broken = Broken::Untold(error);
                 }
             }
         }
