@@ -59,10 +59,10 @@
 //!
 //! Some servers repeat what they were sent. So the token of an attempt is held until its answer is read, and starred out by its value
 //! before anybody sees the body: an [`Answer`]'s, a [`CallFailure`]'s, an [`AnswerStream`]'s over the borders of its pieces, and what a
-//! boundary is given and makes of it. It is found as it is, in hexadecimal, as JSON text escapes it (`\"`, `\\`, `\/`, `\u002b`), percent-encoded, and in the base64,
+//! boundary is given and makes of it. It is found as it is, in hexadecimal of either case, as JSON text escapes it (`\"`, `\\`, `\/`, `\u002b`), percent-encoded, and in the base64,
 //! of either alphabet, of something that holds it; of base64, a character at each end may remain, which holds at most four bits of it.
 //! A stop within the token leaves nothing of it in a body that was cut. Not found is a token that is written in another way
-//! (`\u0061`, hexadecimal, compressed, reversed), in parts, or that is shorter than eight bytes, and one of another call.
+//! (`\u0061`, hexadecimal of mixed case, compressed, reversed), in parts, or that is shorter than eight bytes, and one of another call.
 //!
 //! # Errors
 //!

@@ -129,6 +129,25 @@ async fn a_program_that_is_killed_within_a_value_shows_nothing_of_it() {
     assert_eq!(String::from_utf8(err).unwrap(), "[hidden THE_VALUE]");
 }
 
+#[tokio::test]
+async fn a_value_in_the_open_is_refused_unless_allowed() {
+    let vars = secrets(&[("OTHER", "another example"), ("THE_VALUE", VALUE)]);
+    let url = "https://example.com/?p=example%2Bvalue%2Fwith%20%22every%22%20kind";
+    for command in [
+        shell("true").args([VALUE]),
+        shell("true").args(["-p", url]),
+        shell("true").env("PLAIN", format!("<{VALUE}>")),
+        SecretCommand::new(VALUE),
+    ] {
+        let refused = command.spawn(&vars).unwrap_err();
+        assert!(matches!(&refused, SecretCommandError::InTheOpen(name) if name == "THE_VALUE"), "{refused}");
+        let shown = format!("{command:?} {refused:?} {refused}");
+        assert!(!shown.contains("every") && !shown.contains("example.com"), "{shown}");
+    }
+    let command = shell("true").args([VALUE]).allow_unredacted("THE_VALUE");
+    said(command, &vars).await;
+}
+
 /// A pipe holds 64 KiB: whoever read them one after the other would wait for ever.
 #[tokio::test]
 async fn both_streams_are_passed_on_at_once() {

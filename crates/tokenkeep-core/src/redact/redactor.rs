@@ -11,7 +11,7 @@ use super::scan::{TextPart, ValueScan};
 use super::values::HiddenValues;
 
 /// Puts `[hidden NAME]` in place of values as a text passes, whatever its pieces; how long a value was is not seen. Its memory is taken when it is made, and is
-/// four times [`HiddenValues::longest`]; it wipes itself.
+/// about eight times [`HiddenValues::longest`], beside what all redactors of the same values share; it wipes itself.
 ///
 /// ```
 /// use std::sync::Arc;

@@ -14,11 +14,11 @@ use super::automaton::Automaton;
 use super::filter::Filter;
 use super::forms::{Forms, SHORTEST, has_long_lines};
 
-/// All values together, in bytes. Their forms take up to a hundred times as much.
+/// All values together, in bytes. Their forms and tables take up to 1600 times as much.
 const MOST: usize = 1024 * 1024;
 
-/// Values that are kept out of what is shown, with their names. Made once and shared, as it takes some hundred bytes and more for each byte of a
-/// value; it wipes itself.
+/// Values that are kept out of what is shown, with their names. Made once and shared, as it takes memory for each byte of a value: some 300 bytes of
+/// letters and digits, and up to 1600 of special characters, with what is built once something may have been found; it wipes itself.
 ///
 /// A value is found as it is; in hexadecimal; escaped in a string of JSON, as `serde_json`, JavaScript, Python, PHP, Go, Gson and .NET do it;
 /// percent-encoded, as RFC 3986, `encodeURIComponent`, `encodeURI`, `escape`, Python, PHP, Go and forms do it, and as the WHATWG's URLs have it in a password, a

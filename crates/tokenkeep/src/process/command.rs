@@ -9,7 +9,7 @@ use std::{env, fmt, io};
 
 use futures_util::future::try_join;
 use thiserror::Error;
-use tokenkeep_core::{HiddenValues, SecretVars};
+use tokenkeep_core::{HiddenValues, SecretVars, TextPart, ValueScan};
 use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
@@ -44,8 +44,9 @@ const PIECE: usize = 8 * 1024;
 /// # The environment
 /// It begins empty. Of our own, `PATH`, `HOME`, `LANG`, `LC_*`, `TZ`, `TERM` and `TMPDIR` are handed down, and what [`inherit`](Self::inherit)
 /// names: so a keyring or a passphrase that *we* were given in a variable does not get there. [`env`](Self::env) adds plain ones, and
-/// [`spawn`](Self::spawn) the secret ones, which win. Names by which a variable would take the program over (`LD_PRELOAD`, `PATH`, `NODE_OPTIONS`, `BASH_ENV` …) are refused, in a set as in
-/// `env`, unless [`allow_name`](Self::allow_name) has each: who may write a set could else run code here.
+/// [`spawn`](Self::spawn) the secret ones, which win. Names that are known to take a program over, or to lead its requests elsewhere (`LD_PRELOAD`, `PATH`, `NODE_OPTIONS`, `BASH_ENV`, `HTTPS_PROXY` …), are refused, in
+/// a set as in `env`, unless [`allow_name`](Self::allow_name) has each: who may write a set could else run code here. **No such list is whole:** each program has names of its own. Who may
+/// write a set is to be trusted with the program, too.
 ///
 /// # Who can still read it
 /// The same user and root (`/proc/PID/environ`, `ps e`, a debugger), as long as the process lives. Its own children, which inherit it. Whatever takes a picture of it: core dumps, crash reporters, error
@@ -55,7 +56,6 @@ const PIECE: usize = 8 * 1024;
 /// zeroes what is freed wipes them; nothing else does.
 ///
 /// What the program says is searched by value: see [`HiddenValues`] for the forms that are found, and those that are not.
-#[derive(Debug)]
 pub struct SecretCommand {
     program: OsString,
     args: Vec<OsString>,
@@ -71,11 +71,19 @@ pub struct SecretCommand {
 #[non_exhaustive]
 pub enum SecretCommandError {
     /// A variable would take the program over. The caller's to allow, by [`SecretCommand::allow_name`].
-    #[error("the variable {0} could make the program run other code; rename it, or allow it by name")]
+    #[error(
+        "the variable {0} could make the program run other code, or send what it sends elsewhere; rename it, or allow it by name"
+    )]
     TakesOver(String),
-    /// Values are too short to be hidden in what the program says. The caller's to allow, by [`SecretCommand::allow_unredacted`].
+    /// Values, or all lines of them, are too short to be hidden in what the program says. The caller's to allow, by [`SecretCommand::allow_unredacted`].
     #[error("too short to be hidden in what the program says: {}; allow each by name", .0.join(", "))]
     Unredacted(Vec<String>),
+    /// An argument, the program's name or a plain variable holds the value of this secret variable, in one of the forms of [`HiddenValues`]: other users of the host can read the first
+    /// two, and plain ones are not meant to be secret. The caller's fault, or to be allowed by [`SecretCommand::allow_unredacted`] where the value is no secret.
+    #[error(
+        "the value of {0} is in an argument or in a plain variable; let the program read it from its environment, or allow it by name if it is no secret"
+    )]
+    InTheOpen(String),
     /// A plain variable has a name that is empty, or has `=` or NUL in it.
     #[error("a variable's name is empty, or has = or NUL in it")]
     BadName,
@@ -85,7 +93,8 @@ pub enum SecretCommandError {
 }
 
 impl SecretCommand {
-    /// A program, looked for along `PATH` where it is no path. No secret belongs into its name or arguments: every user of the host can read them.
+    /// A program, looked for along `PATH` where it is no path. No secret belongs into its name or arguments: every user of the host can read them. Where
+    /// [`spawn`](Self::spawn) finds one there, it refuses.
     #[must_use]
     pub fn new(program: impl AsRef<OsStr>) -> Self {
         Self {
@@ -127,7 +136,7 @@ impl SecretCommand {
         self
     }
 
-    /// Allows that the value of this secret variable is **not** hidden, where it is too short.
+    /// Allows that the value of this secret variable is **not** hidden, where it is too short, and that it is in an argument or in a plain variable.
     #[must_use]
     pub fn allow_unredacted(mut self, name: impl Into<String>) -> Self {
         self.unredacted.insert(name.into());
@@ -162,6 +171,9 @@ impl SecretCommand {
         if !shown.is_empty() {
             return Err(SecretCommandError::Unredacted(shown));
         }
+        if let Some(name) = self.in_the_open(secrets, &values) {
+            return Err(SecretCommandError::InTheOpen(name));
+        }
         let handed_down = |name: &OsString| {
             let name = name.to_str();
             name.is_some_and(|name| is_handed_down(name) || self.inherited.contains(name))
@@ -187,9 +199,40 @@ impl SecretCommand {
             child,
         })
     }
+
+    /// The name of a secret whose value stands where it is no secret any more, but for those that are allowed to.
+    fn in_the_open(&self, secrets: &SecretVars, all: &HiddenValues) -> Option<String> {
+        let guarded = secrets.names().filter(|name| !self.unredacted.contains(*name));
+        let guarded = guarded.filter_map(|name| Some((name, secrets.expose_secret(name)?.as_bytes())));
+        // The forms of long values take time: they are made again only where some are left out.
+        let some = (!self.unredacted.is_empty()).then(|| HiddenValues::new(guarded));
+        let values = some.as_ref().unwrap_or(all);
+        let texts = [&self.program].into_iter().chain(&self.args).chain(self.plain.values());
+        let mut found = None;
+        for text in texts {
+            ValueScan::new().finish(&values, text.as_encoded_bytes(), |part| {
+                if let TextPart::Begins(number) = part {
+                    found = Some(number);
+                }
+            });
+        }
+        values.name(found?).map(str::to_owned)
+    }
 }
 
-/// A program that runs with secrets. It is killed when this is dropped.
+/// Without arguments and values: somebody may have put there what does not belong there.
+impl fmt::Debug for SecretCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecretCommand")
+            .field("plain", &self.plain.keys())
+            .field("inherited", &self.inherited)
+            .field("allowed", &self.allowed)
+            .field("unredacted", &self.unredacted)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A program that runs with secrets. It is killed when this is dropped; what it started itself is not ([`kill`](Self::kill)).
 pub struct SecretChild {
     child: Child,
     stdout: RedactedRead<ChildStdout>,
@@ -225,7 +268,9 @@ impl SecretChild {
         self.child.wait().await
     }
 
-    /// Kills it and waits for its end.
+    /// Kills it and waits for its end. **What it started itself lives on**, with the secrets that it inherited, unless it ends on its own: here as where this is
+    /// dropped. It is left in our process group, so that a Ctrl-C in a terminal reaches all of them; a service that is to end all should run in a cgroup or a container that ends
+    /// with it.
     ///
     /// # Errors
     /// Of the system.

@@ -3,8 +3,9 @@
 /// What is handed down from our own environment, where it is set.
 const HANDED_DOWN: [&str; 6] = ["PATH", "HOME", "LANG", "TZ", "TERM", "TMPDIR"];
 
-/// What makes a program run other code, or look for its code elsewhere: loaders, shells, interpreters, and programs that programs start.
-const TAKES_OVER: [&str; 52] = [
+/// What makes a program run other code, look for its code or settings elsewhere, or send elsewhere what it sends: loaders, shells, interpreters, and programs
+/// that programs start. As far as known: no list has all.
+const TAKES_OVER: [&str; 73] = [
     "PATH",
     "HOME",
     "TMPDIR",
@@ -57,20 +58,64 @@ const TAKES_OVER: [&str; 52] = [
     "SSL_CERT_DIR",
     "OPENSSL_CONF",
     "OPENSSL_MODULES",
+    "TAR_OPTIONS",
+    "OPENSSL_ENGINES",
+    "MAKEFLAGS",
+    "RUSTC_WRAPPER",
+    "XDG_CONFIG_HOME",
+    "HGRCPATH",
+    "RSYNC_RSH",
+    "CVS_RSH",
+    "SVN_SSH",
+    "SSH_ASKPASS",
+    "SUDO_ASKPASS",
+    "CURL_HOME",
+    "WGETRC",
+    "KUBECONFIG",
+    "AWS_CONFIG_FILE",
+    "VIMINIT",
+    "EXINIT",
+    "GTK_MODULES",
+    "PSMODULEPATH",
+    "COMSPEC",
+    "APIFY_API_BASE_URL",
 ];
 
 /// The same, by what names begin with.
-const TAKE_OVER: [&str; 8] = ["LD_", "DYLD_", "PYTHON", "GIT_", "MALLOC_", "BASH_FUNC_", "COR_", "DOTNET_"];
+const TAKE_OVER: [&str; 17] = [
+    "LD_",
+    "DYLD_",
+    "PYTHON",
+    "GIT_",
+    "MALLOC_",
+    "BASH_FUNC_",
+    "COR_",
+    "CORECLR_",
+    "COMPLUS_",
+    "DOTNET_",
+    "NPM_CONFIG_",
+    "GEM_",
+    "BUNDLE_",
+    "CARGO_",
+    "R_",
+    "ERL_",
+    "GIO_",
+];
+
+/// What leads a program's requests, and the tokens in them, elsewhere, by what names end with.
+const LEAD_ELSEWHERE: &str = "_PROXY";
 
 /// Whether it is handed down unasked.
 pub(super) fn is_handed_down(name: &str) -> bool {
     HANDED_DOWN.contains(&name) || name.starts_with("LC_")
 }
 
-/// Whether a variable of this name could take the program over. In whatever case, as some systems have it.
+/// Whether a variable of this name is known to take some program over. In whatever case, as some systems have it.
 pub(super) fn takes_over(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
-    TAKES_OVER.contains(&&*name) || TAKE_OVER.iter().any(|beginning| name.starts_with(beginning))
+    TAKES_OVER.contains(&&*name)
+        || TAKE_OVER.iter().any(|beginning| name.starts_with(beginning))
+        || name.ends_with(LEAD_ELSEWHERE)
 }
 
 #[cfg(test)]
@@ -87,10 +132,18 @@ mod tests {
             "DYLD_INSERT_LIBRARIES",
             "NODE_OPTIONS",
             "BASH_ENV",
+            "TAR_OPTIONS",
+            "npm_config_script_shell",
+            "CORECLR_PROFILER_PATH",
+            "RUSTC_WRAPPER",
+            "R_PROFILE_USER",
+            "ERL_AFLAGS",
+            "https_proxy",
+            "APIFY_API_BASE_URL",
         ] {
             assert!(takes_over(name), "{name}");
         }
-        for name in ["DATABASE_URL", "APIFY_TOKEN", "HTTPS_PROXY", "MY_PATH", "OLD_KEY", "LC_ALL"] {
+        for name in ["DATABASE_URL", "APIFY_TOKEN", "APIFY_PROXY_PASSWORD", "MY_PATH", "OLD_KEY", "LC_ALL"] {
             assert!(!takes_over(name), "{name}");
         }
         assert!(is_handed_down("LC_ALL") && is_handed_down("PATH") && !is_handed_down("PATHS"));
