@@ -141,8 +141,8 @@ impl ApifyClient {
     ///
     /// A run that `POST /v2/actors/{actorId}/runs` or `POST /v2/actor-tasks/{actorTaskId}/runs` starts is told to the credential, and so on
     /// record in a vault. One that `run-sync` or `run-sync-get-dataset-items` starts is not, with `GET` or `POST`: the answer is what the
-    /// run wrote, and names no run. So for the vault it is one that somebody else started. These start one with a `GET`, too, which
-    /// is repeated like any other: give such a call an `Apify` with [`Retries::none`](crate::Retries::none).
+    /// run wrote, and names no run. So for the vault it is one that somebody else started. None of them is repeated where it
+    /// may have started one.
     ///
     /// # Errors
     /// `Misuse`, with [`Refused`](crate::Refused) as its cause, for a target that can be read in more than one way. Nothing is sent. What the boundary does not

@@ -7,8 +7,11 @@ use crate::boundary::{Boundary, Request};
 use crate::json;
 
 /// The operations that start a run and answer with it: as the boundary has them, which knows each of Apify's. Those that start one and answer
-/// with what it wrote name it nowhere (`run-sync`, `run-sync-get-dataset-items`).
+/// with what it wrote name it nowhere ([`SYNCHRONOUS`]).
 const STARTS: [&str; 2] = ["/v2/actors/{actorId}/runs", "/v2/actor-tasks/{actorTaskId}/runs"];
+
+/// What the paths of those that start a run and answer with what it wrote have in them. They start one by `GET`, too.
+const SYNCHRONOUS: &str = "/run-sync";
 
 /// A call of this target, without a credential.
 ///
@@ -16,16 +19,18 @@ const STARTS: [&str; 2] = ["/v2/actors/{actorId}/runs", "/v2/actor-tasks/{actorT
 /// is one way alone to write it.
 pub(crate) fn call(transport: &Transport, method: Method, target: &str) -> Result<Call, Error> {
     let request = Request::read(target)?;
-    let starts = method == Method::POST
-        && Boundary::all()
-            .judge(method.as_str(), target)
-            .is_ok_and(|admitted| STARTS.contains(&admitted.path()));
+    let admitted = Boundary::all().judge(method.as_str(), target);
+    let is = |which: fn(&str) -> bool| admitted.as_ref().is_ok_and(|admitted| which(admitted.path()));
+    let starts = method == Method::POST && is(|path| STARTS.contains(&path));
     let mut call = transport.request(method, "/");
     for segment in &request.segments {
         call = call.segment(&decoded(segment));
     }
     for (name, value) in &request.queries {
         call = call.query(name, decoded(value));
+    }
+    if is(|path| path.contains(SYNCHRONOUS)) {
+        call = call.not_idempotent();
     }
     Ok(if starts { call.makes(json::id) } else { call })
 }

@@ -33,7 +33,8 @@ pub struct Call {
     deadline: Option<Duration>,
     max_body: Option<usize>,
     idle_timeout: Option<Duration>,
-    idempotent: bool,
+    /// As the method says, where nobody said.
+    idempotent: Option<bool>,
     refused: Option<&'static str>,
 }
 
@@ -53,7 +54,7 @@ impl Call {
             deadline: None,
             max_body: None,
             idle_timeout: None,
-            idempotent: false,
+            idempotent: None,
             refused: None,
         }
     }
@@ -174,7 +175,14 @@ impl Call {
     /// Says that carrying this call out twice is as good as once, whatever its method: it may be repeated as a `GET` is
     /// ([`Retries`](crate::Retries)).
     pub fn idempotent(mut self) -> Self {
-        self.idempotent = true;
+        self.idempotent = Some(true);
+        self
+    }
+
+    /// Says that it is not, whatever its method: it is repeated as a `POST` is, where nothing can have been carried out. For an API in which a
+    /// `GET` does something.
+    pub fn not_idempotent(mut self) -> Self {
+        self.idempotent = Some(false);
         self
     }
 
@@ -290,7 +298,7 @@ impl Call {
                 idle: self.idle_timeout.unwrap_or(self.shared.idle_timeout),
                 sent: None,
             },
-            idempotent: self.idempotent || self.method.is_idempotent(),
+            idempotent: self.idempotent.unwrap_or_else(|| self.method.is_idempotent()),
             timeout,
             deadline: self.deadline.map_or(most, |limit| limit.min(most)),
             most,
