@@ -23,7 +23,15 @@ const DROPPED: [&str; 9] = [
 pub fn input_schema(bytes: &[u8]) -> bool {
     let whole = [br#"{"properties":{"f":"#, bytes, b"}}"].concat();
     let theirs = serde_json::from_slice::<Value>(bytes);
-    let Ok(schema) = InputSchema::parse(&whole) else { return false };
+    let schema = match InputSchema::parse(&whole) {
+        Ok(schema) => schema,
+        Err(error) => {
+            let may = ["too long", "too deep", "twice", "each name once", "fields"];
+            let object = theirs.as_ref().is_ok_and(Value::is_object);
+            assert!(!object || may.iter().any(|may| error.to_string().contains(may)), "{error}");
+            return false;
+        }
+    };
     let hash = schema.field_hash("f").expect("the field is there");
     assert!(hash.len() == 10 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()));
     // The other reader takes no half of a surrogate pair, no infinite number, and less depth; and nothing says that the bytes are one value.

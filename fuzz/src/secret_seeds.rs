@@ -11,6 +11,11 @@ pub(crate) fn seeds() -> Vec<(&'static str, &'static str, bool, Vec<u8>)> {
         ("indices", true, r#"{"10":1,"9":2,"01":3,"-1":4,"4294967294":5,"4294967295":6}"#),
         ("utf-16", true, "{\"\u{ff5e}\":1,\"\u{1f511}\":2,\"é\":\"\\u0000\\u007f\\/\"}"),
         ("numbers", true, r#"{"default":[1.0,1e21,-0,1e-7,123456789012345678901234567890,5e-324,4.35]}"#),
+        (
+            "ties",
+            true,
+            r#"{"default":[1475792615837.4062,2250208055776626.25,144649165847494.125,2089814273046648.25]}"#,
+        ),
         ("secret", true, r#"{"isSecret":"false","nullable":true}"#),
         ("proto", true, r#"{"__proto__":{"a":1},"b":{}}"#),
         ("half", false, r#"{"\ud800":"\udc00x"}"#),
@@ -40,12 +45,15 @@ pub(crate) fn seeds() -> Vec<(&'static str, &'static str, bool, Vec<u8>)> {
         ("falsy", true, r#"{"a":0.0,"é":null,"b":false}"#),
         ("number", false, r#"{"a":1}"#),
         ("twice", false, r#"{"b":1,"b":2}"#),
-        ("escaped-name", false, r#"{"\u0061":"x"}"#),
+        ("escaped-name", true, r#"{"\u0061":"x"}"#),
         ("no-object", false, "[{}]"),
         ("encrypted", false, r#"{"a":"ENCRYPTED_VALUE::"}"#),
     ] {
         seeds.push(("secret_input", name, reaches, input.as_bytes().to_vec()));
     }
+    let made = format!(r#"{{"a":"{}","b":"{0}"}}"#, fake());
+    seeds.push(("secret_input", "as-made", true, made.clone().into_bytes()));
+    seeds.push(("secret_input", "as-json", true, made.replace("_VALUE", "_JSON").into_bytes()));
     for (name, key) in [("legacy", 0), ("pkcs8", 6), ("sha-512", 11)] {
         seeds.push(("input_key", name, true, vec![3 * key + 1]));
     }

@@ -11,7 +11,7 @@ use tokenkeep_apify::{InputSchema, SecretInputError};
 use crate::secret_made::{MADE, edited, fake};
 
 /// As it stands in `@apify/input_secrets`.
-static EXPRESSION: LazyLock<Regex> = LazyLock::new(|| {
+pub(crate) static EXPRESSION: LazyLock<Regex> = LazyLock::new(|| {
     let base64 = "[-A-Za-z0-9+/]*={0,3}";
     Regex::new(&format!(r"\A(ENCRYPTED_VALUE|ENCRYPTED_JSON):(?:({base64}):)?({base64}):({base64})\z"))
         .expect("an expression")
