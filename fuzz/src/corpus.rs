@@ -51,7 +51,8 @@ pub fn seeds() -> Vec<Seed> {
     }
 
     for (name, reaches, text) in [
-        ("kinds", true, "# c\nexport A=x==\nB='a # $x' # c\r\nC=\"\\n\\\"\\$\\\\\"\nD=\n"),
+        ("kinds", true, "# c\nexport A=x==\nB='a # $x' # c\r\nC=\"a\\nb\"\nD=\n"),
+        ("escape", false, "A=\"a\\tb\""),
         ("lines", true, "A='one\ntwo'\nB=\"three\nfour\""),
         ("empty", false, ""),
         ("open", false, "A='x"),

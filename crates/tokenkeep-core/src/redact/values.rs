@@ -15,7 +15,7 @@ use super::filter::Filter;
 use super::forms::{Forms, SHORTEST, has_long_lines};
 
 /// All values together, in bytes. Their forms and tables take up to 1600 times as much.
-const MOST: usize = 1024 * 1024;
+const MOST: usize = 64 * 1024;
 
 /// Values that are kept out of what is shown, with their names. Made once and shared, as it takes memory for each byte of a value: some 300 bytes of
 /// letters and digits, and up to 1600 of special characters, with what is built once something may have been found; it wipes itself.
@@ -44,7 +44,7 @@ impl HiddenValues {
     /// Of names, which are shown in place of the values, and values.
     ///
     /// A value of less than 4 bytes, but for white space around it, is not looked for: `on`, `yes` and `123` stand in every log, and what is left of one with each of
-    /// them hidden says where they were. Neither is one behind 1 MiB of others. [`unredacted`](Self::unredacted) names them.
+    /// them hidden says where they were. Neither is one behind 64 KiB of others. [`unredacted`](Self::unredacted) names them.
     pub fn new<'a>(values: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Self {
         let (mut names, mut left_out, mut kept, mut bytes) = (Vec::new(), Vec::new(), Vec::new(), 0);
         let mut unescaped = Vec::new();

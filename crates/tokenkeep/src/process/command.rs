@@ -210,7 +210,7 @@ impl SecretCommand {
         let texts = [&self.program].into_iter().chain(&self.args).chain(self.plain.values());
         let mut found = None;
         for text in texts {
-            ValueScan::new().finish(&values, text.as_encoded_bytes(), |part| {
+            ValueScan::new().finish(values, text.as_encoded_bytes(), |part| {
                 if let TextPart::Begins(number) = part {
                     found = Some(number);
                 }
